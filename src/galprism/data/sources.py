@@ -1,0 +1,163 @@
+"""What a survey has of its sources: one record that walks through the house.
+
+Every type is frozen, checked on entry, and has the sources on its first axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from galprism.errors import RequestError
+from galprism.flags import Flag
+
+__all__ = ["Photometry", "Sources"]
+
+
+def _readonly(array: np.ndarray) -> np.ndarray:
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def _check_shape(owner: str, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise RequestError(f"{owner}.{name} has shape {array.shape}; expected {shape}")
+
+
+@dataclass(frozen=True, eq=False)
+class Photometry:
+    """Flux densities of N sources in B bands.
+
+    The states of a band are kept apart, never as magic numbers:
+    measured (ivar > 0, whatever the flux, negative included), measured with an unknown error (ivar = NaN),
+    not observed (ivar = 0; its flux is 0), and an upper limit (`limit` true: flux is the limit, ivar its error).
+    """
+
+    flux: np.ndarray
+    """(N, B), nJy, float32 or float64; finite everywhere, 0 where not observed."""
+    ivar: np.ndarray
+    """(N, B), nJy^-2; 0 not observed, NaN error unknown, else finite and positive."""
+    bands: tuple[str, ...]
+    """B band names as the survey spells them."""
+    limit: np.ndarray | None = None
+    """(N, B), bool: the flux is an upper limit; None when no band is."""
+
+    def __post_init__(self) -> None:
+        flux, ivar = np.asarray(self.flux), np.asarray(self.ivar)
+        if flux.ndim != 2 or flux.shape[1] != len(self.bands):
+            raise RequestError(
+                f"Photometry.flux has shape {flux.shape}; expected (N, {len(self.bands)}) for bands {self.bands}"
+            )
+        _check_shape("Photometry", "ivar", ivar, flux.shape)
+        if not np.isfinite(flux).all():
+            raise RequestError("Photometry.flux is not finite somewhere; a band not observed has ivar = 0 and flux = 0")
+        if np.any(ivar < 0) or np.isinf(ivar).any():
+            raise RequestError(
+                "Photometry.ivar is negative or infinite somewhere; accepted: 0, NaN (unknown), positive"
+            )
+        if len(set(self.bands)) != len(self.bands):
+            raise RequestError(f"Photometry.bands names a band twice: {self.bands}")
+        object.__setattr__(self, "bands", tuple(self.bands))
+        object.__setattr__(self, "flux", _readonly(flux))
+        object.__setattr__(self, "ivar", _readonly(ivar))
+        if self.limit is not None:
+            limit = np.asarray(self.limit, dtype=bool)
+            _check_shape("Photometry", "limit", limit, flux.shape)
+            object.__setattr__(self, "limit", _readonly(limit))
+
+    def __len__(self) -> int:
+        return len(self.flux)
+
+    @property
+    def observed(self) -> np.ndarray:
+        """(N, B), bool: the band was observed, with a known error or without."""
+        return self.ivar != 0
+
+    @property
+    def error_known(self) -> np.ndarray:
+        """(N, B), bool: the band was observed and its error is known."""
+        return self.ivar > 0
+
+    @property
+    def flux_err(self) -> np.ndarray:
+        """(N, B), nJy; NaN where not observed or unknown."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.error_known, 1.0 / np.sqrt(self.ivar), np.nan).astype(self.ivar.dtype)
+
+    def take(self, index) -> Photometry:
+        """The rows of `index` (a slice, a mask or integers)."""
+        return replace(
+            self,
+            flux=self.flux[index],
+            ivar=self.ivar[index],
+            limit=None if self.limit is None else self.limit[index],
+        )
+
+    def select(self, bands) -> Photometry:
+        """The columns of `bands`, in that order. Raises RequestError for a band that is not here."""
+        missing = [band for band in bands if band not in self.bands]
+        if missing:
+            raise RequestError(f"photometry has no band {', '.join(missing)}; it has {', '.join(self.bands)}")
+        columns = [self.bands.index(band) for band in bands]
+        return replace(
+            self,
+            flux=self.flux[:, columns],
+            ivar=self.ivar[:, columns],
+            bands=tuple(bands),
+            limit=None if self.limit is None else self.limit[:, columns],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """N sources: who they are, where they are, and blocks of data, each optional."""
+
+    id: np.ndarray
+    """(N,), integers or strings, as the catalogue gives them."""
+    ra: np.ndarray | None = None
+    """(N,), deg ICRS."""
+    dec: np.ndarray | None = None
+    """(N,), deg ICRS."""
+    redshift: np.ndarray | None = None
+    """(N,), NaN where a source has none; None when the catalogue has none."""
+    photometry: Photometry | None = None
+    flags: np.ndarray | None = None
+    """(N,), uint32, what was noticed on reading (see galprism.flags); zeros when not given."""
+
+    def __post_init__(self) -> None:
+        ident = np.asarray(self.id)
+        if ident.ndim != 1:
+            raise RequestError(f"Sources.id has shape {ident.shape}; expected (N,)")
+        object.__setattr__(self, "id", _readonly(ident))
+        for name in ("ra", "dec", "redshift"):
+            value = getattr(self, name)
+            if value is not None:
+                value = np.asarray(value, dtype=np.float64)
+                _check_shape("Sources", name, value, ident.shape)
+                object.__setattr__(self, name, _readonly(value))
+        flags = np.zeros(ident.shape, np.uint32) if self.flags is None else np.asarray(self.flags, dtype=np.uint32)
+        _check_shape("Sources", "flags", flags, ident.shape)
+        object.__setattr__(self, "flags", _readonly(flags))
+        if self.photometry is not None and len(self.photometry) != len(ident):
+            raise RequestError(f"Sources has {len(ident)} ids and {len(self.photometry)} rows of photometry")
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def take(self, index) -> Sources:
+        """The rows of `index` (a slice, a mask or integers), every block with them."""
+        parts = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Photometry):
+                parts[field.name] = value.take(index)
+            elif value is not None:
+                parts[field.name] = value[index]
+        return replace(self, **parts)
+
+    def flagged(self, flag: Flag, where) -> Sources:
+        """The same sources with `flag` set where `where` (N,) is true."""
+        assert self.flags is not None
+        return replace(self, flags=np.where(where, self.flags | np.uint32(flag), self.flags))

@@ -1,0 +1,60 @@
+"""One table of flags: bit, name, sentence. A flag explains a null or a doubt; it never drops a row."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+
+
+class Flag(IntFlag):
+    """Bits of the `flags` column (unsigned 32-bit)."""
+
+    NO_PHOTOMETRY = 1 << 0
+    BAND_MISSING = 1 << 1
+    NONFINITE = 1 << 2
+    NEGATIVE_ERROR = 1 << 3
+    ZERO_ERROR = 1 << 4
+    ERROR_UNKNOWN = 1 << 5
+    UPPER_LIMIT = 1 << 6
+    FLUX_IMPLAUSIBLE = 1 << 7
+    REDSHIFT_MISSING = 1 << 8
+    REDSHIFT_OUT_OF_RANGE = 1 << 9
+    INPUT_OUT_OF_RANGE = 1 << 10
+    UNLIKE_TRAINING = 1 << 11
+    POOR_FIT = 1 << 12
+    LOW_SAMPLE_SIZE = 1 << 13
+    NOT_INFERRED = 1 << 14
+    DUPLICATE_ID = 1 << 15
+
+
+SENTENCE = {
+    Flag.NO_PHOTOMETRY: "no band was observed, so nothing was inferred",
+    Flag.BAND_MISSING: "at least one band was not observed; it was left out",
+    Flag.NONFINITE: "at least one flux or error was infinite; that band was left out",
+    Flag.NEGATIVE_ERROR: "at least one error was negative and the format gives that no meaning; that band was left out",
+    Flag.ZERO_ERROR: "at least one error was zero; that band was left out",
+    Flag.ERROR_UNKNOWN: "at least one flux came without an error",
+    Flag.UPPER_LIMIT: "at least one band was given as an upper limit",
+    Flag.FLUX_IMPLAUSIBLE: "at least one flux is far outside the survey's range of magnitudes; check its unit",
+    Flag.REDSHIFT_MISSING: "the redshift is missing or is a sentinel, so nothing was inferred",
+    Flag.REDSHIFT_OUT_OF_RANGE: "the redshift is outside the range that the model covers, so nothing was inferred",
+    Flag.INPUT_OUT_OF_RANGE: "at least one input is outside its range in training",
+    Flag.UNLIKE_TRAINING: "the inputs taken together are unlike anything in training",
+    Flag.POOR_FIT: "no model reproduces the photometry (reduced chi2 above the stated limit)",
+    Flag.LOW_SAMPLE_SIZE: "too few prior draws resemble the source; its quantiles are coarse",
+    Flag.NOT_INFERRED: "nothing could be inferred from this row; its values are null",
+    Flag.DUPLICATE_ID: "the same id stands in an earlier row",
+}
+
+
+def names(value: int) -> tuple[str, ...]:
+    """The names of the bits set in one flags value."""
+    return tuple(flag.name or "" for flag in Flag if int(value) & flag)
+
+
+def counts(flags: np.ndarray) -> dict[str, int]:
+    """How many rows carry each flag, in bit order, flags that no row carries left out."""
+    flags = np.asarray(flags)
+    totals = {flag.name or "": int(np.count_nonzero(flags & np.uint32(flag))) for flag in Flag}
+    return {name: n for name, n in totals.items() if n}

@@ -1,0 +1,168 @@
+"""One table of physical parameters: name, unit, range, transform, label, UCD and definition.
+
+A labelled parameter is one row here. A computed one is that row and a function in `galprism.sps.derived`.
+The definition travels with every number that galprism writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+COSMOLOGY = "flat LCDM, H0 = 70 km/s/Mpc, Omega_m = 0.3"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A quantity that is inferred or recorded."""
+
+    name: str
+    unit: str
+    """As astropy writes it; logarithms are dex(unit)."""
+    low: float
+    high: float
+    """The range of values that mean something, not a training range (a bundle carries that)."""
+    label: str
+    """For figures, in matplotlib's mathtext."""
+    ucd: str
+    definition: str
+
+
+def _table(*rows: Parameter) -> dict[str, Parameter]:
+    return {row.name: row for row in rows}
+
+
+PARAMS = _table(
+    Parameter("redshift", "", -0.01, 10.0, r"$z$", "src.redshift", "heliocentric redshift"),
+    Parameter(
+        "logmstar",
+        "dex(Msun)",
+        3.0,
+        14.0,
+        r"$\log\,M_\star\ [M_\odot]$",
+        "phys.mass",
+        f"log10 of the stellar mass that survives at the time of observation: living stars and remnants; {COSMOLOGY}",
+    ),
+    Parameter(
+        "logmlive",
+        "dex(Msun)",
+        3.0,
+        14.0,
+        r"$\log\,M_{\rm live}\ [M_\odot]$",
+        "phys.mass",
+        f"log10 of the mass of living stars alone, remnants left out; {COSMOLOGY}",
+    ),
+    Parameter(
+        "logmformed",
+        "dex(Msun)",
+        3.0,
+        14.0,
+        r"$\log\,M_{\rm formed}\ [M_\odot]$",
+        "phys.mass",
+        f"log10 of the mass of all stars ever formed: the integral of the SFR; {COSMOLOGY}",
+    ),
+    Parameter(
+        "logsfr",
+        "dex(Msun / yr)",
+        -12.0,
+        5.0,
+        r"$\log\,{\rm SFR}\ [M_\odot\,{\rm yr}^{-1}]$",
+        "phys.SFR",
+        "log10 of the instantaneous star-formation rate; "
+        "log sSFR = log SFR - log M* is compressed smoothly below -12, towards a floor at -13",
+    ),
+    Parameter(
+        "logsfr_10myr",
+        "dex(Msun / yr)",
+        -12.0,
+        5.0,
+        r"$\log\,{\rm SFR}_{10}\ [M_\odot\,{\rm yr}^{-1}]$",
+        "phys.SFR",
+        "log10 of the star-formation rate averaged over the last 10 Myr",
+    ),
+    Parameter(
+        "logsfr_100myr",
+        "dex(Msun / yr)",
+        -12.0,
+        5.0,
+        r"$\log\,{\rm SFR}_{100}\ [M_\odot\,{\rm yr}^{-1}]$",
+        "phys.SFR",
+        "log10 of the star-formation rate averaged over the last 100 Myr",
+    ),
+    Parameter(
+        "logssfr",
+        "dex(1 / yr)",
+        -20.0,
+        -6.0,
+        r"$\log\,{\rm sSFR}\ [{\rm yr}^{-1}]$",
+        "phys.SFR",
+        "log10 of the instantaneous star-formation rate over the surviving stellar mass, not compressed",
+    ),
+    Parameter(
+        "age_mw",
+        "Gyr",
+        0.0,
+        14.0,
+        r"$\langle t\rangle_M\ [{\rm Gyr}]$",
+        "time.age",
+        "mean age of the stars weighted by the mass that they formed with",
+    ),
+    Parameter(
+        "age_lw",
+        "Gyr",
+        0.0,
+        14.0,
+        r"$\langle t\rangle_L\ [{\rm Gyr}]$",
+        "time.age",
+        "mean age of the stars weighted by their light at 5500 A in the rest frame before dust",
+    ),
+    Parameter(
+        "logzsol", "dex", -3.0, 1.0, r"$[M/H]$", "phys.abund.Z", "log10(Z / 0.02), one metallicity for all stars"
+    ),
+    Parameter(
+        "logzsol_mw",
+        "dex",
+        -3.0,
+        1.0,
+        r"$\langle[M/H]\rangle_M$",
+        "phys.abund.Z",
+        "log10(Z / 0.02) of the mean Z weighted by the mass formed",
+    ),
+    Parameter(
+        "logzsol_lw",
+        "dex",
+        -3.0,
+        1.0,
+        r"$\langle[M/H]\rangle_L$",
+        "phys.abund.Z",
+        "log10(Z / 0.02) of the mean Z weighted by the light at 5500 A in the rest frame before dust",
+    ),
+    Parameter(
+        "av",
+        "mag",
+        0.0,
+        10.0,
+        r"$A_V$",
+        "phys.absorption;em.opt.V",
+        "A_V of the MLP-GaP paper's Table 1: 3.1 x the stellar E(B-V); with Calzetti's R_V = 4.05 "
+        "the attenuation at V is 1.31 times this",
+    ),
+    Parameter("ebv", "mag", 0.0, 5.0, r"$E(B-V)$", "phys.absorption", "colour excess of the stars"),
+    Parameter(
+        "tau", "Gyr", 0.0, 100.0, r"$\tau\ [{\rm Gyr}]$", "time.scale", "e-folding time of SFR ~ t exp(-t / tau)"
+    ),
+    Parameter("age", "Gyr", 0.0, 14.0, r"$t_{\rm start}\ [{\rm Gyr}]$", "time.age", "time since star formation began"),
+    Parameter("logu", "", -5.0, 0.0, r"$\log\,U$", "phys.ionParam", "log10 of the ionisation parameter"),
+)
+
+
+def compress_logssfr(logssfr: np.ndarray) -> np.ndarray:
+    """log sSFR with everything below -12 folded smoothly into (-13, -12): -13 + exp(x + 12).
+
+    Value and slope are continuous at -12, and the order is kept. Below -12 no photometry tells one rate from
+    another (Katsianis et al. 2021 take -12 as the limit of measurable activity), while an uncompressed tail to
+    -infinity would dominate every mean.
+    """
+    logssfr = np.asarray(logssfr)
+    return np.where(logssfr >= -12.0, logssfr, -13.0 + np.exp(np.minimum(logssfr, -12.0) + 12.0))
