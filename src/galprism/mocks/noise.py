@@ -1,0 +1,104 @@
+"""The noise of a survey on the fluxes of a simulated sky."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from galprism.data import Photometry
+from galprism.errors import RequestError
+from galprism.surveys import Survey
+from galprism.units import FRACTIONAL_ERROR_PER_MAG, abmag_from_njy, flux_err_from_mag_err
+
+
+@dataclass(frozen=True)
+class NoiseConfig:
+    """How the stated errors come about, and whether the fluxes are perturbed by them."""
+
+    perturb: bool = True
+    """Perturb the fluxes by their errors; false leaves them exact while the errors are still stated, as in the paper."""
+    errors: Literal["depth", "catalogue"] = "depth"
+    """From the survey's 5-sigma depths, or sampled from a catalogue's own errors at the same magnitude."""
+    catalogue: str = ""
+    """The table that the errors are sampled from."""
+    depth_scatter: float = 0.15
+    """mag, rms scatter of the depth from source to source, each band by itself."""
+    calibration: bool = True
+    """Perturb each band by the survey's zero-point error as well; it is not part of the stated error."""
+
+    def __post_init__(self) -> None:
+        if self.errors == "catalogue" and not self.catalogue:
+            raise RequestError("noise.errors = 'catalogue' needs noise.catalogue, the path of a table with errors")
+        if self.depth_scatter < 0:
+            raise RequestError(f"noise.depth_scatter = {self.depth_scatter}; accepted: zero or more, in mag")
+
+
+def observe(
+    flux: np.ndarray,
+    survey: Survey,
+    config: NoiseConfig,
+    rng: np.random.Generator,
+    reference: ErrorSample | None = None,
+) -> Photometry:
+    """Photometry of true fluxes (N, B) in nJy as the survey would measure it.
+
+    The stated error never depends on the true flux other than through what a catalogue shows at that magnitude: an
+    error computed from the exact flux would tell a network what no observer knows.
+    """
+    flux = np.asarray(flux, dtype=np.float32)
+    if config.errors == "catalogue":
+        if reference is None:
+            raise RequestError("noise.errors = 'catalogue' needs a sample of errors")
+        sigma = reference.draw(flux, rng)
+    else:
+        scatter = rng.standard_normal(flux.shape, dtype=np.float32) * np.float32(0.4 * np.log(10) * config.depth_scatter)
+        sigma = survey.sky_err().astype(np.float32) * np.exp(scatter)
+    measured = flux
+    if config.perturb:
+        variance = sigma**2
+        if config.calibration:
+            variance = variance + (calibration_error(survey) * flux) ** 2
+        measured = flux + np.sqrt(variance) * rng.standard_normal(flux.shape, dtype=np.float32)
+    return Photometry(flux=measured, ivar=1.0 / sigma**2, bands=survey.band_names)
+
+
+def calibration_error(survey: Survey) -> np.ndarray:
+    """(B,), the fractional flux error that the survey's zero-point errors amount to."""
+    zeropoint_error = np.array([band.zeropoint_error for band in survey.bands])
+    return (FRACTIONAL_ERROR_PER_MAG * zeropoint_error).astype(np.float32)
+
+
+class ErrorSample:
+    """Errors as a catalogue states them, to be sampled at a magnitude (Guo et al. 2024, Sect. 2.2).
+
+    For each band the error of a galaxy of magnitude m is that of a random row within 0.01 mag of m; where there is
+    none, the range widens until there is one.
+    """
+
+    def __init__(self, photometry: Photometry):
+        self._mag, self._mag_err = [], []
+        for band in range(len(photometry.bands)):
+            good = photometry.error_known[:, band] & (photometry.flux[:, band] > 0)
+            if not good.any():
+                raise RequestError(f"noise.catalogue has no good flux and error in band {photometry.bands[band]}")
+            flux, err = photometry.flux[good, band], photometry.flux_err[good, band]
+            order = np.argsort(-flux, kind="stable")
+            self._mag.append(abmag_from_njy(flux[order]))
+            self._mag_err.append((err / flux / FRACTIONAL_ERROR_PER_MAG)[order])
+
+    def draw(self, flux: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(N, B), flux errors in nJy for true fluxes (N, B) in nJy."""
+        sigma = np.empty_like(flux)
+        for band, (mag, mag_err) in enumerate(zip(self._mag, self._mag_err, strict=True)):
+            at = abmag_from_njy(flux[:, band])
+            half = np.full(len(at), 0.01)
+            first, last = np.searchsorted(mag, at - half), np.searchsorted(mag, at + half, side="right")
+            while (empty := first == last).any():
+                half[empty] *= 2
+                first[empty] = np.searchsorted(mag, at[empty] - half[empty])
+                last[empty] = np.searchsorted(mag, at[empty] + half[empty], side="right")
+            rows = first + (rng.random(len(at)) * (last - first)).astype(int)
+            sigma[:, band] = flux_err_from_mag_err(flux[:, band], mag_err[rows])
+        return sigma
