@@ -11,7 +11,7 @@ import galprism
 
 ROOT = Path(galprism.__file__).parent
 ORDER = [
-    "errors", "units", "params", "flags", "config", "data", "passbands", "surveys", "sps", "mocks", "prep", "nets",
+    "errors", "units", "cosmology", "params", "flags", "config", "data", "passbands", "surveys", "sps", "mocks", "prep", "nets",
     "bundle", "train", "infer", "fit", "evaluate", "recipes", "cli",
 ]  # fmt: skip
 FORBIDDEN = {

@@ -18,7 +18,7 @@ class NoiseConfig:
     """How the stated errors come about, and whether the fluxes are perturbed by them."""
 
     perturb: bool = True
-    """Perturb the fluxes by their errors; false leaves them exact while the errors are still stated, as in the paper."""
+    """Perturb the fluxes by their errors; false leaves them exact with the errors still stated, as in the paper."""
     errors: Literal["depth", "catalogue"] = "depth"
     """From the survey's 5-sigma depths, or sampled from a catalogue's own errors at the same magnitude."""
     catalogue: str = ""
@@ -53,7 +53,9 @@ def observe(
             raise RequestError("noise.errors = 'catalogue' needs a sample of errors")
         sigma = reference.draw(flux, rng)
     else:
-        scatter = rng.standard_normal(flux.shape, dtype=np.float32) * np.float32(0.4 * np.log(10) * config.depth_scatter)
+        scatter = rng.standard_normal(flux.shape, dtype=np.float32) * np.float32(
+            0.4 * np.log(10) * config.depth_scatter
+        )
         sigma = survey.sky_err().astype(np.float32) * np.exp(scatter)
     measured = flux
     if config.perturb:

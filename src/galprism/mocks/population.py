@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammainc, gammaincinv
 
+from galprism.cosmology import age_gyr
 from galprism.errors import RequestError
-from galprism.sps.cosmology import age_gyr
 
 BLOCK = 4096
 """Galaxies are drawn in blocks of this many ids, each from its own stream of random numbers: the answer depends on
@@ -123,7 +123,6 @@ class MagnitudeRedshift:
 
     def __init__(self, config: PopulationConfig):
         self.config = config
-        self._log_norm: dict[float, tuple[np.ndarray, np.ndarray]] = {}
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(redshift (N,), magnitude (N,))."""
@@ -132,7 +131,9 @@ class MagnitudeRedshift:
         u = rng.random(n)
         magnitude = high + np.log(u + (1 - u) * np.exp(-k * (high - low))) / k
         inside = [gammainc(2.0, (edge / self._z0(magnitude)) ** 1.5) for edge in self.config.redshift]
-        redshift = self._z0(magnitude) * gammaincinv(2.0, inside[0] + rng.random(n) * (inside[1] - inside[0])) ** (2 / 3)
+        redshift = self._z0(magnitude) * gammaincinv(2.0, inside[0] + rng.random(n) * (inside[1] - inside[0])) ** (
+            2 / 3
+        )
         return np.clip(redshift, *self.config.redshift), magnitude
 
     def log_density(self, magnitude: np.ndarray, redshift: np.ndarray) -> np.ndarray:

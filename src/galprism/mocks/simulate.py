@@ -1,0 +1,151 @@
+"""A simulated catalogue: a population, its light through a survey's passbands, and the survey's noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from galprism import passbands, surveys
+from galprism.data import Photometry, Sources, Truth
+from galprism.errors import RequestError
+from galprism.mocks.noise import ErrorSample, NoiseConfig, observe
+from galprism.mocks.population import (
+    BLOCK,
+    CatalogueMagnitudeRedshift,
+    Draws,
+    MagnitudeRedshift,
+    PopulationConfig,
+    block_rng,
+    draw_stars,
+)
+from galprism.params import compress_logssfr
+from galprism.sps import ForwardModel, Galaxies, SSPLibrary
+from galprism.surveys import Survey
+from galprism.units import abmag_from_njy, njy_from_abmag
+
+TRUTH_NAMES = ("logmstar", "logsfr", "logssfr", "logmformed", "age_mw", "age_lw", "logzsol", "av", "tau", "age")
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Simulated galaxies before any noise."""
+
+    sources: Sources
+    """id, redshift, and true fluxes whose errors are not known (ivar NaN)."""
+    truth: Truth
+    number: int
+    """Which block of ids this is: the key of its random numbers."""
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+class Sky:
+    """A sky of galaxies in a survey's bands, the same for the same seed however it is asked for."""
+
+    def __init__(
+        self, population: PopulationConfig, survey: Survey, library: SSPLibrary, *, seed: int, nebular: bool = True
+    ):
+        if population.band not in survey.band_names:
+            raise RequestError(
+                f"population.band = {population.band!r} is not a band of {survey.name}: {', '.join(survey.band_names)}"
+            )
+        self.population = population
+        self.survey = survey
+        self.seed = seed
+        curves = [passbands.get(band.passband) for band in survey.bands]
+        self.model = ForwardModel(library, curves, nebular=nebular)
+
+    @cached_property
+    def counts(self) -> MagnitudeRedshift | CatalogueMagnitudeRedshift:
+        """The joint distribution of magnitude and redshift."""
+        if not self.population.catalogue:
+            return MagnitudeRedshift(self.population)
+        return read_counts(self.population, self.survey)
+
+    def draw(self, number: int) -> Draws:
+        """The galaxies of one block of ids."""
+        rng = block_rng(self.seed, number, "population")
+        redshift, magnitude = self.counts.draw(BLOCK, rng)
+        return Draws(redshift=redshift, magnitude=magnitude, **draw_stars(self.population, redshift, rng))
+
+    def block(self, number: int) -> Block:
+        """One block of galaxies with ids from number x BLOCK on, their true fluxes and truth."""
+        draws = self.draw(number)
+        observed = self.model(galaxies_of(draws, self.population.logu))
+        band = self.survey.band_names.index(self.population.band)
+        flux = observed.flux.double().numpy()
+        log_mass = np.log10(njy_from_abmag(draws.magnitude) / flux[:, band])  # formed, Msun
+        flux = (flux * 10 ** log_mass[:, None]).astype(np.float32)
+        ident = number * BLOCK + np.arange(BLOCK)
+        derived = {name: getattr(observed, name).double().numpy() for name in ("mstar", "sfr", "age_mw", "age_lw")}
+        logmstar = log_mass + np.log10(derived["mstar"])
+        with np.errstate(divide="ignore"):
+            logssfr = np.maximum(np.log10(derived["sfr"] / derived["mstar"]), -99.0)
+        values = {
+            "logmstar": logmstar,
+            "logsfr": logmstar + compress_logssfr(logssfr),
+            "logssfr": logssfr,
+            "logmformed": log_mass,
+            "age_mw": derived["age_mw"],
+            "age_lw": derived["age_lw"],
+            "logzsol": np.log10(draws.z_met / 0.02),
+            "av": draws.av,
+            "tau": draws.tau,
+            "age": draws.age,
+        }
+        truth = Truth(id=ident, names=TRUTH_NAMES, values=np.stack([values[name] for name in TRUTH_NAMES], axis=1))
+        photometry = Photometry(flux=flux, ivar=np.full_like(flux, np.nan), bands=self.survey.band_names)
+        return Block(Sources(id=ident, redshift=draws.redshift, photometry=photometry), truth, number)
+
+    def blocks(self, n: int, first: int = 0) -> Iterator[Block]:
+        """The galaxies with ids `first` … `first + n - 1`, before any noise, block by block."""
+        for number, rows in block_rows(n, first):
+            block = self.block(number)
+            yield Block(block.sources.take(rows), block.truth.take(rows), number)
+
+
+def block_rows(n: int, first: int = 0) -> Iterator[tuple[int, slice]]:
+    """Which blocks, and which rows of each, hold the ids `first` … `first + n - 1`."""
+    for number in range(first // BLOCK, -(-(first + n) // BLOCK)):
+        yield number, slice(max(first - number * BLOCK, 0), min(first + n - number * BLOCK, BLOCK))
+
+
+def simulate(sky: Sky, noise: NoiseConfig, n: int, first: int = 0) -> Iterator[tuple[Sources, Truth]]:
+    """A catalogue of `n` galaxies as the survey would measure it, with its truth, block by block."""
+    reference = error_sample(noise, sky.survey)
+    for number, rows in block_rows(n, first):
+        block = sky.block(number)
+        assert block.sources.photometry is not None
+        rng = block_rng(sky.seed, number, "noise")  # the whole block, so that a part of it has the same noise
+        photometry = observe(block.sources.photometry.flux, sky.survey, noise, rng, reference)
+        yield replace(block.sources, photometry=photometry).take(rows), block.truth.take(rows)
+
+
+def read_counts(population: PopulationConfig, survey: Survey) -> CatalogueMagnitudeRedshift:
+    """The joint distribution of magnitude and redshift of the population's catalogue."""
+    sources = surveys.read(population.catalogue, survey)
+    if sources.redshift is None or sources.photometry is None:
+        raise RequestError(f"population.catalogue = {population.catalogue!r} has no redshifts")
+    flux = sources.photometry.select([population.band]).flux[:, 0]
+    good = (flux > 0) & np.isfinite(sources.redshift)
+    return CatalogueMagnitudeRedshift(population, sources.redshift[good], abmag_from_njy(flux[good]))
+
+
+def error_sample(noise: NoiseConfig, survey: Survey) -> ErrorSample | None:
+    """The sample of errors that the noise is drawn from; None when it comes from depths."""
+    if noise.errors != "catalogue":
+        return None
+    photometry = surveys.read(noise.catalogue, survey).photometry
+    assert photometry is not None
+    return ErrorSample(photometry)
+
+
+def galaxies_of(draws: Draws, logu: float) -> Galaxies:
+    """Draws as the forward model takes them."""
+    return Galaxies.from_numpy(
+        redshift=draws.redshift, tau=draws.tau, age=draws.age, z_met=draws.z_met, ebv=draws.ebv, logu=logu
+    )
