@@ -10,10 +10,20 @@ import pytest
 import galprism
 
 ROOT = Path(galprism.__file__).parent
-ORDER = [
-    "errors", "units", "cosmology", "params", "flags", "config", "data", "passbands", "surveys", "sps", "mocks", "prep", "nets",
-    "bundle", "train", "infer", "fit", "evaluate", "recipes", "cli",
-]  # fmt: skip
+DRAWING = Path(__file__).parents[1] / "docs" / "design.md"
+
+
+def rooms() -> list[str]:
+    """The rooms in the order of the drawing: a line of files first, then one room a line."""
+    block = DRAWING.read_text().split("    src/galprism/\n")[1].split("    tests/")[0]
+    order = []
+    for line in block.splitlines():
+        words = line.split()
+        order += [word.removesuffix(".py") for word in words] if words[-1].endswith(".py") else [words[0]]
+    return [word.strip("/").removesuffix(".py") for word in order]
+
+
+ORDER = rooms()
 FORBIDDEN = {
     "nets": {"errors", "units", "flags", "config", "data", "passbands", "surveys", "sps", "mocks", "prep"},
     "evaluate": {"nets", "train", "sps", "mocks", "prep", "bundle", "infer", "fit"},
@@ -43,6 +53,12 @@ def imports(path: Path):
                     yield f"galprism.{alias.name}", id(node) in top
             else:
                 yield node.module, id(node) in top
+
+
+def test_the_drawing_names_every_room():
+    there = {room_of(path) for path in FILES}
+    assert there <= set(ORDER), f"not in the drawing: {there - set(ORDER)}"
+    assert set(ORDER) <= there, f"in the drawing alone: {set(ORDER) - there}"
 
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.name not in {"__main__.py"} and path != ROOT / "__init__.py")
