@@ -6,6 +6,7 @@ Every type is frozen, checked on entry, and has the sources on its first axis.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -148,7 +149,7 @@ class Sources:
 
     def take(self, index) -> Sources:
         """The rows of `index` (a slice, a mask or integers), every block with them."""
-        parts = {}
+        parts: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Photometry):

@@ -1,0 +1,165 @@
+"""VOTable, and the VOTable without data that Parquet files carry.
+
+astropy reads and writes it whole: a VOTable takes the memory of its table. For large catalogues use Parquet or FITS.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import astropy.units as u
+import numpy as np
+from astropy.io import votable
+from astropy.io.votable.tree import Field, Param, Resource, TableElement, VOTableFile
+from astropy.utils.exceptions import AstropyWarning
+
+from galprism.data.tables.base import META_KEY, Batch, TableReader, TableSink, joined, one_of, readable
+from galprism.data.tables.columns import ColumnInfo, as_text, nulls_to_nan
+
+VERSION = "1.3"
+"""The last version whose units follow the CDS standard, which can write log10 of a quantity: [solMass]."""
+
+_DATATYPES = {
+    "b1": ("boolean", "b1"),
+    "u1": ("unsignedByte", "u1"),
+    "i1": ("short", "i2"),
+    "i2": ("short", "i2"),
+    "u2": ("int", "i4"),
+    "i4": ("int", "i4"),
+    "u4": ("long", "i8"),
+    "i8": ("long", "i8"),
+    "u8": ("long", "i8"),
+    "f4": ("float", "f4"),
+    "f8": ("double", "f8"),
+}
+"""VOTable's name of each type, and the type it stores: it has no signed bytes and no unsigned integers."""
+
+
+def vo_unit(unit: str | None) -> str | None:
+    """A unit as VOTable 1.3 spells it (CDS), or as given where CDS has no spelling."""
+    if not unit:
+        return None
+    try:
+        return u.Unit(unit).to_string("cds")
+    except (ValueError, TypeError):
+        return unit
+
+
+def vo_tree(columns: Sequence[ColumnInfo], meta: str) -> VOTableFile:
+    """A VOTable of these columns, without data; `meta` (JSON) is its PARAM `galprism`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        tree = VOTableFile(version=VERSION)
+        resource = Resource(type="results")
+        tree.resources.append(resource)
+        table = TableElement(tree)
+        resource.tables.append(table)
+        table.params.append(Param(tree, name=META_KEY, datatype="unicodeChar", arraysize="*", value=meta))
+        for i, column in enumerate(columns):
+            text = column.dtype.kind == "U"
+            field = Field(
+                tree,
+                ID=f"col{i + 1}",
+                name=column.name,
+                datatype="unicodeChar" if text else _DATATYPES[column.dtype.str[1:]][0],
+                arraysize="*" if text else str(column.shape[0]) if column.shape else None,
+                unit=vo_unit(column.unit),
+                ucd=column.ucd or None,
+            )
+            field.description = column.description or None
+            table.fields.append(field)
+    return tree
+
+
+def described(table: TableElement) -> dict[str, ColumnInfo]:
+    """The columns of a parsed VOTable by name, with units, UCDs and descriptions."""
+    columns = {}
+    dtypes = table.array.dtype if table.array is not None and table.array.dtype.names else {}
+    for field in table.fields:
+        stored = dtypes[field.ID] if field.ID in (getattr(dtypes, "names", None) or ()) else np.dtype("O")
+        base, shape = stored.subdtype or (stored, ())
+        text = field.datatype in ("char", "unicodeChar")
+        columns[field.name] = ColumnInfo(
+            field.name,
+            None if field.unit is None else str(field.unit),
+            np.dtype("U") if text and not shape else base,
+            (field.description or "").strip(),
+            field.ucd or "",
+            shape,
+        )
+    return columns
+
+
+def meta_of(table: TableElement) -> dict:
+    """What vo_tree put beside the columns."""
+    for param in table.params:
+        if param.name == META_KEY:
+            return json.loads(str(param.value))
+    return {}
+
+
+def parse(source: Path | BinaryIO) -> VOTableFile:
+    """A parsed VOTable, deviations from the standard overlooked."""
+    return votable.parse(source, verify="ignore")
+
+
+class VOTableReader(TableReader):
+    """The table is parsed when it is opened, and held."""
+
+    def __init__(self, path: Path, part: str | None) -> None:
+        self.path = path
+        with readable(path):
+            tables = list(parse(path).iter_tables())
+            names = [table.name or table.ID or str(i + 1) for i, table in enumerate(tables)]
+            self._table = tables[one_of(path, names, part)]
+        self.columns = described(self._table)
+        self.meta = meta_of(self._table)
+        self.n_rows = len(self._table.array)
+        self._ids = {field.name: field.ID for field in self._table.fields}
+
+    def _batches(self, columns: list[ColumnInfo], size: int, start: int, stop: int) -> Iterator[Batch]:
+        whole = {column.name: self._column(column) for column in columns}
+        for at in range(start, stop, size):
+            yield {name: values[at : min(at + size, stop)] for name, values in whole.items()}
+
+    def _column(self, column: ColumnInfo) -> np.ndarray:
+        stored = self._table.array[self._ids[column.name]]
+        values, null = np.asarray(stored.data), np.ma.getmaskarray(stored)
+        if column.dtype.kind == "U":
+            return as_text(np.where(null, "", values))
+        values = values.astype(column.dtype, copy=False)
+        if not null.any():
+            return values
+        if column.dtype.kind in "iub":
+            return nulls_to_nan(self.path, column.name, values, null)
+        return np.where(null, np.nan, values).astype(column.dtype)
+
+
+class VOTableSink(TableSink):
+    """Rows are gathered and written at the end, in BINARY2."""
+
+    def __init__(self, path: Path, columns: Sequence[ColumnInfo], n_rows: int, meta: str) -> None:
+        self._path, self._columns, self._n_rows, self._meta = path, columns, n_rows, meta
+        self._parts: list[Batch] = []
+
+    def append(self, batch: Batch, n_rows: int) -> None:
+        self._parts.append({name: values.copy() for name, values in batch.items()})
+
+    def finish(self) -> None:
+        tree = vo_tree(self._columns, self._meta)
+        table = tree.get_first_table()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            table.create_arrays(self._n_rows)
+            whole = joined(self._parts) if self._parts else {}
+            for field in table.fields:
+                if self._n_rows:
+                    table.array[field.ID] = whole[field.name]
+            tree.to_xml(str(self._path), tabledata_format="binary2")
+
+    def abort(self) -> None:
+        self._parts.clear()

@@ -1,0 +1,151 @@
+"""Writing a table: whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from galprism.data.tables.base import TableSink
+from galprism.data.tables.columns import ColumnInfo, check_writable_columns, checked_batch
+from galprism.data.tables.formats import format_of
+from galprism.errors import RequestError
+
+
+def check_writable(path: str | os.PathLike[str]) -> Path:
+    """The path, when a table can be written there; asked before any work is done.
+
+    Raises RequestError for an unknown suffix, a directory, or a folder that is missing or does not take files.
+    """
+    path = Path(path)
+    format_of(path)
+    if path.is_dir():
+        raise RequestError(f"{path}: is a directory; the output must be a file")
+    if not path.parent.is_dir():
+        raise RequestError(f"{path}: there is no folder {path.parent}; make it first")
+    _work_folder(path).rmdir()
+    return path
+
+
+def _work_folder(path: Path) -> Path:
+    """A new hidden folder beside `path`, hence on the same disk, for what is not complete yet."""
+    folder = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return folder
+
+
+class TableWriter:
+    """A table of `n_rows` rows written batch by batch, in the format of the path's suffix.
+
+    A context manager. The file appears under its name when the block ends without an exception and every row came;
+    otherwise nothing is left, and a file that stood there before is untouched. NaN is written as NaN in every format
+    but CSV, where the cell is empty. `meta` is anything that JSON holds and is read back by open_table.
+
+    Raises RequestError before any work where the path or the columns cannot be written (see check_writable).
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        columns: Sequence[ColumnInfo],
+        n_rows: int,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.path = check_writable(path)
+        self.columns = list(columns)
+        self.n_rows = int(n_rows)
+        check_writable_columns(self.path, self.columns)
+        self._meta = json.dumps(dict(meta or {}))
+        self._sink: TableSink | None = None
+        self._done = 0
+
+    def __enter__(self) -> TableWriter:
+        self._folder = _work_folder(self.path)
+        self._file = self._folder / self.path.name
+        try:
+            self._sink = format_of(self.path).sink(self._file, self.columns, self.n_rows, self._meta)
+        except BaseException:
+            shutil.rmtree(self._folder)
+            raise
+        return self
+
+    def write(self, batch: Mapping[str, np.ndarray]) -> None:
+        """Add rows. Raises RequestError where they do not fit the columns or are more than `n_rows`."""
+        if self._sink is None:
+            raise RequestError(f"{self.path}: the table is not open; use `with TableWriter(...) as writer`")
+        n, checked = checked_batch(self.path, self.columns, batch)
+        if self._done + n > self.n_rows:
+            raise RequestError(f"{self.path}: {self._done + n} rows were given; {self.n_rows} were announced")
+        if n:
+            self._sink.append(checked, n)
+        self._done += n
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        sink, self._sink = self._sink, None
+        assert sink is not None
+        try:
+            if kind is not None:
+                sink.abort()
+                return
+            if self._done != self.n_rows:
+                sink.abort()
+                raise RequestError(f"{self.path}: {self._done} rows were given; {self.n_rows} were announced")
+            sink.finish()
+            _to_disk(self._file)
+            os.replace(self._file, self.path)
+            _to_disk(self.path.parent)
+        finally:
+            shutil.rmtree(self._folder)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_table(
+    path: str | os.PathLike[str],
+    columns: Mapping[str, np.ndarray],
+    *,
+    infos: Mapping[str, ColumnInfo] | None = None,
+    units: Mapping[str, str] | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> None:
+    """Write arrays, (N,) or (N, k) each, as one table; `infos`, or units and descriptions by column, describe them."""
+    infos, units, descriptions = infos or {}, units or {}, descriptions or {}
+    arrays = {name: np.asanyarray(values) for name, values in columns.items()}
+    described = [
+        infos.get(name)
+        or ColumnInfo(
+            name,
+            units.get(name),
+            _writable_dtype(values),
+            descriptions.get(name, ""),
+            shape=values.shape[1:],
+        )
+        for name, values in arrays.items()
+    ]
+    n_rows = len(next(iter(arrays.values()), ()))
+    with TableWriter(path, described, n_rows, meta) as writer:
+        writer.write(arrays)
+
+
+def _writable_dtype(values: np.ndarray) -> np.dtype:
+    if np.ma.is_masked(values) and values.dtype.kind in "iub":
+        return np.dtype(np.float64)
+    if values.dtype == np.float16:
+        return np.dtype(np.float32)
+    return np.dtype(str) if values.dtype.kind in "SO" else values.dtype
