@@ -1,0 +1,54 @@
+"""Quantities that follow from histories and metallicities: masses, rates, ages. Definitions are in galprism.params."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+
+from galprism.errors import RequestError
+from galprism.sps.galaxies import Derived, Observed
+from galprism.sps.histories import History, mean_sfr
+
+COLUMNS = ("surviving", "living", "age", "light", "age_light")
+"""Columns of the table that `derive` sums over: per solar mass formed at each age."""
+
+
+def derive(history: History, z_met: Tensor, sums: Tensor) -> Derived:
+    """Derived quantities of N galaxies, each of one metallicity.
+
+    z_met : (N,); sums : (N, 5), COLUMNS summed over age bins with the fractions of mass formed as weights.
+    """
+    column = dict(zip(COLUMNS, sums.unbind(1), strict=True))
+    return Derived(
+        mstar=column["surviving"],
+        mlive=column["living"],
+        sfr=history.sfr(),
+        sfr_10myr=mean_sfr(history, 0.01),
+        sfr_100myr=mean_sfr(history, 0.1),
+        age_mw=column["age"],
+        age_lw=column["age_light"] / column["light"],
+        z_mw=z_met,
+        z_lw=z_met,
+        light=column["light"],
+    )
+
+
+def mix(parts: Sequence[Observed], shares: Tensor) -> Observed:
+    """Galaxies made of P populations, each with its own history, metallicity and dust, at the same redshifts.
+
+    parts : P records of N rows; shares : (N, P), fraction of the mass formed in each, summing to one.
+    """
+    shape = (len(parts[0].flux), len(parts))
+    if tuple(shares.shape) != shape or not bool((torch.abs(shares.sum(1) - 1.0) < 1e-9).all()):
+        raise RequestError(f"shares {tuple(shares.shape)} of {shape[1]} populations; expected {shape}, summing to one")
+    light = torch.stack([share * part.light for share, part in zip(shares.T, parts, strict=True)], dim=1)
+    weights = {"age_lw": light / light.sum(1, keepdim=True), "z_lw": light / light.sum(1, keepdim=True)}
+    columns = {}
+    for f in fields(Observed):
+        value = torch.stack([getattr(part, f.name) for part in parts], dim=1)
+        weight = weights.get(f.name, shares)
+        columns[f.name] = (value * weight.reshape(*shape, *[1] * (value.ndim - 2))).sum(1)
+    return Observed(**columns)

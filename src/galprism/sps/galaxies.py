@@ -1,0 +1,152 @@
+"""What goes into the forward model and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from galprism.errors import RequestError
+from galprism.sps.histories import DelayedTau, History, delayed_burst
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Galaxies:
+    """N galaxies of one solar mass formed; every field is a (N,) float64 tensor, numbers are spread over all.
+
+    When the stars formed is told either by `tau` and `age` (a delayed history, with an exponential burst where
+    `f_burst` is given, as in CIGALE) or by any `history`.
+    """
+
+    redshift: Tensor
+    """Above 0."""
+    z_met: Tensor
+    """Mass fraction of metals; the Sun's is 0.02."""
+    ebv: Tensor
+    """Colour excess of the stars, mag."""
+    tau: Tensor | None = None
+    """Gyr, e-folding time of the delayed history."""
+    age: Tensor | None = None
+    """Gyr since star formation began."""
+    f_burst: Tensor | None = None
+    """Share of the mass formed in the burst."""
+    tau_burst: Tensor | None = None
+    """Gyr, e-folding time of the burst."""
+    age_burst: Tensor | None = None
+    """Gyr since the burst began."""
+    history: History | None = None
+    logu: Tensor | float = -2.0
+    """log10 of the ionisation parameter; CIGALE's default."""
+    dust_slope: Tensor | None = None
+    """delta of the power law (lambda / 5500 A)^delta on the attenuation curve (Noll et al. 2009)."""
+    dust_bump: Tensor | None = None
+    """Amplitude of the bump at 2175 A in units of E(B-V); the Milky Way has 3."""
+
+    def __post_init__(self) -> None:
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "history"}
+        given = {k: torch.as_tensor(v, dtype=torch.float64) for k, v in given.items() if v is not None}
+        sizes = {len(v) for v in given.values() if v.ndim == 1} | ({len(self.history)} if self.history else set())
+        if len(sizes) > 1 or any(v.ndim > 1 for v in given.values()):
+            shapes = ", ".join(f"{k} {tuple(v.shape)}" for k, v in given.items())
+            raise RequestError(f"galaxies' fields disagree in length: {shapes}; expected numbers or (N,)")
+        n = sizes.pop() if sizes else 1
+        device = next((v.device for v in given.values() if v.ndim == 1), torch.device("cpu"))
+        for name, value in given.items():
+            object.__setattr__(self, name, value.to(device).expand(n))
+        if self.history is None:
+            object.__setattr__(self, "history", self._history())
+        elif self.tau is not None or self.age is not None or self.f_burst is not None:
+            raise RequestError("give either a history or tau and age, not both")
+        self._check(given)
+
+    def _check(self, given: dict[str, Tensor]) -> None:
+        for name, value in given.items():
+            if not bool(torch.isfinite(value).all()):
+                raise RequestError(f"galaxies: {name} is not finite somewhere")
+        for name in ("redshift", "z_met"):
+            if bool((given[name] <= 0).any()):
+                raise RequestError(f"galaxies: {name} = {given[name].min().item():g}; accepted: above 0")
+        if bool((given["ebv"] < 0).any()):
+            raise RequestError(f"galaxies: ebv = {given['ebv'].min().item():g}; accepted: 0 or more")
+
+    def _history(self) -> History:
+        if self.tau is None or self.age is None:
+            raise RequestError("galaxies need tau and age, or a history")
+        if self.f_burst is None and self.tau_burst is None and self.age_burst is None:
+            return DelayedTau(self.tau, self.age)
+        if self.f_burst is None or self.tau_burst is None or self.age_burst is None:
+            raise RequestError("a burst needs f_burst, tau_burst and age_burst")
+        return delayed_burst(self.tau, self.age, self.f_burst, self.tau_burst, self.age_burst)
+
+    @classmethod
+    def from_numpy(cls, **columns) -> Galaxies:
+        """Galaxies of numpy arrays (N,) or numbers, by the names of the fields."""
+        history = columns.pop("history", None)
+        return cls(history=history, **{k: torch.as_tensor(np.asarray(v, float)) for k, v in columns.items()})
+
+    def __len__(self) -> int:
+        return len(self.redshift)
+
+    def take(self, index: Tensor) -> Galaxies:
+        """The galaxies of `index`, integers."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        parts = {k: v[index] for k, v in parts.items() if isinstance(v, Tensor)}
+        if self.tau is None:
+            assert self.history is not None
+            parts["history"] = self.history.take(index)
+        return replace(self, **{"history": None, **parts})
+
+
+@dataclass(frozen=True, eq=False)
+class RestSED:
+    """Rest-frame light of N galaxies per solar mass formed, after dust and before the intergalactic medium."""
+
+    wave: Tensor
+    """(W,), Angstrom in vacuum, centres of bins uniform in ln(wavelength)."""
+    flux: Tensor
+    """(N, W), Lsun/Angstrom, bin averages of stars and nebular continuum."""
+    line_wave: Tensor
+    """(L,), Angstrom in vacuum."""
+    line: Tensor
+    """(N, L), Lsun."""
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """What follows from a history and a metallicity; every field is (N,) float64, masses per solar mass formed."""
+
+    mstar: Tensor
+    """Stellar mass that survives: living stars and remnants."""
+    mlive: Tensor
+    """Mass of living stars alone; NaN where the library does not say."""
+    sfr: Tensor
+    """Star-formation rate now, Msun/yr."""
+    sfr_10myr: Tensor
+    """Averaged over the last 10 Myr."""
+    sfr_100myr: Tensor
+    """Averaged over the last 100 Myr."""
+    age_mw: Tensor
+    """Gyr, mean age weighted by the mass formed."""
+    age_lw: Tensor
+    """Gyr, mean age weighted by the stars' light at 5500 A before dust."""
+    z_mw: Tensor
+    """Mean metallicity weighted by the mass formed."""
+    z_lw: Tensor
+    """Mean metallicity weighted by the stars' light at 5500 A before dust."""
+    light: Tensor
+    """Lsun/Angstrom, the stars' light at 5500 A before dust."""
+
+    @property
+    def ssfr(self) -> Tensor:
+        """1/yr, the rate now over the surviving mass."""
+        return self.sfr / self.mstar
+
+
+@dataclass(frozen=True, eq=False)
+class Observed(Derived):
+    """Derived quantities, and the light in B passbands."""
+
+    flux: Tensor
+    """(N, B), nJy per solar mass formed."""
