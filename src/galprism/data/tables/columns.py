@@ -113,6 +113,15 @@ def nulls_to_nan(path: object, name: str, values: np.ndarray, null: np.ndarray) 
     return result
 
 
+def masked(path: object, name: str, values: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Values with what is missing as NaN, or as empty text."""
+    if values.dtype.kind == "U":
+        return np.where(null, "", values)
+    if values.dtype.kind in "iub":
+        return nulls_to_nan(path, name, values, null)
+    return np.where(null, np.nan, values).astype(values.dtype)
+
+
 def checked_batch(
     path: object, columns: Sequence[ColumnInfo], batch: Mapping[str, np.ndarray]
 ) -> tuple[int, dict[str, np.ndarray]]:

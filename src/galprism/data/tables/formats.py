@@ -10,7 +10,9 @@ from pathlib import Path
 from galprism.data.tables.base import TableReader, TableSink
 from galprism.data.tables.columns import ColumnInfo
 from galprism.data.tables.csv import CSVReader, CSVSink
+from galprism.data.tables.ecsv import ECSVReader, ECSVSink
 from galprism.data.tables.fits import FITSReader, FITSSink
+from galprism.data.tables.hdf5 import HDF5Reader, HDF5Sink
 from galprism.data.tables.parquet import ParquetReader, ParquetSink
 from galprism.data.tables.votable import VOTableReader, VOTableSink
 from galprism.errors import RequestError
@@ -30,7 +32,9 @@ FORMATS = (
     Format("FITS", (".fits", ".fits.gz", ".fit", ".fit.gz"), FITSReader, FITSSink),
     Format("Parquet", (".parquet", ".parq"), ParquetReader, ParquetSink),
     Format("VOTable", (".vot", ".votable", ".xml"), VOTableReader, VOTableSink),
+    Format("ECSV", (".ecsv",), ECSVReader, ECSVSink),
     Format("CSV", (".csv",), CSVReader, CSVSink),
+    Format("HDF5", (".hdf5", ".h5", ".hdf"), HDF5Reader, HDF5Sink),
 )
 
 

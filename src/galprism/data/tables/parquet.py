@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from galprism.data.tables.base import META_KEY, Batch, TableReader, TableSink, one_of, readable, rebatch
-from galprism.data.tables.columns import ColumnInfo, as_text, nulls_to_nan
+from galprism.data.tables.columns import ColumnInfo, as_text, masked, nulls_to_nan
 from galprism.data.tables.votable import described, parse, vo_tree
+from galprism.data.tables.yaml_header import YamlHeader, read_header
 
 CONTENT_KEY = b"IVOA.VOTable-Parquet.content"
 VERSION_KEY = b"IVOA.VOTable-Parquet.version"
@@ -40,7 +41,12 @@ class ParquetReader(TableReader):
             keys = file.schema_arrow.metadata or {}
             self.meta = json.loads(keys.get(META_KEY.encode(), b"{}"))
             known = described(parse(io.BytesIO(keys[CONTENT_KEY])).get_first_table()) if CONTENT_KEY in keys else {}
-            self.columns = {field.name: _info(field, known.get(field.name)) for field in file.schema_arrow}
+            yaml = keys.get(b"table_meta_yaml", b"").decode()
+            header = read_header(yaml.splitlines()) if yaml else YamlHeader({}, {})
+            self._masks = header.masks
+            known |= header.columns
+            columns = [_info(field, known.get(field.name)) for field in file.schema_arrow]
+            self.columns = {column.name: column for column in columns if column.name not in self._masks.values()}
 
     def _batches(self, columns: list[ColumnInfo], size: int, start: int, stop: int) -> Iterator[Batch]:
         with pq.ParquetFile(self.path, buffer_size=READ_BUFFER_BYTES, pre_buffer=False) as file:
@@ -48,7 +54,9 @@ class ParquetReader(TableReader):
                 column.name for column in columns if column.dtype.kind in "iub" and _has_null(file, column.name)
             }
             groups, skip = _groups(file, start, stop)
-            parts = file.iter_batches(size, row_groups=groups, columns=[column.name for column in columns])
+            names = [column.name for column in columns]
+            masks = [self._masks[name] for name in names if name in self._masks]
+            parts = file.iter_batches(size, row_groups=groups, columns=[*names, *masks])
             yield from rebatch(self._converted(parts, columns, nullable, skip, stop - start), size)
 
     def _converted(
@@ -60,7 +68,14 @@ class ParquetReader(TableReader):
             skip -= before
             n_rows -= piece.num_rows
             if piece.num_rows:
-                yield {c.name: to_numpy(self.path, c, piece.column(c.name), c.name in nullable) for c in columns}
+                yield {c.name: self._values(c, piece, c.name in nullable) for c in columns}
+
+    def _values(self, column: ColumnInfo, piece: pa.RecordBatch, nullable: bool) -> np.ndarray:
+        values = to_numpy(self.path, column, piece.column(column.name), nullable)
+        if column.name in self._masks:
+            null = piece.column(self._masks[column.name]).to_numpy(zero_copy_only=False)
+            return masked(self.path, column.name, values, null)
+        return values
 
 
 def _groups(file: pq.ParquetFile, start: int, stop: int) -> tuple[list[int], int]:

@@ -18,7 +18,7 @@ from astropy.io.votable.tree import Field, Param, Resource, TableElement, VOTabl
 from astropy.utils.exceptions import AstropyWarning
 
 from galprism.data.tables.base import META_KEY, Batch, TableReader, TableSink, joined, one_of, readable
-from galprism.data.tables.columns import ColumnInfo, as_text, nulls_to_nan
+from galprism.data.tables.columns import ColumnInfo, as_text, masked
 
 VERSION = "1.3"
 """The last version whose units follow the CDS standard, which can write log10 of a quantity: [solMass]."""
@@ -132,11 +132,7 @@ class VOTableReader(TableReader):
         if column.dtype.kind == "U":
             return as_text(np.where(null, "", values))
         values = values.astype(column.dtype, copy=False)
-        if not null.any():
-            return values
-        if column.dtype.kind in "iub":
-            return nulls_to_nan(self.path, column.name, values, null)
-        return np.where(null, np.nan, values).astype(column.dtype)
+        return masked(self.path, column.name, values, null) if null.any() else values
 
 
 class VOTableSink(TableSink):
