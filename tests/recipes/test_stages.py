@@ -1,0 +1,58 @@
+import pytest
+
+from galprism.errors import RequestError
+from galprism.recipes.stages import Stage, duration, run_stages, timings
+
+
+def stages_of(folder, ran, key=1, fail=False):
+    def make(name):
+        def run():
+            if fail and name == "b":
+                raise KeyboardInterrupt
+            ran.append(name)
+            (folder / name).write_text(name)
+
+        return Stage(name, "text", 1.0, (folder / name,), key, run)
+
+    return [make(name) for name in "abc"]
+
+
+def quiet(_):
+    pass
+
+
+def test_done_stages_are_not_done_again(tmp_path):
+    ran = []
+    for _ in range(2):
+        run_stages(tmp_path / "run", stages_of(tmp_path / "run", ran), quiet)
+    assert ran == ["a", "b", "c"]
+    assert set(timings(tmp_path / "run")) == {"a", "b", "c"}
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
+    ran, folder = [], tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        run_stages(folder, stages_of(folder, ran, fail=True), quiet)
+    run_stages(folder, stages_of(folder, ran), quiet)
+    assert ran == ["a", "b", "c"]
+
+
+def test_a_changed_request_or_a_lost_output_is_done_again_with_all_after_it(tmp_path):
+    ran, folder = [], tmp_path / "run"
+    run_stages(folder, stages_of(folder, ran), quiet)
+    (folder / "b").unlink()
+    run_stages(folder, stages_of(folder, ran), quiet)
+    assert ran == ["a", "b", "c", "b", "c"]
+    run_stages(folder, stages_of(folder, ran, key=2), quiet)
+    assert ran[5:] == ["a", "b", "c"]
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(RequestError, match="was not made by galprism"):
+        run_stages(tmp_path, [], quiet)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_durations_read_well():
+    assert [duration(seconds) for seconds in (5, 600, 9000)] == ["5 s", "10 min", "2.5 h"]
