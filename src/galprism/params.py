@@ -153,7 +153,7 @@ PARAMS = _table(
         "tau", "Gyr", 0.0, 100.0, r"$\tau\ [{\rm Gyr}]$", "time.scale", "e-folding time of SFR ~ t exp(-t / tau)"
     ),
     Parameter("age", "Gyr", 0.0, 14.0, r"$t_{\rm start}\ [{\rm Gyr}]$", "time.age", "time since star formation began"),
-    Parameter("logu", "", -5.0, 0.0, r"$\log\,U$", "phys.ionParam", "log10 of the ionisation parameter"),
+    Parameter("logu", "", -5.0, 0.0, r"$\log\,U$", "phys.ionizParam", "log10 of the ionisation parameter"),
 )
 
 
