@@ -1,0 +1,205 @@
+"""How every figure looks: one colour a method, one size, the labels of the parameter table."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm
+from matplotlib.figure import Figure
+
+from galprism.evaluate.metrics import bin_index, edges
+from galprism.params import PARAMS
+
+WIDTH = 7.2
+"""Inches: the text width of a two-column journal page."""
+DPI = 200
+
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe & Ito (2008): told apart by colour-blind readers."""
+LIMIT_COLOUR = "#333333"
+INK = "#222222"
+LINES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), "-.", (0, (1, 1)), (0, (7, 2)))
+
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 9,
+    "legend.fontsize": 7.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "axes.linewidth": 0.8,
+    "lines.linewidth": 1.5,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.formatter.use_mathtext": True,
+    "axes.unicode_minus": True,
+}
+
+FEW = 10
+"""Bins with fewer sources are not drawn."""
+MANY = 1500
+"""From here on a density is drawn in place of points."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A finished figure."""
+
+    name: str
+    """For a file name."""
+    title: str
+    caption: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Look:
+    """Which colour and line each method has, the same in every figure of a report."""
+
+    methods: tuple[str, ...]
+    limit: str | None = None
+
+    def _place(self, method: str) -> int:
+        return [name for name in self.methods if name != self.limit].index(method)
+
+    def colour(self, method: str) -> str:
+        return LIMIT_COLOUR if method == self.limit else CYCLE[self._place(method) % len(CYCLE)]
+
+    def line(self, method: str):
+        """A matplotlib line style: dotted for the limit."""
+        return ":" if method == self.limit else LINES[self._place(method) % len(LINES)]
+
+    def density(self, method: str) -> Colormap:
+        """White to the method's colour to nearly black."""
+        return LinearSegmentedColormap.from_list(method, ["#eef1f4", self.colour(method), "#101010"])
+
+
+def new_figure(n_rows: int, n_columns: int, *, row_height: float = 2.7, **options) -> tuple[Figure, np.ndarray]:
+    """A page-wide figure with its (n_rows, n_columns) axes."""
+    figure = Figure(figsize=(WIDTH, row_height * n_rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(n_rows, n_columns, squeeze=False, **options)
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG; the same bytes whenever it is drawn of the same numbers."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def styled(draw):
+    """Run a drawing function in galprism's style, leaving matplotlib's own settings alone."""
+
+    def run(*args, **options):
+        with rc_context(STYLE):
+            return draw(*args, **options)
+
+    run.__doc__, run.__name__ = draw.__doc__, draw.__name__
+    return run
+
+
+def symbol(parameter: str) -> str:
+    """The parameter's label without its unit."""
+    return re.sub(r"\\ \[.*\]\$$", "$", PARAMS[parameter].label)
+
+
+def unit(parameter: str) -> str:
+    """The unit of a difference of two values: dex for a logarithm."""
+    text = PARAMS[parameter].unit
+    return "dex" if text.startswith("dex") else text
+
+
+def axis_label(parameter: str, who: str) -> str:
+    """The parameter's label, and whose value it is."""
+    return f"{PARAMS[parameter].label}  {who}"
+
+
+def difference_label(parameter: str, of: str = "", minus: str = "") -> str:
+    """Delta of the parameter in dex or its unit, and what is subtracted from what on a line below."""
+    text = unit(parameter)
+    first = rf"$\Delta\,${symbol(parameter)}" + (f"  [{text}]" if text else "")
+    return f"{first}\n{of} − {minus}" if of else first
+
+
+def quantity_label(name: str) -> str:
+    """Of a quantity that things are binned by."""
+    prefix, _, band = name.partition("_")
+    if prefix == "mag":
+        return f"${band}$ [AB mag]"
+    if prefix == "snr":
+        return f"S/N in ${band}$"
+    return PARAMS[name].label
+
+
+def span(*values: np.ndarray, keep: float = 99.8) -> tuple[float, float]:
+    """Limits that hold the central `keep` per cent of the values, with a margin."""
+    joined = np.concatenate([value[np.isfinite(value)] for value in values])
+    low, high = np.percentile(joined, [(100 - keep) / 2, (100 + keep) / 2])
+    margin = 0.04 * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+def density(axes: Axes, x: np.ndarray, y: np.ndarray, look: Look, method: str, bins: int = 70) -> None:
+    """The axes' limits must be set. A log-scaled 2-D histogram, or points where there are few; says how many of the
+    sources lie outside the frame."""
+    (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
+    if len(x) < MANY:
+        axes.plot(x, y, ".", color=look.colour(method), markersize=3.5, alpha=0.55, markeredgewidth=0, rasterized=True)
+    else:
+        height = round(bins * axes.bbox.height / axes.bbox.width) if axes.bbox.width else bins
+        counts, x_edges, y_edges = np.histogram2d(x, y, bins=(bins, max(height, 20)), range=((x0, x1), (y0, y1)))
+        shown = np.ma.masked_equal(counts.T, 0)
+        axes.pcolormesh(
+            x_edges, y_edges, shown, cmap=look.density(method), norm=LogNorm(1, max(counts.max(), 2)), rasterized=True
+        )
+    outside = int(((x < x0) | (x > x1) | (y < y0) | (y > y1)).sum())
+    if outside:
+        axes.text(0.98, 0.02, f"{outside} outside", transform=axes.transAxes, ha="right", va="bottom", fontsize=6.5)
+
+
+def running(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) median x and (K, 3) 16, 50 and 84 % of y in round bins of x with enough sources."""
+    borders = edges(x)
+    index = bin_index(x, borders)
+    rows = [index == k for k in range(max(len(borders) - 1, 0))]
+    rows = [row for row in rows if row.sum() >= FEW]
+    middle = np.array([np.median(x[row]) for row in rows])
+    return middle, np.array([np.percentile(y[row], [16, 50, 84]) for row in rows]).reshape(-1, 3)
+
+
+def note(axes: Axes, lines: Sequence[str], *, place: str = "upper left") -> None:
+    """A few lines of text in a corner, legible over a density."""
+    vertical, horizontal = place.split()
+    axes.text(
+        0.03 if horizontal == "left" else 0.97,
+        0.97 if vertical == "upper" else 0.03,
+        "\n".join(lines),
+        transform=axes.transAxes,
+        ha=horizontal,
+        va="top" if vertical == "upper" else "bottom",
+        fontsize=7.5,
+        linespacing=1.35,
+        bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5},
+    )

@@ -1,0 +1,104 @@
+"""Several methods and the truth at once: who errs, where, and whether they err together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from galprism.evaluate.figures.style import (
+    INK,
+    Drawing,
+    Look,
+    density,
+    difference_label,
+    new_figure,
+    note,
+    png,
+    quantity_label,
+    running,
+    span,
+    styled,
+)
+from galprism.evaluate.samples import Sample
+
+
+@styled
+def three_way(name: str, title: str, samples: Sequence[Sample], look: Look) -> Drawing | None:
+    """A row a parameter: distributions of the residuals, residuals against redshift, and the first method's residual
+    against the second's. None unless some sample has two methods that inferred something."""
+    drawn = [(sample, _able(sample)) for sample in samples]
+    drawn = [(sample, methods) for sample, methods in drawn if sample.n > 1 and len(methods) > 1]
+    if not drawn:
+        return None
+    figure, axes = new_figure(len(drawn), 3, row_height=2.75)
+    for (left, middle, right), (sample, methods) in zip(axes, drawn, strict=True):
+        half = max(abs(value) for method in methods for value in span(sample.residual(method), keep=98))
+        _distributions(left, sample, methods, half, look)
+        _medians(middle, sample, methods, look)
+        _together(right, sample, methods[0], _second(methods, look), half, look)
+    cuts = "; ".join(f"{sample.parameter}: {sample.label}, n = {sample.n:,}" for sample, _ in drawn)
+    caption = (
+        f"Every method against the truth on the same sources ({cuts}). Left: distributions of the residuals; the end "
+        "bins hold all that lies beyond. Middle: median (line) and 16th to 84th percentiles (band) against redshift. "
+        "Right: the residual of one method against that of another; along the dotted 1:1 line lie errors that both "
+        "make, as they must where the photometry itself does not tell."
+    )
+    return Drawing(name, title, caption, png(figure))
+
+
+def _able(sample: Sample) -> list[str]:
+    return [method for method in sample.methods if sample.n and np.isfinite(sample.predicted(method)).all()]
+
+
+def _second(methods: Sequence[str], look: Look) -> str:
+    """The method to set beside the first: another estimate sooner than the limit."""
+    return next((method for method in methods[1:] if method != look.limit), methods[1])
+
+
+def _distributions(axes: Axes, sample: Sample, methods: Sequence[str], half: float, look: Look) -> None:
+    borders = np.linspace(-half, half, 61).tolist()
+    for method in methods:
+        d = np.clip(sample.residual(method), -half, half)
+        axes.hist(
+            d, bins=borders, histtype="step", density=True, color=look.colour(method), linestyle=look.line(method),
+            linewidth=1.4, label=method,
+        )  # fmt: skip
+    axes.axvline(0, color=INK, linewidth=0.7)
+    axes.set(xlim=(-half, half), xlabel=difference_label(sample.parameter), ylabel="density")
+    axes.set_ylim(top=1.12 * axes.get_ylim()[1] * (1 + 0.09 * len(methods)))
+    axes.legend(loc="upper left", handlelength=2.2, borderaxespad=0.3)
+
+
+def _medians(axes: Axes, sample: Sample, methods: Sequence[str], look: Look) -> None:
+    redshift = sample.quantity("redshift")
+    axes.set_ylabel(difference_label(sample.parameter))
+    axes.axhline(0, color=INK, linewidth=0.7)
+    axes.set_xlabel(quantity_label("redshift"))
+    if redshift is None or not np.isfinite(redshift).any():
+        axes.set_xlabel("")
+        note(axes, ["no redshift is given"])
+        axes.set_xticks([])
+        return
+    good = np.isfinite(redshift)
+    for method in methods:
+        middle, percentiles = running(redshift[good], sample.residual(method)[good])
+        if len(middle):
+            low, median, high = percentiles.T
+            axes.fill_between(middle, low, high, color=look.colour(method), alpha=0.15, linewidth=0)
+            axes.plot(middle, median, color=look.colour(method), linestyle=look.line(method))
+
+
+def _together(axes: Axes, sample: Sample, first: str, second: str, half: float, look: Look) -> None:
+    x, y = sample.residual(second), sample.residual(first)
+    axes.set(xlim=(-half, half), ylim=(-half, half))
+    axes.set_box_aspect(1)
+    density(axes, x, y, look, first, bins=50)
+    axes.plot((-half, half), (-half, half), color=INK, linestyle=":", linewidth=1)
+    axes.axhline(0, color=INK, linewidth=0.7)
+    axes.axvline(0, color=INK, linewidth=0.7)
+    axes.set_xlabel(f"{difference_label(sample.parameter)}\n{second}")
+    axes.set_ylabel(f"{first}")
+    if x.std() > 0 and y.std() > 0:
+        note(axes, [f"correlation {np.corrcoef(x, y)[0, 1]:.2f}"])

@@ -1,0 +1,139 @@
+"""What stands in a report's page, and in which order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from galprism.evaluate.bars import Bar, bars_table
+from galprism.evaluate.judge import Judgement
+from galprism.evaluate.page import Section, bullets, folded, page, paragraph, picture, preformatted
+from galprism.evaluate.summary import (
+    bin_tables,
+    calibration_table,
+    definitions_table,
+    flags_table,
+    pairs_table,
+    rows_table,
+    summary_tables,
+)
+from galprism.evaluate.tables import Table
+
+if TYPE_CHECKING:
+    from galprism.evaluate.figures import Drawing
+
+HOW_TO_READ = (
+    "bias and σ are the mean and the standard deviation of predicted − true; σ_NMAD is 1.4826 × the median absolute "
+    "deviation, which outliers do not move; rms² = bias² + σ². All methods of a table are judged on the same sources.",
+    "The limit, where there is one, is the exact posterior under the same prior: nothing can have a smaller rms on "
+    "average, so rms / limit tells how much of the photometry's information a method uses (1 is all). Of calibrated "
+    "intervals, 68% and 95% hold the truth.",
+)
+
+
+def html(judgement: Judgement, numbers: Mapping[str, Any], bars: Sequence[Bar], figures: Sequence[Drawing]) -> str:
+    """The report as one page that needs nothing else; `numbers` as metrics.json holds them."""
+    meta = numbers["meta"]
+    guide = HOW_TO_READ if judgement.entries else (
+        "There is no truth here: each difference is one method minus another on the same sources, and says how far "
+        "they agree, not which is right.",
+    )  # fmt: skip
+    lead = [
+        paragraph(_lead(judgement, meta), "soft"),
+        f"<aside>{''.join(paragraph(text) for text in guide)}</aside>",
+    ]
+    pairs, calibrated, flags = pairs_table(judgement), calibration_table(judgement), flags_table(judgement)
+    sections = [
+        Section("What was to be reached", (bars_table(bars).html(),) if bars else ()),
+        Section("Methods against the truth", tuple(table.html() for table in summary_tables(judgement))),
+        Section("Calibration", (calibrated.html(), paragraph(CALIBRATION_NOTE, "soft")) if calibrated else ()),
+        Section("Methods against each other", (pairs.html(),) if pairs else ()),
+        Section("Figures", tuple(picture(d.png, d.title, d.caption) for d in figures)),
+        Section("In bins", (folded("Bias and σ by bin", "\n".join(t.html() for t in bin_tables(judgement))),)),
+        Section("Sample", _sample(judgement, meta)),
+        Section("Flags", (flags.html(),) if flags else ()),
+        Section("Definitions", _definitions(judgement, numbers)),
+        Section("How it was made", _making(numbers)),
+    ]
+    return page(numbers["title"], lead, sections, f"galprism {numbers['galprism']} evaluate, {numbers['created']}")
+
+
+CALIBRATION_NOTE = (
+    "Errors of coverage are binomial (Wilson). Intervals are called too narrow or too wide where coverage misses "
+    "68% by more than 2 points, or 95% by more than 1, and by more than twice its error. KS is the largest distance of the "
+    "cumulative PIT from the diagonal. The pinball score is in the parameter's unit; smaller is better, and it is "
+    "comparable between methods with the same quantile levels."
+)
+
+
+def _lead(judgement: Judgement, meta: Mapping[str, Any]) -> str:
+    n = len(judgement.matched)
+    against = "the truth" if judgement.entries else "each other"
+    text = f"{', '.join(judgement.methods)}: {', '.join(judgement.parameters)} against {against}, {n:,} sources"
+    if len(judgement.with_limit) != n:
+        text += f", {len(judgement.with_limit):,} of them with {judgement.limit}"
+    for key in ("sample", "noise"):
+        if meta.get(key):
+            text += f". {key.capitalize()}: {meta[key]}"
+    return text + "."
+
+
+def _sample(judgement: Judgement, meta: Mapping[str, Any]) -> tuple[str, ...]:
+    n = len(judgement.with_limit)
+    lines = [f"{key}: {meta[key]}" for key in ("sample", "noise") if meta.get(key)]
+    lines.append(f"Tables are joined by id; {n:,} ids are common to all.")
+    cuts = {s.name: s for e in (*judgement.entries, *judgement.pairs) for s in e.sample.selections}
+    for selection in cuts.values():
+        where = ", ".join(selection.parameters) or "every parameter"
+        lines.append(f"Cut {selection.name!r}, the same for every method, applies to {where}.")
+    if judgement.band:
+        lines.append(f"Magnitudes and signal-to-noise ratios are those of the {judgement.band} band.")
+    return (rows_table(judgement).html(), bullets([*lines, *judgement.notes]))
+
+
+def _definitions(judgement: Judgement, numbers: Mapping[str, Any]) -> tuple[str, ...]:
+    parts = [definitions_table(judgement).html()]
+    own = {"this evaluation": numbers["meta"].get("definitions")}
+    own |= {name: meta.get("definitions") for name, meta in numbers["methods_meta"].items()}
+    rows = [
+        (name, key, _plain(item))
+        for name, definitions in own.items()
+        if isinstance(definitions, dict)
+        for key, item in definitions.items()
+    ]
+    if rows:
+        parts.append(
+            Table(("method", "what", "its own definition"), tuple(rows), "As the methods state them", 3).html()
+        )
+    return tuple(parts)
+
+
+def _making(numbers: Mapping[str, Any]) -> tuple[str, ...]:
+    meta = numbers["meta"]
+    parts = [paragraph(f"{key.capitalize()}: {meta[key]}") for key in ("command", "seed") if meta.get(key) is not None]
+    timings = meta.get("timings") or {}
+    if timings:
+        rows = tuple((str(key), _plain(item)) for key, item in timings.items())
+        parts.append(Table(("stage", "time"), rows, "Timings").html())
+    rows = tuple((name, key, _plain(item)) for name, own in numbers["methods_meta"].items()
+                 for key, item in own.items() if key != "definitions")  # fmt: skip
+    if rows:
+        parts.append(Table(("method", "what", "value"), rows, "The methods, as they describe themselves", 3).html())
+    packages = tuple((name, str(item)) for name, item in numbers["versions"].items())
+    parts.append(Table(("package", "version"), packages, "Versions", 2).html())
+    placed = {"title", "sample", "noise", "recipe", "command", "seed", "versions", "timings", "definitions"}
+    rest = tuple((key, _plain(item)) for key, item in meta.items() if key not in placed)
+    if rest:
+        parts.append(Table(("what", "value"), rest, "Further", 2).html())
+    if meta.get("recipe"):
+        parts.append(folded("The recipe", preformatted(_plain(meta["recipe"]))))
+    return tuple(parts)
+
+
+def _plain(item: Any) -> str:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, float):
+        return f"{item:.4g}"
+    return json.dumps(item, ensure_ascii=False)
