@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from astropy.utils.exceptions import AstropyWarning
 
-from galprism.data.tables.columns import ColumnInfo, pick_columns
+from galprism.data.tables.columns import ColumnInfo, masked, pick_columns
 from galprism.errors import RequestError
 
 BATCH_ROWS = 65_536
@@ -37,6 +37,8 @@ class TableReader(ABC):
     n_rows: int
     meta: dict[str, Any]
     """What galprism wrote beside the columns; empty in other people's files."""
+    _masks: dict[str, ColumnInfo]
+    """By column, another that is true where it has no value: how astropy stores masked columns. Not in `columns`."""
 
     def batches(
         self, columns: Iterable[str] | None = None, size: int = BATCH_ROWS, *, start: int = 0, stop: int | None = None
@@ -44,7 +46,7 @@ class TableReader(ABC):
         """The rows from `start` up to `stop`, in order, in batches of `size` rows (the last may be shorter).
 
         Missing values are NaN in float columns; an integer or boolean column that has a null anywhere is float64
-        with NaN in every batch; a null text is empty. An empty table gives no batch.
+        with NaN in every batch; a null text is empty. An empty table gives no batch. Arrays may be read-only.
 
         Raises RequestError for a column that is not here, or where the file turns out to be damaged.
         """
@@ -64,17 +66,26 @@ class TableReader(ABC):
             return parts[0]
         return {column.name: np.concatenate([part[column.name] for part in parts]) for column in picked}
 
+    def _hold(self, columns: Iterable[ColumnInfo], masks: Mapping[str, str] | None = None) -> None:
+        """Set `columns`, and aside from them those that are masks (column to mask, by name)."""
+        held = {column.name: column for column in columns}
+        self._masks = {name: held.pop(mask) for name, mask in (masks or {}).items()}
+        self.columns = held
+
     def _guarded(self, columns: list[ColumnInfo], size: int, start: int, stop: int) -> Iterator[Batch]:
         if start >= stop:
             return
-        rows = self._batches(columns, size, start, stop)
+        masks = {column.name: self._masks[column.name] for column in columns if column.name in self._masks}
+        rows = self._batches([*columns, *masks.values()], size, start, stop)
         done = start
         while True:
             with readable(self.path):
                 batch = next(rows, None)
             if batch is None:
                 break
-            done += min(size, stop - done)
+            for name, mask in masks.items():
+                batch[name] = masked(self.path, name, batch[name], batch.pop(mask.name))
+            done += len(batch[columns[0].name])
             yield batch
         if done < stop:
             raise RequestError(f"{self.path}: the file ends after {done} of {stop} rows; is it truncated?")

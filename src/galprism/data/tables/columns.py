@@ -52,6 +52,8 @@ def pick_columns(path: object, columns: Mapping[str, ColumnInfo], names: Iterabl
                 "accepted: numbers, text, true/false, and vectors of one length"
             )
         picked.append(columns[name])
+    if not picked:
+        raise RequestError(f"{path}: no column was asked for")
     return picked
 
 

@@ -81,7 +81,7 @@ class CSVReader(DelimitedReader):
         one_of(path, ["1"], part)
         with readable(path):
             self._scan(layout_of(path), {})
-        self.columns = {name: ColumnInfo(name, dtype=numpy_dtype(arrow)) for name, arrow in self._types.items()}
+        self._hold(ColumnInfo(name, dtype=numpy_dtype(arrow)) for name, arrow in self._types.items())
 
 
 class CSVSink(TableSink):
@@ -91,7 +91,7 @@ class CSVSink(TableSink):
         for column in columns:
             if column.shape:
                 raise RequestError(
-                    f"column {column.name!r} is a vector, which CSV cannot hold; accepted: ECSV, Parquet"
+                    f"{path.name}: column {column.name!r} is a vector, which CSV cannot hold; accepted: ECSV, Parquet"
                 )
         self._schema = pa.schema([pa.field(column.name, arrow_type(column)) for column in columns])
         header = io.StringIO()

@@ -48,11 +48,13 @@ class ECSVReader(DelimitedReader):
         one_of(path, ["1"], part)
         with readable(path):
             layout, header = _layout(path)
-            self.columns, self.meta = header.columns, header.meta
-            self._scan(layout, {name: _cell_type(column) for name, column in self.columns.items()})
+            self.meta = header.meta
+            self._hold(header.columns.values(), header.masks)
+            self._vectors = {name for name, column in header.columns.items() if column.shape}
+            self._scan(layout, {name: _cell_type(column) for name, column in header.columns.items()})
 
     def _count_nulls(self, name: str, values: pa.ChunkedArray) -> int:
-        if self.columns[name].shape:
+        if name in self._vectors:
             return pc.sum(pc.or_(pc.match_substring(values, "null"), pc.equal(values, ""))).as_py() or 0
         return values.null_count
 

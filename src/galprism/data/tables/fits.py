@@ -73,7 +73,7 @@ class _Field:
         """Values as stored, (n, …), in the type of `info`."""
         dtype, _ = self.info
         if self.code == "A":
-            return as_text(np.char.rstrip(raw))
+            return as_text(np.char.rstrip(raw, b" "))
         if self.code == "L":
             return raw == ord("T")
         if self.code == "X":
@@ -128,25 +128,24 @@ class FITSReader(TableReader):
         self.path = path
         with readable(path):
             header, self._offset = _table_header(path, part)
-        names, self._fields = [], {}
-        self.columns = {}
+        self._fields: dict[str, _Field] = {}
+        columns = []
         with readable(path):
             for i in range(1, header["TFIELDS"] + 1):
                 name = str(header.get(f"TTYPE{i}", f"col{i}")).strip()
-                if name in self.columns:
+                if name in self._fields:
                     raise RequestError(f"{path}: two columns are called {name!r}")
-                field = _field(header, i)
-                dtype, shape = field.info
+                self._fields[name] = _field(header, i)
+                dtype, shape = self._fields[name].info
                 texts = [str(header.get(f"{key}{i}", "")).strip() for key in ("TUNIT", "TCOMM", "TUCD")]
-                self.columns[name] = ColumnInfo(name, texts[0] or None, dtype, texts[1], texts[2], shape)
-                self._fields[name] = field
-                names.append(name)
+                columns.append(ColumnInfo(name, texts[0] or None, dtype, texts[1], texts[2], shape))
+            self._hold(columns)
             offsets = np.cumsum([0] + [field.stored.itemsize for field in self._fields.values()])
             self.n_rows = int(header["NAXIS2"])
             self.meta = json.loads(header.get(META_KEY.upper(), "{}"))
             self._record = np.dtype(
                 {
-                    "names": names,
+                    "names": list(self._fields),
                     "formats": [field.stored for field in self._fields.values()],
                     "offsets": offsets[:-1].tolist(),
                     "itemsize": int(header["NAXIS1"]),
@@ -235,7 +234,9 @@ class FITSSink(TableSink):
     def __init__(self, path: Path, columns: Sequence[ColumnInfo], n_rows: int, meta: str) -> None:
         for column in columns:
             if not column.name.isascii():
-                raise RequestError(f"column {column.name!r} has no name that FITS can hold; accepted: ASCII")
+                raise RequestError(
+                    f"{path.name}: column {column.name!r} has no name that FITS can hold; accepted: ASCII"
+                )
         self._path, self._columns, self._n_rows, self._meta = path, columns, n_rows, meta
         self._rows = RecordFile(path.with_name("rows"), columns, ">")
 

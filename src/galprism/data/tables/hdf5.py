@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
 from galprism.data.tables.base import Batch, TableReader, TableSink, one_of, readable
-from galprism.data.tables.columns import ColumnInfo, as_text, masked
+from galprism.data.tables.columns import ColumnInfo, as_text
 from galprism.data.tables.records import CHUNK_ROWS, RecordFile
 from galprism.data.tables.yaml_header import YamlHeader, read_header, write_header
 
@@ -29,7 +28,6 @@ class HDF5Reader(TableReader):
     def __init__(self, path: Path, part: str | None) -> None:
         self.path = path
         self.meta = {}
-        self._masks: dict[str, str] = {}
         with readable(path), h5py.File(path, "r") as file:
             tables = _tables(file)
             wanted = part if part is None or part == "/" else part.strip("/")
@@ -38,25 +36,23 @@ class HDF5Reader(TableReader):
             if isinstance(table, h5py.Dataset):
                 self._describe_records(table, file.get(self._place + META_SUFFIX))
             else:
-                columns = [_described(name, table[name]) for name in _column_names(table)]
-                self.columns = {column.name: column for column in columns}
-                self.n_rows = len(table[columns[0].name])
+                names = _column_names(table)
+                self._hold(_described(name, table[name]) for name in names)
+                self.n_rows = len(table[names[0]])
 
     def _describe_records(self, table: h5py.Dataset, yaml: h5py.Dataset | None) -> None:
         header = YamlHeader({}, {}) if yaml is None else read_header(line.decode() for line in yaml[:])
-        self.meta, self._masks = header.meta, header.masks
+        self.meta = header.meta
         self.n_rows = len(table)
-        self.columns = {}
+        columns = []
         for name in table.dtype.names:
-            if name in self._masks.values():
-                continue
             dtype, shape = _dtype(table.dtype[name])
             known = header.columns.get(name, ColumnInfo(name))
-            self.columns[name] = ColumnInfo(name, known.unit, dtype, known.description, known.ucd, shape)
+            columns.append(ColumnInfo(name, known.unit, dtype, known.description, known.ucd, shape))
+        self._hold(columns, header.masks)
 
     def _batches(self, columns: list[ColumnInfo], size: int, start: int, stop: int) -> Iterator[Batch]:
-        masks = [self._masks[column.name] for column in columns if column.name in self._masks]
-        names = [*(column.name for column in columns), *masks]
+        names = [column.name for column in columns]
         with h5py.File(self.path, "r") as file:
             table = file[self._place]
             for at in range(start, stop, size):
@@ -65,14 +61,11 @@ class HDF5Reader(TableReader):
                     raw = table.fields(names)[rows]
                 else:
                     raw = {name: table[name][rows] for name in names}
-                yield {column.name: self._values(column, raw) for column in columns}
+                yield {column.name: _native(column, raw[column.name]) for column in columns}
 
-    def _values(self, column: ColumnInfo, raw: Any) -> np.ndarray:
-        values = raw[column.name]
-        values = as_text(values) if column.dtype.kind == "U" else np.ascontiguousarray(values, column.dtype)
-        if column.name in self._masks:
-            return masked(self.path, column.name, values, raw[self._masks[column.name]])
-        return values
+
+def _native(column: ColumnInfo, raw: np.ndarray) -> np.ndarray:
+    return as_text(raw) if column.dtype.kind == "U" else np.ascontiguousarray(raw, column.dtype)
 
 
 def _tables(file: h5py.File) -> list[str]:

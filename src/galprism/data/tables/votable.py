@@ -19,6 +19,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from galprism.data.tables.base import META_KEY, Batch, TableReader, TableSink, joined, one_of, readable
 from galprism.data.tables.columns import ColumnInfo, as_text, masked
+from galprism.errors import RequestError
 
 VERSION = "1.3"
 """The last version whose units follow the CDS standard, which can write log10 of a quantity: [solMass]."""
@@ -116,7 +117,7 @@ class VOTableReader(TableReader):
             tables = list(parse(path).iter_tables())
             names = [table.name or table.ID or str(i + 1) for i, table in enumerate(tables)]
             self._table = tables[one_of(path, names, part)]
-        self.columns = described(self._table)
+        self._hold(described(self._table).values())
         self.meta = meta_of(self._table)
         self.n_rows = len(self._table.array)
         self._ids = {field.name: field.ID for field in self._table.fields}
@@ -143,6 +144,9 @@ class VOTableSink(TableSink):
         self._parts: list[Batch] = []
 
     def append(self, batch: Batch, n_rows: int) -> None:
+        for name, values in batch.items():
+            if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
+                raise RequestError(f"{self._path.name}: column {name!r} has integers beyond 2^63, which VOTable lacks")
         self._parts.append({name: values.copy() for name, values in batch.items()})
 
     def finish(self) -> None:
