@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -93,94 +92,107 @@ class ForwardModel:
 
     def __call__(self, galaxies: Galaxies) -> Observed:
         """Fluxes (N, B) in nJy per solar mass formed, and derived quantities, in the order of the galaxies."""
-        self._redshift(galaxies.redshift)
-        parts, order = [], []
-        for index, metal in self._batches(galaxies):
-            part = galaxies.take(index)
-            low, high = self.projector.columns(part.redshift.min().item(), part.redshift.max().item())
-            flux, line, derived = self._shine(part, metal, low, high)
-            seen = self.projector.continuum(flux, low, part.redshift)
-            if line is not None:
-                seen = seen + self.projector.lines(line, part.redshift)
-            scale = self.library.lsun * flux_per_luminosity(part.redshift)
-            parts.append((seen.double() * scale[:, None], derived))
-            order.append(index)
-        back = torch.argsort(torch.cat(order))
-        derived = _joined([d for _, d in parts], back)
-        return Observed(flux=torch.cat([f for f, _ in parts])[back], **vars(derived))
+        self._check_redshift(galaxies.redshift)
+        ordered, order, batches = self._arrange(galaxies)
+        fluxes, sums = [], []
+        for rows, metal in batches:
+            part = ordered.take(rows)
+            low, high = self.projector.columns(part.redshift[0].item(), part.redshift[-1].item())
+            weights = self._weights(part)
+            flux, line = self._shine(part, metal, weights, low, high)
+            self.projector.absorb_(flux, line, low, part.redshift)
+            fluxes.append(
+                self.projector.continuum(flux, low, part.redshift) + self.projector.lines(line, part.redshift)
+            )
+            sums.append(self._sums(part, metal, weights))
+        flux = torch.cat(fluxes).double() * (self.library.lsun * flux_per_luminosity(ordered.redshift))[:, None]
+        derived = self._derive(galaxies, torch.cat(sums)[order])
+        return Observed(flux=flux[order], **vars(derived))
 
     def rest_sed(self, galaxies: Galaxies) -> RestSED:
         """The light that leaves the galaxies: after dust, before the intergalactic medium; redshifts play no part."""
-        parts, order = [], []
-        for index, metal in self._batches(galaxies):
-            flux, line, _ = self._shine(galaxies.take(index), metal, 0, self.grid.size)
-            parts.append((flux, line if line is not None else flux.new_zeros(len(flux), 0)))
-            order.append(index)
-        back = torch.argsort(torch.cat(order))
-        flux, line = (torch.cat([part[i] for part in parts])[back] for i in (0, 1))
+        ordered, order, batches = self._arrange(galaxies)
+        parts = []
+        for rows, metal in batches:
+            part = ordered.take(rows)
+            parts.append(self._shine(part, metal, self._weights(part), 0, self.grid.size))
+        flux, line = (torch.cat(column)[order] for column in zip(*parts, strict=True))
         return RestSED(wave=self._wave, flux=flux, line_wave=self._line_wave, line=line)
 
     def project(self, sed: RestSED, redshift: Tensor) -> Tensor:
         """(N, B), nJy per solar mass formed: light from `rest_sed` as seen at `redshift` (N,)."""
-        redshift = self._redshift(redshift)
-        low, high = self.projector.columns(redshift.min().item(), redshift.max().item())
-        seen = self.projector.continuum(sed.flux[:, low:high], low, redshift)
-        if sed.line.shape[1]:
-            seen = seen + self.projector.lines(sed.line, redshift)
-        return seen.double() * (self.library.lsun * flux_per_luminosity(redshift))[:, None]
+        redshift = self._check_redshift(redshift)
+        order = torch.argsort(redshift.detach())
+        parts = []
+        for index in torch.split(order, self.batch):
+            z = redshift[index]
+            low, high = self.projector.columns(z[0].item(), z[-1].item())
+            flux, line = sed.flux[index, low:high], sed.line[index]
+            self.projector.absorb_(flux, line, low, z)
+            parts.append(self.projector.continuum(flux, low, z) + self.projector.lines(line, z))
+        flux = torch.cat(parts)[torch.argsort(order)]
+        return flux.double() * (self.library.lsun * flux_per_luminosity(redshift))[:, None]
 
     def fluxes_at(self, galaxies: Galaxies, redshifts) -> Tensor:
         """(Z, N, B), nJy per solar mass formed: every galaxy at every one of `redshifts` (Z,).
 
         The galaxies' own redshifts play no part. The light is made once and projected Z times, a matrix product each.
         """
-        redshifts = self._redshift(torch.as_tensor(redshifts, dtype=torch.float64))
-        matrices = [self.projector.at(z) for z in redshifts.tolist()]
+        redshifts = self._check_redshift(torch.as_tensor(redshifts, dtype=torch.float64))
+        bands = [self.projector.at(z) for z in redshifts.tolist()]
         scale = self.library.lsun * flux_per_luminosity(redshifts)
-        parts, order = [], []
-        low = min(m.low for m in matrices)
-        high = max(m.low + len(m.continuum) for m in matrices)
-        for index, metal in self._batches(galaxies):
-            flux, line, _ = self._shine(galaxies.take(index), metal, low, high)
-            seen = [flux[:, m.low - low : m.low - low + len(m.continuum)] @ m.continuum for m in matrices]
-            if line is not None:
-                seen = [s + line @ m.line for s, m in zip(seen, matrices, strict=True)]
+        low = min(band.low for band in bands)
+        high = max(band.low + len(band.continuum) for band in bands)
+        ordered, order, batches = self._arrange(galaxies)
+        parts = []
+        for rows, metal in batches:
+            part = ordered.take(rows)
+            flux, line = self._shine(part, metal, self._weights(part), low, high)
+            seen = [
+                flux[:, band.low - low : band.low - low + len(band.continuum)] @ band.continuum + line @ band.line
+                for band in bands
+            ]
             parts.append(torch.stack(seen).double() * scale[:, None, None])
-            order.append(index)
-        return torch.cat(parts, dim=1)[:, torch.argsort(torch.cat(order))]
+        return torch.cat(parts, dim=1)[:, order]
 
     def derive(self, galaxies: Galaxies) -> Derived:
         """Masses, rates, ages and metallicities as `__call__` gives them, without making any light."""
-        parts, order = [], []
-        for index, metal in self._batches(galaxies):
-            part = galaxies.take(index)
-            parts.append(self._derive(part, metal, self._weights(part)))
-            order.append(index)
-        return _joined(parts, torch.argsort(torch.cat(order)))
+        ordered, order, batches = self._arrange(galaxies)
+        parts = [ordered.take(rows) for rows, _ in batches]
+        sums = [self._sums(p, metal, self._weights(p)) for p, (_, metal) in zip(parts, batches, strict=True)]
+        return self._derive(galaxies, torch.cat(sums)[order])
 
-    def _batches(self, galaxies: Galaxies) -> Iterator[tuple[Tensor, int]]:
-        """Rows of galaxies of one metallicity (or between the same two), in order of redshift, and its index."""
+    def _arrange(self, galaxies: Galaxies) -> tuple[Galaxies, Tensor, list[tuple[slice, int]]]:
+        """Galaxies in order of metallicity and redshift; how to undo it; batches of one metallicity, and its index."""
+        metal = self._metal(galaxies.z_met)
+        order = torch.argsort(galaxies.redshift.detach())
+        order = order[torch.argsort(metal[order], stable=True)]
+        edges = [0, *torch.cumsum(torch.bincount(metal), 0).tolist()]
+        batches = [
+            (slice(start, min(start + self.batch, edges[m + 1])), m)
+            for m in range(len(edges) - 1)
+            for start in range(edges[m], edges[m + 1], self.batch)
+        ]
+        return galaxies.take(order), torch.argsort(order), batches
+
+    def _metal(self, z_met: Tensor) -> Tensor:
+        """(N,), index of the nearest metallicity, or of the lower of the two that enclose it."""
         log_z = self.spectra.log_z
-        wanted = torch.log(galaxies.z_met.detach())
-        if bool(((wanted < log_z[0] - 1e-6) | (wanted > log_z[-1] + 1e-6)).any()):
+        wanted = torch.log(z_met.detach())
+        outside = (wanted < log_z[0] - 1e-6) | (wanted > log_z[-1] + 1e-6)
+        if bool(outside.any()):
             low, high = torch.exp(log_z[0]).item(), torch.exp(log_z[-1]).item()
-            worst = torch.exp(wanted[torch.argmax(torch.abs(wanted - 0.5 * (log_z[0] + log_z[-1])))]).item()
-            raise RequestError(f"z_met = {worst:g}; {self.library.name} has metallicities from {low:g} to {high:g}")
+            raise RequestError(
+                f"z_met = {z_met[outside][0].item():g}; {self.library.name} has metallicities from {low:g} to {high:g}"
+            )
         bounds = log_z[1:-1] if self.interpolate else 0.5 * (log_z[1:] + log_z[:-1])
-        metal = torch.bucketize(wanted, bounds, right=True)
-        by_redshift = torch.argsort(galaxies.redshift.detach())
-        order = by_redshift[torch.argsort(metal[by_redshift], stable=True)]
-        counts = torch.bincount(metal, minlength=len(log_z)).tolist()
-        for m, group in enumerate(torch.split(order, counts)):
-            if len(group):
-                for index in torch.split(group, self.batch):
-                    yield index, m
+        return torch.bucketize(wanted, bounds, right=True)
 
-    def _redshift(self, redshift: Tensor) -> Tensor:
+    def _check_redshift(self, redshift: Tensor) -> Tensor:
         redshift = redshift.to(dtype=torch.float64, device=self.device)
-        if bool(((redshift <= 0) | (redshift > self.z_max)).any()):
-            bad = redshift[(redshift <= 0) | (redshift > self.z_max)][0].item()
-            raise RequestError(f"redshift = {bad:g}; accepted: above 0, up to {self.z_max:.4g}")
+        outside = ~((redshift > 0) & (redshift <= self.z_max))
+        if bool(outside.any()):
+            raise RequestError(f"redshift = {redshift[outside][0].item():g}; accepted: above 0, up to {self.z_max:.4g}")
         return redshift
 
     def _weights(self, part: Galaxies) -> Tensor:
@@ -202,32 +214,36 @@ class ForwardModel:
         share = ((torch.log(part.z_met) - low) / (high - low))[:, None]
         return [(metal, 1.0 - share), (metal + 1, share)]
 
-    def _derive(self, part: Galaxies, metal: int, weights: Tensor) -> Derived:
-        assert part.history is not None
-        sums = _mixed([(weights, share, self.spectra.table[m]) for m, share in self._mixture(part, metal)])
-        z_met = part.z_met if self.interpolate else torch.exp(self.spectra.log_z[metal]).expand(len(part))
-        return derive(part.history, z_met, sums)
+    def _sums(self, part: Galaxies, metal: int, weights: Tensor) -> Tensor:
+        """(n, 5), float64: what `derive` needs of a batch."""
+        return _mixed([(weights, share, self.spectra.table[m]) for m, share in self._mixture(part, metal)])
 
-    def _shine(self, part: Galaxies, metal: int, low: int, high: int) -> tuple[Tensor, Tensor | None, Derived]:
-        """Light of a batch after dust: continuum (n, high - low), lines (n, L) or None; and derived quantities."""
-        weights = self._weights(part)
-        derived = self._derive(part, metal, weights)
+    def _derive(self, galaxies: Galaxies, sums: Tensor) -> Derived:
+        assert galaxies.history is not None
+        used = galaxies.z_met if self.interpolate else torch.exp(self.spectra.log_z[self._metal(galaxies.z_met)])
+        return derive(galaxies.history, used, sums)
+
+    def _shine(self, part: Galaxies, metal: int, weights: Tensor, low: int, high: int) -> tuple[Tensor, Tensor]:
+        """Light of a batch after dust: continuum (n, high - low) in Lsun/A and lines (n, L) in Lsun."""
         mixture = self._mixture(part, metal)
-        stars = _mixed([(weights.float(), share, self.spectra.stars[m, :, low:high]) for m, share in mixture])
+        young = weights.float()
+        flux = _mixed([(young, share, self.spectra.stars[m, :, low:high]) for m, share in mixture])
         ebv = part.ebv.float()[:, None] * -MAG
-        flux = stars * torch.exp(ebv * self._stellar_curve(part, low, high))
+        flux = flux * torch.exp(ebv * self._stellar_curve(part, low, high))
         gas = self.spectra.gas
         if gas is None:
-            return flux, None, derived
-        assert part.history is not None
-        young = self._ionising(part, gas)
-        continuum = _mixed([(young, share, gas.continuum[m].flatten(0, 1)[:, low:high]) for m, share in mixture])
-        line = _mixed([(young, share, gas.line[m].flatten(0, 1)) for m, share in mixture])
-        flux = flux + continuum * torch.exp(ebv * self._k_gas[low:high])
-        return flux, line * torch.exp(ebv * self._k_line), derived
+            return flux, flux.new_zeros(len(flux), 0)
+        young, ionisation = self._ionising(part, gas)
+        terms = [(young, share, _at_logu(ionisation, gas.continuum[m, :, :, low:high])) for m, share in mixture]
+        flux = torch.addcmul(flux, _mixed(terms), torch.exp(ebv * self._k_gas[low:high]))
+        line = _mixed([(young, share, _at_logu(ionisation, gas.line[m])) for m, share in mixture])
+        return flux, line * torch.exp(ebv * self._k_line)
 
-    def _ionising(self, part: Galaxies, gas: Gas) -> Tensor:
-        """(n, U A), float32: weights of the nebular grids, linear between values of log U."""
+    def _ionising(self, part: Galaxies, gas: Gas) -> tuple[Tensor, Tensor | None]:
+        """Weights on the nebular grids, linear between values of log U.
+
+        Where all galaxies have one log U: (n, A) on its ages, and (U,) on its log U. Otherwise (n, U A), and None.
+        """
         assert part.history is not None
         logu = torch.as_tensor(part.logu)
         if bool(((logu < gas.logu[0]) | (logu > gas.logu[-1])).any()):
@@ -236,8 +252,10 @@ class ForwardModel:
             )
         ages = bin_weights(part.history, gas.age_edges)
         step = gas.logu[1] - gas.logu[0]
-        ionisation = torch.clamp(1.0 - torch.abs(logu[:, None] - gas.logu) / step, min=0.0)
-        return (ionisation[:, :, None] * ages[:, None, :]).flatten(1).float()
+        if not logu.requires_grad and bool((logu == logu[0]).all()):
+            return ages.float(), torch.clamp(1.0 - torch.abs(logu[0] - gas.logu) / step, min=0.0).float()
+        shares = torch.clamp(1.0 - torch.abs(logu[:, None] - gas.logu) / step, min=0.0)
+        return (shares[:, :, None] * ages[:, None, :]).flatten(1).float(), None
 
     def _stellar_curve(self, part: Galaxies, low: int, high: int) -> Tensor:
         """(n, high - low) or (high - low,): A / E(B-V) of the stars, tilted and with a bump where asked for."""
@@ -261,5 +279,8 @@ def _mixed(terms: list[tuple[Tensor, Tensor | None, Tensor]]) -> Tensor:
     return total
 
 
-def _joined(parts: Sequence[Derived], order: Tensor) -> Derived:
-    return Derived(**{f.name: torch.cat([getattr(p, f.name) for p in parts])[order] for f in fields(Derived)})
+def _at_logu(shares: Tensor | None, table: Tensor) -> Tensor:
+    """A nebular table (U, A, C) at one log U, (A, C), by shares (U,); or laid out for weights on all, (U A, C)."""
+    if shares is None:
+        return table.flatten(0, 1)
+    return sum((shares[u] * table[u] for u in torch.nonzero(shares)[:, 0].tolist()), start=torch.zeros(()))

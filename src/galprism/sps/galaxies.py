@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -89,14 +89,17 @@ class Galaxies:
     def __len__(self) -> int:
         return len(self.redshift)
 
-    def take(self, index: Tensor) -> Galaxies:
-        """The galaxies of `index`, integers."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        parts = {k: v[index] for k, v in parts.items() if isinstance(v, Tensor)}
-        if self.tau is None:
-            assert self.history is not None
-            parts["history"] = self.history.take(index)
-        return replace(self, **{"history": None, **parts})
+    def take(self, index) -> Galaxies:
+        """The galaxies of `index`, integers or a slice; they were checked, and are not checked again."""
+        rows = object.__new__(Galaxies)
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Tensor):
+                value = value[index]
+            elif value is not None:
+                value = value.take(index)
+            object.__setattr__(rows, f.name, value)
+        return rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -36,8 +36,8 @@ class History(Protocol):
         """(N,), Gyr since the first star formed."""
         ...
 
-    def take(self, index: Tensor) -> History:
-        """The galaxies of `index`."""
+    def take(self, index) -> History:
+        """The galaxies of `index`, integers or a slice."""
         ...
 
 
@@ -55,8 +55,11 @@ def mean_sfr(history: History, span: float) -> Tensor:
 class _Rows:
     """Row selection for dataclasses whose fields are tensors with the galaxies first."""
 
-    def take(self, index: Tensor):
-        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})  # type: ignore[arg-type]
+    def take(self, index) -> Self:
+        rows = object.__new__(type(self))  # rows of what was checked are not checked again
+        for f in fields(self):  # type: ignore[arg-type]
+            object.__setattr__(rows, f.name, getattr(self, f.name)[index])
+        return rows
 
 
 def _check(name: str, value: Tensor, *, above: float = 0.0) -> None:
@@ -82,11 +85,13 @@ class DelayedTau(_Rows):
         return len(self.tau)
 
     def younger(self, age: Tensor) -> Tensor:
-        # The mass formed by time t is G(t / tau) with G(x) = 1 - (1 + x) e^-x.
-        x_now = (self.age / self.tau)[:, None]
-        x_then = torch.clamp(x_now - age / self.tau[:, None], min=0.0)
-        late = (1.0 + x_then) * torch.exp(-x_then) - (1.0 + x_now) * torch.exp(-x_now)
-        return late / _formed(x_now)
+        # The mass formed by time t is G(t / tau) with G(x) = 1 - (1 + x) e^-x; this is 1 - G(then) / G(now).
+        inverse = 1.0 / self.tau[:, None]
+        now = self.age[:, None]
+        x_now = now * inverse
+        x_then = torch.clamp(now - age, min=0.0) * inverse
+        formed = _formed(x_now)
+        return torch.addcmul((formed - 1.0) / formed, 1.0 + x_then, torch.exp(-x_then) / formed)
 
     def sfr(self) -> Tensor:
         x = self.age / self.tau
@@ -257,8 +262,11 @@ class Composite:
     def oldest(self) -> Tensor:
         return torch.stack([part.oldest() for part in self.parts]).amax(0)
 
-    def take(self, index: Tensor) -> Composite:
-        return Composite([part.take(index) for part in self.parts], self.shares[index])
+    def take(self, index) -> Composite:
+        rows = object.__new__(Composite)
+        object.__setattr__(rows, "parts", [part.take(index) for part in self.parts])
+        object.__setattr__(rows, "shares", self.shares[index])
+        return rows
 
 
 def delayed_burst(tau: Tensor, age: Tensor, f_burst: Tensor, tau_burst: Tensor, age_burst: Tensor) -> Composite:

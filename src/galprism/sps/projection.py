@@ -18,18 +18,20 @@ LINE_STEP = 2e-4
 """Bins in ln(wavelength) in which curves are tabulated for emission lines: 1 A at 5000 A."""
 IGM_STEP = 0.05
 """Steps in redshift in which the intergalactic optical depth is tabulated."""
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
 def flux_per_luminosity(redshift: Tensor) -> Tensor:
-    """1 / (4 pi d_L^2) in cm^-2 at redshifts (N,), float64, differentiable."""
-    x, w = np.polynomial.legendre.leggauss(24)
-    node, weight = redshift.new_tensor(x), redshift.new_tensor(w)
-    half = 0.5 * torch.log1p(redshift)[:, None]
-    a_inverse = torch.exp(half * (node + 1.0))
-    integrand = a_inverse / torch.sqrt(cosmology.OMEGA_M * a_inverse**3 + cosmology.OMEGA_LAMBDA)
-    hubble_mpc = cosmology.LIGHT_SPEED_KM_PER_S / cosmology.H0
-    distance = (1.0 + redshift) * hubble_mpc * (half * integrand * weight).sum(1)
-    return 1.0 / (4.0 * np.pi * (distance * 1e6 * cosmology.PARSEC_CM) ** 2)
+    """1 / (4 pi d_L^2) in cm^-2 at redshifts (N,), float64, differentiable (Hogg 1999, eqs. 15 and 21)."""
+    half = 0.5 * torch.log1p(redshift)
+    comoving = torch.zeros_like(redshift)
+    for node, weight in zip(_NODES, _WEIGHTS, strict=True):  # Gauss-Legendre in ln(1 + z), to 1e-9 for z < 10
+        a_inverse = torch.exp(half * (node + 1.0))
+        cubed = a_inverse * a_inverse * a_inverse
+        comoving = comoving + weight * a_inverse / torch.sqrt(cosmology.OMEGA_M * cubed + cosmology.OMEGA_LAMBDA)
+    hubble_cm = cosmology.LIGHT_SPEED_KM_PER_S / cosmology.H0 * 1e6 * cosmology.PARSEC_CM
+    distance = (1.0 + redshift) * hubble_cm * half * comoving
+    return 1.0 / (4.0 * np.pi * distance * distance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,11 @@ class FixedRedshift:
 
 
 class Projector:
-    """Passbands laid over a model's bins: bins shift by ln(1 + z), the fraction of a bin by linear interpolation."""
+    """Passbands laid over a model's bins: bins shift by ln(1 + z), the fraction of a bin by linear interpolation.
+
+    passbands : B of them; rest : the bins of the rest-frame light; line_wave : (L,) vacuum Angstrom, ascending;
+    z_max : up to where the intergalactic medium is tabulated.
+    """
 
     def __init__(
         self,
@@ -57,102 +63,105 @@ class Projector:
         with_igm: bool,
         device: str | torch.device,
     ):
+        def tensor(array, dtype=torch.float32) -> Tensor:
+            return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
+
         self.step = rest.step
         observed = LogGrid.covering(min(p.wave[0] for p in passbands), max(p.wave[-1] for p in passbands), rest.step)
         self.first = round((observed.start - rest.start) / rest.step)
         """Index in the rest grid of the first observed bin."""
         self.size = observed.size
-        matrix = band_matrix(passbands, observed.wave)
-        zero = np.zeros((1, len(passbands)))
-        # Light in rest bin i falls on observed bins i + k and i + k + 1, in shares 1 - f and f of its flux density.
-        both = np.concatenate([np.concatenate([zero, matrix]), np.concatenate([matrix, zero])], axis=1)
         self.bands = len(passbands)
-        self.matrix = torch.as_tensor(both, dtype=torch.float32, device=device)
+        matrix = band_matrix(passbands, observed.wave)
+        zero = np.zeros((1, self.bands))
+        # Light of rest bin i falls on observed bins i + k and i + k + 1, in shares 1 - f and f of its flux density.
+        self.matrix = tensor(np.concatenate([np.concatenate([zero, matrix]), np.concatenate([matrix, zero])], axis=1))
 
         fine = LogGrid.covering(observed.edges[0], observed.edges[-1], LINE_STEP)
-        self.line_start = fine.start
-        self.line_response = torch.as_tensor(_line_response(passbands, fine.wave), dtype=torch.float32, device=device)
-        self.log_line = torch.as_tensor(np.log(line_wave), dtype=torch.float64, device=device)
+        self.response = tensor(np.stack([line_abflux(p, fine.wave, 1.0) for p in passbands], axis=1))
+        """(F, B): nJy per erg/s/cm2 of a line; zero at both ends."""
+        self.line_place = tensor((np.log(line_wave) - fine.start) / LINE_STEP, torch.float64)
+        """(L,): where in `response` the lines are at z = 0."""
 
-        self.z_absorbed = observed.edges[0] / igm.LYMAN_ALPHA - 1.0 if with_igm else np.inf
+        self.z_absorbed = observed.edges[0] / igm.LYMAN_ALPHA - 1.0
         """The redshift from which the intergalactic medium reaches the bluest band."""
         self.depth = self.line_depth = None
-        if z_max > self.z_absorbed:
+        if with_igm and z_max > self.z_absorbed:
             self.z_table = max(0.0, self.z_absorbed - IGM_STEP)
             z = np.arange(self.z_table, z_max + 2 * IGM_STEP, IGM_STEP)
             self.n_absorbed = int(np.searchsorted(rest.edges, igm.LYMAN_ALPHA))
-            depth = igm.binned_depth(rest.edges[: self.n_absorbed + 1], z)
-            self.depth = torch.as_tensor(depth, dtype=torch.float32, device=device)
-            lines = igm.optical_depth(line_wave, z[:, None])
-            self.line_depth = torch.as_tensor(lines, dtype=torch.float32, device=device)
+            self.n_lines_absorbed = int(np.searchsorted(line_wave, igm.LYMAN_ALPHA, side="right"))
+            self.depth = tensor(igm.binned_depth(rest.edges[: self.n_absorbed + 1], z))
+            self.line_depth = tensor(igm.optical_depth(line_wave[: self.n_lines_absorbed], z[:, None]))
 
     def columns(self, z_low: float, z_high: float) -> tuple[int, int]:
-        """The rest bins [from, to) that passbands can see between two redshifts."""
-        k_low, k_high = self._shift(z_low), self._shift(z_high)
-        return self.first - k_high - 1, self.first - k_low + self.size
+        """The rest bins [from, to) that the passbands can see between two redshifts."""
+        return self.first - self._whole(z_high) - 1, self.first - self._whole(z_low) + self.size
 
-    def _shift(self, z: float) -> int:
+    def _whole(self, z: float) -> int:
         return int(np.floor(np.log1p(z) / self.step))
 
-    def continuum(self, flux: Tensor, low: int, redshift: Tensor) -> Tensor:
-        """(N, B): flux densities that rest-frame `flux` (N, C), bins `low` … `low` + C - 1, gives at `redshift` (N,).
+    def absorb_(self, flux: Tensor, line: Tensor, low: int, redshift: Tensor) -> None:
+        """Dim `flux` (N, C), rest bins from `low` on, and `line` (N, L) by the intergalactic medium, in place.
 
-        In units of flux / (4 pi d_L^2), that is before `flux_per_luminosity`; intergalactic absorption included.
+        redshift : (N,), in ascending order.
         """
-        flux = self._absorb(flux, low, redshift)
+        if self.depth is None or self.line_depth is None or redshift[-1].item() <= self.z_absorbed:
+            return
+        if low < self.n_absorbed:
+            blue = slice(low, min(self.n_absorbed, low + flux.shape[1]))
+            flux[:, : blue.stop - low] *= torch.exp(-self._at(self.depth[:, blue], redshift))
+        line[:, : self.n_lines_absorbed] *= torch.exp(-self._at(self.line_depth, redshift))
+
+    def _at(self, table: Tensor, redshift: Tensor) -> Tensor:
+        """(N, C): a table (Z, C) interpolated linearly to redshifts (N,); its first row below its first redshift."""
+        place = torch.clamp((redshift - self.z_table) / IGM_STEP, min=0.0)
+        below = place.detach().long()
+        return torch.lerp(table[below], table[below + 1], (place - below).to(table.dtype)[:, None])
+
+    def continuum(self, flux: Tensor, low: int, redshift: Tensor) -> Tensor:
+        """(N, B): what passbands see of rest-frame `flux` (N, C), bins from `low` on, at `redshift` (N,).
+
+        Flux densities in nJy, for a flux per luminosity of 1 and `flux` in erg/s/A.
+        """
         shift = torch.log1p(redshift) / self.step
         whole = torch.floor(shift.detach())
-        share = (shift - whole).to(flux.dtype)[:, None]
         offset = self.first - whole.long() - 1 - low
         seen = flux.unfold(1, self.size + 1, 1)[torch.arange(len(flux), device=flux.device), offset]
         both = seen @ self.matrix
-        mixed = both[:, : self.bands] * (1.0 - share) + both[:, self.bands :] * share
+        mixed = torch.lerp(both[:, : self.bands], both[:, self.bands :], (shift - whole).to(flux.dtype)[:, None])
         return mixed / (1.0 + redshift).to(flux.dtype)[:, None]
 
     def lines(self, line: Tensor, redshift: Tensor) -> Tensor:
-        """(N, B): flux densities of emission lines of luminosities `line` (N, L), in the units of `continuum`."""
-        if self.line_depth is not None and bool((redshift > self.z_absorbed).any()):
-            line = line * torch.exp(-self._at(self.line_depth, redshift))
-        if not len(self.log_line):
+        """(N, B): what passbands see of emission lines of luminosities `line` (N, L), in the units of `continuum`.
+
+        Lines are infinitely narrow, each seen by the curves where it is. redshift : (N,), in ascending order.
+        """
+        if not len(line):
+            return line.new_zeros(0, self.bands)
+        shift = torch.log1p(redshift) / LINE_STEP
+        last = len(self.response) - 1.0
+        ends = self.line_place.new_tensor([-shift[-1].item(), last - shift[0].item()])
+        first, end = torch.searchsorted(self.line_place, ends).tolist()
+        if first == end:
             return line.new_zeros(len(line), self.bands)
-        place = (self.log_line + torch.log1p(redshift)[:, None] - self.line_start) / LINE_STEP
-        last = len(self.line_response) - 2
-        seen = (place >= 0) & (place < last + 1)
-        place = torch.clamp(place, 0.0, last + 1.0)
-        below = place.detach().long().clamp(max=last)
-        share = (place - below).to(line.dtype)
-        line = line * seen
-        weights = torch.cat([line * (1.0 - share), line * share], dim=1)
+        place = torch.clamp(self.line_place[first:end] + shift[:, None], 0.0, last - 1e-6)
+        below = place.detach().long()
+        upper = line[:, first:end] * (place - below).to(line.dtype)
+        weights = torch.cat([line[:, first:end] - upper, upper], dim=1)
         rows = torch.cat([below, below + 1], dim=1)
-        return torch.nn.functional.embedding_bag(rows, self.line_response, per_sample_weights=weights, mode="sum")
+        return torch.nn.functional.embedding_bag(rows, self.response, per_sample_weights=weights, mode="sum")
 
     def at(self, redshift: float) -> FixedRedshift:
         """The same as matrices, for many spectra at one redshift."""
         low, high = self.columns(redshift, redshift)
+        z = self.line_place.new_tensor([redshift])
         unit = torch.eye(high - low, dtype=self.matrix.dtype, device=self.matrix.device)
-        unit_line = torch.eye(len(self.log_line), dtype=self.matrix.dtype, device=self.matrix.device)
-        z = self.log_line.new_tensor([redshift])
+        unit_line = torch.eye(len(self.line_place), dtype=self.matrix.dtype, device=self.matrix.device)
+        transmitted, transmitted_line = torch.ones_like(unit[:1]), torch.ones_like(unit_line[:1])
+        self.absorb_(transmitted, transmitted_line, low, z)
         return FixedRedshift(
             low=low,
-            continuum=self.continuum(unit, low, z.expand(len(unit))),
-            line=self.lines(unit_line, z.expand(len(unit_line))),
+            continuum=self.continuum(unit * transmitted, low, z.expand(len(unit))),
+            line=self.lines(unit_line * transmitted_line, z.expand(len(unit_line))),
         )
-
-    def _absorb(self, flux: Tensor, low: int, redshift: Tensor) -> Tensor:
-        if self.depth is None or low >= self.n_absorbed or not bool((redshift > self.z_absorbed).any()):
-            return flux
-        blue = self.n_absorbed - low
-        factor = torch.exp(-self._at(self.depth[:, low:], redshift))
-        return torch.cat([flux[:, :blue] * factor, flux[:, blue:]], dim=1)
-
-    def _at(self, table: Tensor, redshift: Tensor) -> Tensor:
-        """(N, C): a table (Z, C) interpolated linearly to redshifts (N,)."""
-        place = torch.clamp((redshift - self.z_table) / IGM_STEP, min=0.0)
-        below = place.detach().long()
-        share = (place - below).to(table.dtype)[:, None]
-        return table[below] * (1.0 - share) + table[below + 1] * share
-
-
-def _line_response(passbands: Sequence[Passband], wave: np.ndarray) -> np.ndarray:
-    """(F, B): nJy per erg/s/cm2 of a line observed at `wave`."""
-    return np.stack([line_abflux(p, wave, 1.0) for p in passbands], axis=1)

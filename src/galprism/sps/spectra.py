@@ -31,7 +31,8 @@ class Gas:
     line: Tensor
     """(M, U, A, L), float32, Lsun/Msun."""
     line_wave: np.ndarray
-    """(L,), Angstrom in vacuum."""
+    """(L,), Angstrom in vacuum, ascending: the lines that fall on the bins."""
+    line_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +84,16 @@ def prepare(library: SSPLibrary, grid: LogGrid, *, nebular: bool, device: str | 
         stars[:, young] = binned(escaping)
         if not np.array_equal(neb.wave, library.wave):
             raise RequestError(f"{library.name}: its nebular continuum is not on the wavelengths of its stars")
+        line_wave = library.to_vacuum(neb.line_wave)
+        seen = np.argsort(line_wave)
+        seen = seen[(line_wave[seen] > grid.edges[0]) & (line_wave[seen] < grid.edges[-1])]
         gas = Gas(
             age_edges=tensor(neb.age_edges),
             logu=tensor(neb.logu),
             continuum=tensor(binned(neb.continuum), torch.float32),
-            line=tensor(neb.line, torch.float32),
-            line_wave=library.to_vacuum(neb.line_wave),
+            line=tensor(neb.line[..., seen], torch.float32),
+            line_wave=line_wave[seen],
+            line_names=tuple(neb.line_names[k] for k in seen),
         )
     light = (averaging_matrix(wave, np.array(LIGHT_WINDOW)) @ library.flux.reshape(-1, len(wave)).T)[0]
     light = light.reshape(library.living.shape)

@@ -51,7 +51,7 @@ def averaging_matrix(wave: np.ndarray, edges: np.ndarray) -> csr_matrix:
     wave, edges = np.asarray(wave, float), np.asarray(edges, float)
     if edges[0] < wave[0] or edges[-1] > wave[-1]:
         raise RequestError(
-            f"bins from {edges[0]:.4g} to {edges[-1]:.4g} A reach beyond the spectrum's {wave[0]:.4g} to {wave[-1]:.4g} A"
+            f"bins from {edges[0]:.4g} to {edges[-1]:.4g} A exceed the spectrum's {wave[0]:.4g} to {wave[-1]:.4g} A"
         )
     # Between neighbouring knots (samples and edges together) the spectrum is one straight line: a trapezium each.
     knots = np.union1d(wave, edges)
