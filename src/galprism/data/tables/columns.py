@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import astropy.units as u
 import numpy as np
 
 from galprism.errors import RequestError
@@ -32,6 +33,16 @@ class ColumnInfo:
     def __post_init__(self) -> None:
         object.__setattr__(self, "dtype", np.dtype(self.dtype).newbyteorder("="))
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+
+
+def spelt(unit: str | None, standard: str) -> str | None:
+    """A unit in the spelling of a standard that astropy knows (cds, fits), or as given where that has none for it."""
+    if not unit:
+        return None
+    try:
+        return u.Unit(unit).to_string(standard)
+    except (ValueError, TypeError):
+        return unit
 
 
 def pick_columns(path: object, columns: Mapping[str, ColumnInfo], names: Iterable[str] | None) -> list[ColumnInfo]:

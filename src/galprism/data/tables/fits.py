@@ -2,7 +2,8 @@
 
 astropy reads the header; rows are read as contiguous blocks of records and each column is taken out, put into native
 byte order and unscaled. Units, UCDs and descriptions stand in TUNITn, TUCDn and TCOMMn, as TOPCAT reads and writes
-them; what galprism says of the table as a whole is JSON in the keyword GALPRISM. Text beyond ASCII, which the standard
+them (FITS has no unit for logarithms: dex(Msun) is written as that, and astropy keeps it as text with a warning);
+what galprism says of the table as a whole is JSON in the keyword GALPRISM. Text beyond ASCII, which the standard
 does not know, is written and read as UTF-8.
 """
 
@@ -21,7 +22,7 @@ import numpy as np
 from astropy.io import fits
 
 from galprism.data.tables.base import META_KEY, Batch, TableReader, TableSink, one_of, readable
-from galprism.data.tables.columns import ColumnInfo, as_text, nulls_to_nan
+from galprism.data.tables.columns import ColumnInfo, as_text, nulls_to_nan, spelt
 from galprism.data.tables.records import RecordFile
 from galprism.errors import RequestError
 
@@ -272,7 +273,11 @@ class FITSSink(TableSink):
             header[f"TFORM{i}"] = f"{repeat}{code}"
             if zero:
                 header[f"TZERO{i}"] = zero
-            for key, text in (("TUNIT", column.unit), ("TUCD", column.ucd), ("TCOMM", column.description)):
+            for key, text in (
+                ("TUNIT", spelt(column.unit, "fits")),
+                ("TUCD", column.ucd),
+                ("TCOMM", column.description),
+            ):
                 if text:
                     header[f"{key}{i}"] = text.encode("ascii", "backslashreplace").decode()
         header[META_KEY.upper()] = self._meta

@@ -1,8 +1,8 @@
 """Parquet, with units, UCDs and descriptions in an embedded VOTable.
 
 The convention is VOParquet 1.0 (IVOA Note "Parquet in the VO", 2025): a VOTable without data under the file's key
-`IVOA.VOTable-Parquet.content`. TOPCAT and astropy's "parquet.votable" read it. The same texts stand in the fields'
-own metadata (`unit`, `ucd`, `description`) for whoever has pyarrow alone.
+`IVOA.VOTable-Parquet.content`, which TOPCAT reads. The same is said in astropy's own way, so that Table.read(path) has
+units and descriptions, and in the fields' metadata (`unit`, `ucd`, `description`) for whoever has pyarrow alone.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ import pyarrow.parquet as pq
 from galprism.data.tables.base import META_KEY, Batch, TableReader, TableSink, one_of, readable, rebatch
 from galprism.data.tables.columns import ColumnInfo, as_text, nulls_to_nan
 from galprism.data.tables.votable import described, parse, vo_tree
-from galprism.data.tables.yaml_header import YamlHeader, read_header
+from galprism.data.tables.yaml_header import YamlHeader, read_header, write_header
 
 CONTENT_KEY = b"IVOA.VOTable-Parquet.content"
 VERSION_KEY = b"IVOA.VOTable-Parquet.version"
+YAML_KEY = b"table_meta_yaml"
+"""astropy's."""
 ROW_GROUP_ROWS = 131_072
 READ_BUFFER_BYTES = 1 << 20
 ZSTD_LEVEL = 1
@@ -41,7 +43,7 @@ class ParquetReader(TableReader):
             keys = file.schema_arrow.metadata or {}
             self.meta = json.loads(keys.get(META_KEY.encode(), b"{}"))
             known = described(parse(io.BytesIO(keys[CONTENT_KEY])).get_first_table()) if CONTENT_KEY in keys else {}
-            yaml = keys.get(b"table_meta_yaml", b"").decode()
+            yaml = keys.get(YAML_KEY, b"").decode()
             header = read_header(yaml.splitlines()) if yaml else YamlHeader({}, {})
             known |= header.columns
             self._hold((_info(field, known.get(field.name)) for field in file.schema_arrow), header.masks)
@@ -164,6 +166,7 @@ class ParquetSink(TableSink):
         vo_tree(columns, meta).to_xml(content)
         fields = [pa.field(c.name, arrow_type(c), metadata=_field_metadata(c)) for c in columns]
         keys = {CONTENT_KEY: content.getvalue(), VERSION_KEY: b"1.0", META_KEY.encode(): meta.encode()}
+        keys[YAML_KEY] = "\n".join(write_header(columns, meta)).encode()
         self._schema = pa.schema(fields, metadata=keys)
         self._writer = pq.ParquetWriter(
             path,

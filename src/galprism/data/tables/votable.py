@@ -6,19 +6,19 @@ astropy reads and writes it whole: a VOTable takes the memory of its table. For 
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import astropy.units as u
 import numpy as np
 from astropy.io import votable
 from astropy.io.votable.tree import Field, Param, Resource, TableElement, VOTableFile
 from astropy.utils.exceptions import AstropyWarning
 
 from galprism.data.tables.base import META_KEY, Batch, TableReader, TableSink, joined, one_of, readable
-from galprism.data.tables.columns import ColumnInfo, as_text, masked
+from galprism.data.tables.columns import ColumnInfo, as_text, masked, spelt
 from galprism.errors import RequestError
 
 VERSION = "1.3"
@@ -40,16 +40,6 @@ _DATATYPES = {
 """VOTable's name of each type, and the type it stores: it has no signed bytes and no unsigned integers."""
 
 
-def vo_unit(unit: str | None) -> str | None:
-    """A unit as VOTable 1.3 spells it (CDS), or as given where CDS has no spelling."""
-    if not unit:
-        return None
-    try:
-        return u.Unit(unit).to_string("cds")
-    except (ValueError, TypeError):
-        return unit
-
-
 def vo_tree(columns: Sequence[ColumnInfo], meta: str) -> VOTableFile:
     """A VOTable of these columns, without data; `meta` (JSON) is its PARAM `galprism`."""
     with warnings.catch_warnings():
@@ -60,20 +50,32 @@ def vo_tree(columns: Sequence[ColumnInfo], meta: str) -> VOTableFile:
         table = TableElement(tree)
         resource.tables.append(table)
         table.params.append(Param(tree, name=META_KEY, datatype="unicodeChar", arraysize="*", value=meta))
-        for i, column in enumerate(columns):
+        for column, ident in zip(columns, _xml_ids([column.name for column in columns]), strict=True):
             text = column.dtype.kind == "U"
             field = Field(
                 tree,
-                ID=f"col{i + 1}",
+                ID=ident,
                 name=column.name,
                 datatype="unicodeChar" if text else _DATATYPES[column.dtype.str[1:]][0],
                 arraysize="*" if text else str(column.shape[0]) if column.shape else None,
-                unit=vo_unit(column.unit),
+                unit=spelt(column.unit, "cds"),
                 ucd=column.ucd or None,
             )
             field.description = column.description or None
             table.fields.append(field)
     return tree
+
+
+def _xml_ids(names: Sequence[str]) -> list[str]:
+    """The names as XML identifiers, each once: by these astropy's Table.read calls the columns."""
+    ids: list[str] = []
+    for name in names:
+        ident = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+        ident = ident if re.match(r"[A-Za-z_]", ident) else "_" + ident
+        while ident in ids:
+            ident += "_"
+        ids.append(ident)
+    return ids
 
 
 def described(table: TableElement) -> dict[str, ColumnInfo]:
