@@ -10,9 +10,9 @@ from galprism.errors import RequestError
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --preset, --columns, --column, --unit, --without and --batch."""
+    """Add --preset, --columns, --column, --unit, and --without."""
     group = parser.add_argument_group("reading the catalogue")
-    group.add_argument("--preset", help="the column names to expect, where more than one set fits (see `galprism check`)")
+    group.add_argument("--preset", help="the column names to expect, where several sets fit")
     group.add_argument("--columns", metavar="MAP.toml", help="a TOML file of lines such as flux_u = 'FLUX_GAAP_u'")
     group.add_argument("--column", metavar="NAME=COLUMN", action="append", default=[], help="one such line")
     group.add_argument("--unit", help="the unit of the fluxes, where the table has none: nJy, uJy, mJy, nanomaggy, …")

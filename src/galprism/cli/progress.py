@@ -1,0 +1,39 @@
+"""Progress of long work: a line that renews itself on a terminal, a plain line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+TERMINAL_SECONDS, LOG_SECONDS = 0.2, 15.0
+
+
+class Progress:
+    """Counts rows: call it with how many were done since the last call."""
+
+    def __init__(self, what: str, total: int):
+        self.what, self.total, self.done = what, total, 0
+        self.started = self.shown = time.perf_counter()
+        self.terminal = sys.stderr.isatty()
+
+    def __call__(self, rows: int) -> None:
+        self.done += rows
+        now = time.perf_counter()
+        if now - self.shown >= (TERMINAL_SECONDS if self.terminal else LOG_SECONDS):
+            self.shown = now
+            self._show(now)
+
+    def finish(self) -> None:
+        """The last line, with the rate."""
+        self._show(time.perf_counter())
+        if self.terminal:
+            print(file=sys.stderr)
+
+    def _show(self, now: float) -> None:
+        rate = self.done / max(now - self.started, 1e-9)
+        left = (self.total - self.done) / rate if rate else 0.0
+        text = f"{self.what}: {self.done:,} of {self.total:,}, {rate:,.0f}/s"
+        text += f", {left:.0f} s left" if self.done < self.total else ""
+        print(
+            f"\r{text:<78}" if self.terminal else text, end="" if self.terminal else "\n", file=sys.stderr, flush=True
+        )

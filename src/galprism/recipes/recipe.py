@@ -1,0 +1,96 @@
+"""A recipe: everything that a trained model, its mocks and its references depend on, as a TOML file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from galprism import config
+from galprism.errors import RequestError
+from galprism.mocks import NoiseConfig, PopulationConfig
+
+FOLDER = resources.files("galprism.recipes") / "shipped"
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """How many mocks, by what they are for; ids count from 0 in the order train, validation, test."""
+
+    train: int = 90_000
+    validation: int = 10_000
+    test: int = 20_000
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            if getattr(self, name) < 1:
+                raise RequestError(f"sample.{name} = {getattr(self, name)}; accepted: 1 or more")
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """The references that a network of this recipe is held against."""
+
+    n_draws: int = 400_000
+    """Prior draws of the exact posterior."""
+    redshift_step: float = 0.005
+    """Of the model caches, in ln(1 + z)."""
+    n_limit: int = 2000
+    """Objects that the exact posterior is computed for."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One published system, or one of our own."""
+
+    name: str
+    title: str
+    """One sentence, for lists."""
+    survey: str
+    targets: tuple[str, ...]
+    """Parameters that are inferred, from `galprism.params.PARAMS`."""
+    reference: str = ""
+    """The paper that it rebuilds."""
+    seed: int = 1
+    library: str = "bc03-miles"
+    """Simple stellar populations: bc03-miles, or the path of a library of the user's."""
+    nebular: bool = True
+    population: PopulationConfig = field(default_factory=PopulationConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    sample: SampleConfig = field(default_factory=SampleConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    prep: dict[str, Any] = field(default_factory=dict)
+    """How photometry becomes a network's inputs: `kind` and its settings (galprism.prep)."""
+    net: dict[str, Any] = field(default_factory=dict)
+    """The network: `kind` and its settings (galprism.nets)."""
+    train: dict[str, Any] = field(default_factory=dict)
+    """The training loop's settings (galprism.train)."""
+
+
+def names() -> list[str]:
+    """The recipes that come with the package."""
+    return sorted(entry.name.removesuffix(".toml") for entry in FOLDER.iterdir() if entry.name.endswith(".toml"))
+
+
+def load(name_or_path: str | Path, settings: Sequence[str] = ()) -> Recipe:
+    """A recipe by its name or from a TOML file, with `section.key=value` settings put in.
+
+    Raises RequestError for a recipe that is not there, an unknown key, or a value of the wrong type.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        if str(name_or_path) not in names():
+            close = difflib.get_close_matches(str(name_or_path), names(), n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise RequestError(
+                f"no recipe {str(name_or_path)!r}: {hint}there are {', '.join(names())}, or give the path of a .toml"
+            )
+        path = Path(str(FOLDER / f"{name_or_path}.toml"))
+    values = config.override(config.read_toml(path), settings)
+    try:
+        return config.fill(Recipe, values)
+    except RequestError as error:
+        raise RequestError(f"recipe {path.name}: {error}") from error
