@@ -3,20 +3,14 @@
 `galprism.mocks.simulate` makes the light and needs PyTorch; the priors and the noise here do not.
 """
 
+from galprism.mocks.counts import CatalogueMagnitudeRedshift, Counts, MagnitudeRedshift, counts_of
 from galprism.mocks.noise import ErrorSample, NoiseConfig, calibration_error, observe
-from galprism.mocks.population import (
-    BLOCK,
-    CatalogueMagnitudeRedshift,
-    Draws,
-    MagnitudeRedshift,
-    PopulationConfig,
-    block_rng,
-    draw_stars,
-)
+from galprism.mocks.population import BLOCK, Draws, PopulationConfig, block_rng, draw_stars
 
 __all__ = [
     "BLOCK",
     "CatalogueMagnitudeRedshift",
+    "Counts",
     "Draws",
     "ErrorSample",
     "MagnitudeRedshift",
@@ -24,6 +18,7 @@ __all__ = [
     "PopulationConfig",
     "block_rng",
     "calibration_error",
+    "counts_of",
     "draw_stars",
     "observe",
 ]

@@ -11,20 +11,13 @@ import numpy as np
 from galprism import passbands, surveys
 from galprism.data import Photometry, Sources, Truth
 from galprism.errors import RequestError
+from galprism.mocks.counts import Counts, counts_of
 from galprism.mocks.noise import ErrorSample, NoiseConfig, observe
-from galprism.mocks.population import (
-    BLOCK,
-    CatalogueMagnitudeRedshift,
-    Draws,
-    MagnitudeRedshift,
-    PopulationConfig,
-    block_rng,
-    draw_stars,
-)
+from galprism.mocks.population import BLOCK, Draws, PopulationConfig, block_rng, draw_stars
 from galprism.params import compress_logssfr
 from galprism.sps import ForwardModel, Galaxies, SSPLibrary
 from galprism.surveys import Survey
-from galprism.units import abmag_from_njy, njy_from_abmag
+from galprism.units import njy_from_abmag
 
 TRUTH_NAMES = ("logmstar", "logsfr", "logssfr", "logmformed", "age_mw", "age_lw", "logzsol", "av", "tau", "age")
 
@@ -60,11 +53,9 @@ class Sky:
         self.model = ForwardModel(library, curves, nebular=nebular)
 
     @cached_property
-    def counts(self) -> MagnitudeRedshift | CatalogueMagnitudeRedshift:
+    def counts(self) -> Counts:
         """The joint distribution of magnitude and redshift."""
-        if not self.population.catalogue:
-            return MagnitudeRedshift(self.population)
-        return read_counts(self.population, self.survey)
+        return counts_of(self.population, self.survey)
 
     def draw(self, number: int) -> Draws:
         """The galaxies of one block of ids."""
@@ -123,16 +114,6 @@ def simulate(sky: Sky, noise: NoiseConfig, n: int, first: int = 0) -> Iterator[t
         rng = block_rng(sky.seed, number, "noise")  # the whole block, so that a part of it has the same noise
         photometry = observe(block.sources.photometry.flux, sky.survey, noise, rng, reference)
         yield replace(block.sources, photometry=photometry).take(rows), block.truth.take(rows)
-
-
-def read_counts(population: PopulationConfig, survey: Survey) -> CatalogueMagnitudeRedshift:
-    """The joint distribution of magnitude and redshift of the population's catalogue."""
-    sources = surveys.read(population.catalogue, survey)
-    if sources.redshift is None or sources.photometry is None:
-        raise RequestError(f"population.catalogue = {population.catalogue!r} has no redshifts")
-    flux = sources.photometry.select([population.band]).flux[:, 0]
-    good = (flux > 0) & np.isfinite(sources.redshift)
-    return CatalogueMagnitudeRedshift(population, sources.redshift[good], abmag_from_njy(flux[good]))
 
 
 def error_sample(noise: NoiseConfig, survey: Survey) -> ErrorSample | None:

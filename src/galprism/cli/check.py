@@ -1,0 +1,66 @@
+"""`galprism check BUNDLE CATALOGUE`: how a catalogue would be read, and what is odd in it, before anything is run."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+import numpy as np
+
+from galprism import bundle, flags, surveys
+from galprism.cli.reading import add_reading_arguments, reading_options
+from galprism.data.tables import open_table
+from galprism.units import abmag_from_njy
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model or survey, and the catalogue."""
+    parser.add_argument("bundle", help="a model by name or path; or the name of a survey")
+    parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
+    parser.add_argument("--rows", type=int, default=200_000, help="how many rows to look at (default: 200000)")
+    add_reading_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the understanding of the columns, then magnitudes by band, redshifts and flags."""
+    name = args.bundle if args.bundle in surveys.names() else bundle.load(args.bundle).survey
+    survey = surveys.get(name)
+    with open_table(args.catalogue) as table:
+        layout = survey.layout(table.columns, **reading_options(args))
+        print(f"{args.catalogue}: {table.n_rows:,} rows")
+    for line in layout.describe():
+        print(f"  {line}")
+    seen, found = 0, Counter[str]()
+    magnitudes, redshifts, ids, repeated = [], [], set(), 0
+    for sources in surveys.stream(args.catalogue, survey, 65_536, **reading_options(args)):
+        sources = sources.take(slice(0, args.rows - seen))
+        seen += len(sources)
+        assert sources.photometry is not None
+        observed = sources.photometry.observed
+        magnitudes.append(np.where(observed, abmag_from_njy(sources.photometry.flux), np.nan))
+        if sources.redshift is not None:
+            redshifts.append(sources.redshift)
+        for ident in sources.id.tolist():
+            repeated += ident in ids
+            ids.add(ident)
+        found.update(flags.counts(sources.flags))
+        if seen >= args.rows:
+            break
+    if not seen:
+        print("  the table is empty")
+        return
+    print(f"first {seen:,} rows:")
+    for band, column in zip(survey.band_names, np.concatenate(magnitudes).T, strict=True):
+        good = column[np.isfinite(column)]
+        if len(good):
+            low, middle, high = np.percentile(good, [1, 50, 99])
+            print(f"  {band:<3} {len(good):>9,} positive fluxes, AB mag {low:.2f} – {high:.2f}, median {middle:.2f}")
+        else:
+            print(f"  {band:<3} {0:>9,} positive fluxes")
+    if redshifts and np.isfinite(np.concatenate(redshifts)).any():
+        low, middle, high = np.nanpercentile(np.concatenate(redshifts), [0, 50, 100])
+        print(f"  redshift {low:.4f} – {high:.4f}, median {middle:.4f}")
+    if repeated:
+        found["DUPLICATE_ID"] += repeated
+    for flag, count in found.items():
+        print(f"  {count:>9,} {flag}: {flags.SENTENCE[flags.Flag[flag]]}")

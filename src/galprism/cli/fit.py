@@ -1,0 +1,44 @@
+"""`galprism fit RECIPE_OR_BUNDLE CATALOGUE -o OUT --method grid|posterior`: template fitting."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from galprism import bundle, recipes, surveys
+from galprism.cli.extras import require
+from galprism.cli.progress import Progress
+from galprism.cli.reading import add_reading_arguments, reading_options
+from galprism.data.tables import check_writable, write_predictions
+from galprism.fit import shipped
+from galprism.recipes.references import METHODS, fit, reference_cache
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whose models and priors, which catalogue, by which method, and where to."""
+    parser.add_argument("recipe", help="a recipe, or a model (its recipe is taken)")
+    parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings of the recipe")
+    parser.add_argument("--method", choices=METHODS, default="grid", help="default: grid")
+    parser.add_argument(
+        "--cache", metavar="FILE.npz", help="model fluxes: read from here, or made and kept here (needs galprism[mock])"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="threads of the posterior (default: 1)")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the table to write")
+    add_reading_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fit and write."""
+    known = args.recipe in recipes.names() or args.recipe.endswith(".toml")
+    recipe = recipes.load(args.recipe if known else bundle.load(args.recipe).recipe_name, args.settings)
+    output = check_writable(args.output)
+    sources = surveys.read(args.catalogue, surveys.get(recipe.survey), **reading_options(args))
+    folder = Path(args.cache) if args.cache else None
+    if folder is not None and not folder.exists() and not (args.method == "grid" and recipe.survey in shipped()):
+        require("mock", "making model fluxes")
+    cache = reference_cache(recipe, args.method, folder)
+    progress = Progress("sources", len(sources))
+    write_predictions(output, fit(recipe, sources, args.method, cache, workers=args.workers, progress=progress))
+    progress.finish()
+    print(f"{len(sources):,} sources by {args.method} fit: {output}")
