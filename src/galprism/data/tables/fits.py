@@ -271,6 +271,8 @@ class FITSSink(TableSink):
             code, zero = _OFFSET_CODES.get(column.dtype.str[1:], (_CODES.get(column.dtype.str[1:], "A"), 0))
             repeat = self._rows.widths[column.name] if code == "A" else column.shape[0] if column.shape else 1
             header[f"TFORM{i}"] = f"{repeat}{code}"
+            if column.shape == (1,):
+                header[f"TDIM{i}"] = "(1)"
             if zero:
                 header[f"TZERO{i}"] = zero
             for key, text in (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from galprism.data.tables.base import TableReader, TableSink
+from galprism.data.tables.base import TableReader, TableSink, readable
 from galprism.data.tables.columns import ColumnInfo
 from galprism.data.tables.csv import CSVReader, CSVSink
 from galprism.data.tables.ecsv import ECSVReader, ECSVSink
@@ -56,11 +56,12 @@ def open_table(path: str | os.PathLike[str]) -> TableReader:
     Raises RequestError where the file is missing, is a directory, has an unknown suffix or cannot be read.
     """
     path, part = Path(path), None
-    if "#" in str(path) and not path.exists():
-        name, _, part = str(path).partition("#")
-        path = Path(name)
-    if path.is_dir():
-        raise RequestError(f"{path}: is a directory; a table must be one file")
-    if not path.exists():
-        raise RequestError(f"{path}: no such file")
+    with readable(path):
+        if "#" in str(path) and not path.exists():
+            name, _, part = str(path).partition("#")
+            path = Path(name)
+        if path.is_dir():
+            raise RequestError(f"{path}: is a directory; a table must be one file")
+        if not path.exists():
+            raise RequestError(f"{path}: no such file")
     return format_of(path).reader(path, part)

@@ -25,21 +25,21 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     format_of(path)
-    if path.is_dir():
-        raise RequestError(f"{path}: is a directory; the output must be a file")
-    if not path.parent.is_dir():
-        raise RequestError(f"{path}: there is no folder {path.parent}; make it first")
-    _work_folder(path).rmdir()
+    try:
+        if path.is_dir():
+            raise RequestError(f"{path}: is a directory; the output must be a file")
+        if not path.parent.is_dir():
+            raise RequestError(f"{path}: there is no folder {path.parent}; make it first")
+        _work_folder(path).rmdir()
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path
 
 
 def _work_folder(path: Path) -> Path:
     """A new hidden folder beside `path`, hence on the same disk, for what is not complete yet."""
-    folder = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from error
+    folder = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.part"
+    folder.mkdir()
     return folder
 
 
