@@ -116,12 +116,12 @@ def pit_from_quantiles(true, quantiles, levels) -> np.ndarray:
 
 def _usable(true: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
     """(N,) bool: everything is finite and the quantiles ascend."""
-    return np.asarray(np.isfinite(true) & np.isfinite(quantiles).all(axis=1) & ~_crossed(quantiles))
+    return np.isfinite(true) & np.isfinite(quantiles).all(axis=1) & ~_crossed(quantiles)
 
 
 def _crossed(quantiles: np.ndarray) -> np.ndarray:
     """(N,) bool: a quantile is below one of a lower level."""
-    return (quantiles[:, 1:] < quantiles[:, :-1]).any(axis=1)
+    return np.any(quantiles[:, 1:] < quantiles[:, :-1], axis=1)
 
 
 def ks_uniform(pit) -> tuple[float, float]:

@@ -148,6 +148,8 @@ def judge(
         if len(with_limit) == len(matched):
             matched = with_limit
     notes: list[str] = []
+    if truth is not None and truth.weight is not None:
+        notes.append("The truth's weights are not used: every source counts once.")
     names = _parameters(predictions, truth, parameters, notes)
     band = _band(None if sources is None else sources.photometry, band)
     scopes = [matched] if matched is with_limit else [matched, with_limit]
@@ -266,7 +268,9 @@ def _entry(sample: Sample, method: str, limit: str | None, bin_edges: Mapping[st
     ratio: tuple[float | None, float | None] = (None, None)
     if limit is not None and sample.n and np.isfinite(sample.residual(limit)).all():
         mine = sample.residual(method)
-        if np.isfinite(mine).all():
+        if method == limit:
+            ratio = (1.0, None)
+        elif np.isfinite(mine).all():
             ratio = rms_ratio(mine, sample.residual(limit))
     bins = {}
     for name, borders in bin_edges.items():

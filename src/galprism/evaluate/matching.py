@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 
 from galprism.data import Predictions, Sources, Truth
+from galprism.data.tables.columns import as_text
+from galprism.data.tables.ids import comparable, match_ids
 from galprism.errors import RequestError
 from galprism.units import abmag_from_njy
-
-MISSING = np.iinfo(np.int64).min
-"""Stands for an integer id that is missing; it is equal to no other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +19,7 @@ class Matched:
     """The M sources that every table has, in ascending order of id: row i is the same source everywhere."""
 
     id: np.ndarray
-    """(M,), int64, or text when any table's ids are text."""
+    """(M,), int64 or text, as the first table has them."""
     predictions: dict[str, Predictions]
     truth: Truth | None
     sources: Sources | None
@@ -79,60 +77,35 @@ def match(predictions: Mapping[str, Predictions], truth: Truth | None, sources: 
     for name, table in tables.items():
         if not len(table.id):
             raise RequestError(f"{name} has no rows; nothing can be evaluated")
-    keys = _keys({name: table.id for name, table in tables.items()})
-    once = {name: _once(key) for name, key in keys.items()}
-    common = reduce(lambda a, b: np.intersect1d(a, b, assume_unique=True), once.values())
-    if not len(common):
-        shown = "; ".join(f"{name}: {', '.join(map(str, key[:3]))}, …" for name, key in keys.items())
+    has_id = {name: np.flatnonzero(_given(table.id)) for name, table in tables.items()}
+    ids = {name: np.asarray(table.id)[has_id[name]] for name, table in tables.items()}
+    alone = {name: ~match_ids(value, value).repeated for name, value in ids.items()}
+    first = next(iter(tables))
+    keep, place = alone[first].copy(), {first: np.arange(len(ids[first]))}
+    for name in list(tables)[1:]:
+        found = match_ids(ids[first], ids[name])
+        keep &= found.found & ~found.repeated
+        place[name] = found.index
+    if not keep.any():
+        shown = "; ".join(f"{name}: {', '.join(map(str, value[:3]))}, …" for name, value in ids.items())
         raise RequestError(f"no id is common to {', '.join(tables)}; their first ids are {shown}")
-    place = {name: _positions(key, common) for name, key in keys.items()}
+    common = np.flatnonzero(keep)[np.argsort(comparable(ids[first][keep]), kind="stable")]
+    rows = {name: has_id[name][place[name][common]] for name in tables}
     return Matched(
-        id=common,
-        predictions={name: table.take(place[name]) for name, table in predictions.items()},
-        truth=None if truth is None else truth.take(place["truth"]),
-        sources=None if sources is None else sources.take(place["sources"]),
-        rows={name: len(key) for name, key in keys.items()},
-        not_joined={name: len(keys[name]) - len(once[name]) for name in keys},
+        id=comparable(ids[first][common]),
+        predictions={name: table.take(rows[name]) for name, table in predictions.items()},
+        truth=None if truth is None else truth.take(rows["truth"]),
+        sources=None if sources is None else sources.take(rows["sources"]),
+        rows={name: len(table.id) for name, table in tables.items()},
+        not_joined={name: len(table.id) - int(alone[name].sum()) for name, table in tables.items()},
     )
 
 
-def _keys(ids: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Ids that compare with each other: integers where all are, else text."""
-    keys = {name: _integers(name, np.asarray(value)) for name, value in ids.items()}
-    if all(key.dtype.kind == "i" for key in keys.values()):
-        return keys
-    return {name: _text(key) for name, key in keys.items()}
-
-
-def _integers(name: str, ids: np.ndarray) -> np.ndarray:
-    """Integer ids as int64, whole floats too: a column where some ids are missing is read as floats with NaN."""
+def _given(ids: np.ndarray) -> np.ndarray:
+    """(N,) bool: the row has an id at all; NaN, None and blank text are none."""
+    ids = np.asarray(ids)
     if ids.dtype.kind == "f":
-        present = np.isfinite(ids)
-        odd = ids[present & (ids != np.rint(ids))]
-        if len(odd):
-            raise RequestError(f"{name} has the id {odd[0]}; accepted: integers or text")
-        return np.where(present, np.where(present, ids, 0).astype(np.int64), MISSING)
-    if ids.dtype.kind == "i" or (ids.dtype.kind == "u" and ids.max() <= np.iinfo(np.int64).max):
-        return ids.astype(np.int64)
-    return ids
-
-
-def _text(ids: np.ndarray) -> np.ndarray:
-    """Ids as text; a missing one is empty."""
-    if ids.dtype.kind == "i":
-        return np.where(ids == MISSING, "", ids.astype(str))
-    if ids.dtype.kind in "SO":
-        values = [value.decode() if isinstance(value, bytes) else value for value in ids.tolist()]
-        ids = np.array(["" if value is None else str(value) for value in values])
-    return np.char.strip(ids.astype(str))
-
-
-def _once(keys: np.ndarray) -> np.ndarray:
-    """The keys that stand in the table exactly once, in ascending order, missing ones left out."""
-    values, counts = np.unique(keys, return_counts=True)
-    return values[(counts == 1) & (values != (MISSING if keys.dtype.kind == "i" else ""))]
-
-
-def _positions(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    order = np.argsort(keys, kind="stable")
-    return order[np.searchsorted(keys, wanted, sorter=order)]
+        return np.isfinite(ids)
+    if ids.dtype.kind in "OSU":
+        return np.char.strip(as_text(ids)) != ""
+    return np.ones(len(ids), bool)

@@ -14,22 +14,23 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e3e8ed; --soft: #a2adb8; --paper: #14181d; --line: #36404a;
   --tint: #1d232a; --accent: #7bbcf5; --good: #5fcf9f; --bad: #ff9a63; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 66rem; color: var(--ink); background: var(--paper);
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 76rem; color: var(--ink); background: var(--paper);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; }
 h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; padding-top: .6rem; border-top: 1px solid var(--line); }
-p, li { max-width: 46rem; } p.soft, figcaption, caption, footer { color: var(--soft); }
+p, li { max-width: 54rem; } p.soft, figcaption, caption, footer { color: var(--soft); }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin: 1rem 0; } a { color: var(--accent); }
 aside { background: var(--tint); border-left: 4px solid var(--accent); padding: .6rem 1rem; margin: 1rem 0; }
 aside p { margin: .3rem 0; }
 .scroll { overflow-x: auto; margin: .8rem 0 1.4rem; }
 table { border-collapse: collapse; font-size: .84rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: .3rem; font-weight: 600; }
-th, td { padding: .28rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: .28rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { padding-left: 0; }
 thead th { border-bottom: 2px solid var(--line); color: var(--soft); font-weight: 600; vertical-align: bottom; }
-tbody th { font-weight: 600; }
-.t { text-align: left; } td.t { white-space: normal; min-width: 7rem; max-width: 34rem; }
+tbody th { font-weight: 600; position: sticky; left: 0; background: var(--paper); }
+@media (max-width: 40rem) { tbody th { white-space: normal; min-width: 6.5rem; } }
+.t { text-align: left; } .w { white-space: normal; min-width: 14rem; max-width: 38rem; }
 .good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
 figure { margin: 1.2rem 0 2rem; } figure img { display: block; width: 100%; max-width: 60rem; height: auto;
   background: #fff; border-radius: 4px; }

@@ -11,10 +11,10 @@ from galprism.evaluate.judge import Judgement
 from galprism.evaluate.page import Section, bullets, folded, page, paragraph, picture, preformatted
 from galprism.evaluate.summary import (
     bin_tables,
-    calibration_table,
+    calibration_tables,
     definitions_table,
     flags_table,
-    pairs_table,
+    pairs_tables,
     rows_table,
     summary_tables,
 )
@@ -39,16 +39,17 @@ def html(judgement: Judgement, numbers: Mapping[str, Any], bars: Sequence[Bar], 
         "There is no truth here: each difference is one method minus another on the same sources, and says how far "
         "they agree, not which is right.",
     )  # fmt: skip
+    guided = "".join(paragraph(text) for text in guide)
     lead = [
         paragraph(_lead(judgement, meta), "soft"),
-        f"<aside>{''.join(paragraph(text) for text in guide)}</aside>",
+        f'<aside aria-label="how to read this"><p><strong>How to read this.</strong></p>{guided}</aside>',
     ]
-    pairs, calibrated, flags = pairs_table(judgement), calibration_table(judgement), flags_table(judgement)
+    calibrated, flags = calibration_tables(judgement), flags_table(judgement)
     sections = [
         Section("What was to be reached", (bars_table(bars).html(),) if bars else ()),
-        Section("Methods against the truth", tuple(table.html() for table in summary_tables(judgement))),
-        Section("Calibration", (calibrated.html(), paragraph(CALIBRATION_NOTE, "soft")) if calibrated else ()),
-        Section("Methods against each other", (pairs.html(),) if pairs else ()),
+        Section("Methods against the truth", _htmls(summary_tables(judgement))),
+        Section("Calibration", (*_htmls(calibrated), paragraph(CALIBRATION_NOTE, "soft")) if calibrated else ()),
+        Section("Methods against each other", _htmls(pairs_tables(judgement))),
         Section("Figures", tuple(picture(d.png, d.title, d.caption) for d in figures)),
         Section("In bins", (folded("Bias and σ by bin", "\n".join(t.html() for t in bin_tables(judgement))),)),
         Section("Sample", _sample(judgement, meta)),
@@ -61,10 +62,14 @@ def html(judgement: Judgement, numbers: Mapping[str, Any], bars: Sequence[Bar], 
 
 CALIBRATION_NOTE = (
     "Errors of coverage are binomial (Wilson). Intervals are called too narrow or too wide where coverage misses "
-    "68% by more than 2 points, or 95% by more than 1, and by more than twice its error. KS is the largest distance of the "
-    "cumulative PIT from the diagonal. The pinball score is in the parameter's unit; smaller is better, and it is "
+    "68% by more than 2 points, or 95% by more than 1, and by more than twice its error. KS is the largest distance of "
+    "the cumulative PIT from the diagonal. The pinball score is in the parameter's unit; smaller is better, and it is "
     "comparable between methods with the same quantile levels."
 )
+
+
+def _htmls(tables: Sequence[Table]) -> tuple[str, ...]:
+    return tuple(table.html() for table in tables)
 
 
 def _lead(judgement: Judgement, meta: Mapping[str, Any]) -> str:
@@ -116,10 +121,10 @@ def _making(numbers: Mapping[str, Any]) -> tuple[str, ...]:
     if timings:
         rows = tuple((str(key), _plain(item)) for key, item in timings.items())
         parts.append(Table(("stage", "time"), rows, "Timings").html())
-    rows = tuple((name, key, _plain(item)) for name, own in numbers["methods_meta"].items()
-                 for key, item in own.items() if key != "definitions")  # fmt: skip
-    if rows:
-        parts.append(Table(("method", "what", "value"), rows, "The methods, as they describe themselves", 3).html())
+    own = tuple((name, key, _plain(item)) for name, said in numbers["methods_meta"].items()
+                for key, item in said.items() if key != "definitions")  # fmt: skip
+    if own:
+        parts.append(Table(("method", "what", "value"), own, "The methods, as they describe themselves", 3).html())
     packages = tuple((name, str(item)) for name, item in numbers["versions"].items())
     parts.append(Table(("package", "version"), packages, "Versions", 2).html())
     placed = {"title", "sample", "noise", "recipe", "command", "seed", "versions", "timings", "definitions"}

@@ -22,7 +22,7 @@ from galprism.evaluate.folder import KIND, check_out, write_folder
 from galprism.evaluate.judge import Judgement, judge
 from galprism.evaluate.rendering import html
 from galprism.evaluate.samples import Selection
-from galprism.evaluate.summary import pairs_table, summary_tables
+from galprism.evaluate.summary import pairs_tables, summary_tables
 from galprism.evaluate.tables import Table
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ class Report:
         return "\n\n".join(table.markdown() for table in self._tables(wide=True)) + "\n"
 
     def _tables(self, *, wide: bool) -> list[Table]:
-        tables = summary_tables(self.judgement, wide=wide)
-        if not tables:
-            tables = [table for table in (pairs_table(self.judgement),) if table is not None]
+        tables = summary_tables(self.judgement, wide=wide) or pairs_tables(self.judgement)
         return [*tables, *([bars_table(self.bars)] if self.bars else [])]
 
     def value(self, metric: str, *, parameter: str, method: str, sample: str | None = None) -> float | None:
@@ -125,7 +123,9 @@ def evaluate(
     check_out(out, force=force)
     judgement = judge(predictions, truth, sources, limit=limit, parameters=parameters, selections=selections, band=band)
     meta = dict(meta or {})
-    title = str(meta.get("title") or f"{', '.join(predictions)}: {'against the truth' if truth else 'compared'}")
+    title = str(
+        meta.get("title") or f"{', '.join(predictions)}: {'compared' if truth is None else 'against the truth'}"
+    )
     numbers: dict[str, Any] = {
         "kind": KIND,
         "galprism": galprism.__version__,

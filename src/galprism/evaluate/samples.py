@@ -105,8 +105,9 @@ class Sample:
     def judged(self) -> np.ndarray:
         """(M,) bool: selected, and the reference knows the parameter."""
         rows = np.isfinite(self._reference_column())
+        involved = self.methods if self.reference is None else (*self.methods, self.reference)
         for selection in self.selections:
-            rows = rows & selection.mask(self.matched, self.methods, self.reference)
+            rows = rows & selection.mask(self.matched, involved, self.reference)
         return rows
 
     @cached_property

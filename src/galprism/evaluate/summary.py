@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
 
-from galprism.evaluate.calibration import Calibration
+from galprism.evaluate.calibration import NOMINAL, Calibration
 from galprism.evaluate.judge import Entry, Judgement
 from galprism.evaluate.tables import MISSING, Table, number, percent, with_error
 from galprism.flags import SENTENCE, Flag
@@ -13,63 +12,97 @@ from galprism.params import COSMOLOGY, PARAMS
 
 
 def summary_tables(judgement: Judgement, *, wide: bool = True) -> list[Table]:
-    """Methods (rows) by metrics, a table for each parameter and sample; narrow enough for a terminal if not `wide`."""
+    """Methods (rows) by metrics, a table for each parameter and sample.
+
+    If not `wide`, narrow enough for a terminal: three decimals, no errors, and of each parameter only the sample with
+    every cut.
+    """
     tables = []
-    for (parameter, label), entries in _by_sample(judgement.entries):
-        has_limit = any(entry.ratio[0] is not None for entry in entries)
-        header = ["method", "bias", "σ", "σ_NMAD", "rms", "MAE", "MSE", "R²"]
-        header += ["R² (Eq. 2)"] if wide else []
-        header += ["outliers", "null", "68%", "95%"] if wide else ["outliers", "null", "68%"]
-        header += ["rms / limit"] if has_limit else []
-        rows = [_summary_row(entry, wide, has_limit) for entry in entries]
-        unit = PARAMS[parameter].unit
-        caption = f"{parameter}{f' [{unit}]' if unit else ''}, {label}: n = {entries[0].sample.n}"
-        tables.append(Table(tuple(header), tuple(rows), caption))
+    for caption, entries in _by_sample(judgement.entries):
+        if wide or not _is_superseded(judgement, entries[0]):
+            columns = (_wide_columns if wide else _narrow_columns)(entries)
+            rows = zip(*columns.values(), strict=True)
+            tables.append(Table(tuple(columns), tuple(rows), caption))
     return tables
 
 
-def _summary_row(entry: Entry, wide: bool, has_limit: bool) -> tuple[str, ...]:
-    m, error = entry.metrics, with_error if wide else (lambda value, _: number(value))
-    cells = [entry.method, number(m.bias, sign=True), error(m.sigma, m.sigma_err), number(m.sigma_nmad)]
-    cells += [error(m.rms, m.rms_err), number(m.mae), number(m.mse), number(m.r2)]
-    cells += [number(m.r2_paper)] if wide else []
-    cells += [percent(m.outlier_fraction), percent(m.not_inferred), _coverage(entry.calibration, 0.68)]
-    cells += [_coverage(entry.calibration, 0.95)] if wide else []
-    cells += [error(*entry.ratio) if wide else number(entry.ratio[0], 3)] if has_limit else []
-    return tuple(cells)
+def _wide_columns(entries: list[Entry]) -> dict[str, list[str]]:
+    m = [entry.metrics for entry in entries]
+    return {
+        "method": [entry.method for entry in entries],
+        "bias": [number(x.bias, sign=True) for x in m],
+        "σ": [with_error(x.sigma, x.sigma_err) for x in m],
+        "σ_NMAD": [number(x.sigma_nmad) for x in m],
+        "rms": [with_error(x.rms, x.rms_err) for x in m],
+        **({"rms / limit": [with_error(*entry.ratio, 3) for entry in entries]} if _has_limit(entries) else {}),
+        "MAE": [number(x.mae) for x in m],
+        "MSE": [number(x.mse) for x in m],
+        "R²": [number(x.r2) for x in m],
+        "R² (Eq. 2)": [number(x.r2_paper) for x in m],
+        "outliers": [percent(x.outlier_fraction) for x in m],
+        "null": [percent(x.not_inferred) for x in m],
+        "68%": [_coverage(entry.calibration, 0.68) for entry in entries],
+        "95%": [_coverage(entry.calibration, 0.95) for entry in entries],
+    }
 
 
-def calibration_table(judgement: Judgement) -> Table | None:
-    """Coverage, PIT and widths of every method that states an uncertainty; None where none does."""
-    header = ("parameter", "sample", "method", "n", "in 68%", "mean width", "in 95%", "mean width")
-    rows = []
-    for entry in judgement.entries:
-        c = entry.calibration
-        if c is None:
-            continue
-        where = (entry.sample.parameter, entry.sample.label, entry.method, str(c.n))
-        cells = (_coverage(c, 0.68, error=True), _width(c, 0.68), _coverage(c, 0.95, error=True), _width(c, 0.95))
-        rows.append((*where, *cells, number(c.ks), number(c.pinball), c.verdict))
+def _narrow_columns(entries: list[Entry]) -> dict[str, list[str]]:
+    m = [entry.metrics for entry in entries]
+    nulls = {"null": [percent(x.not_inferred) for x in m]} if any(x.not_inferred for x in m) else {}
+    return {
+        "method": [entry.method for entry in entries],
+        "bias": [number(x.bias, 3, sign=True) for x in m],
+        "σ": [number(x.sigma, 3) for x in m],
+        "σ_NMAD": [number(x.sigma_nmad, 3) for x in m],
+        **({"rms/limit": [number(entry.ratio[0], 3) for entry in entries]} if _has_limit(entries) else {}),
+        "MAE": [number(x.mae, 3) for x in m],
+        "R²": [number(x.r2, 3) for x in m],
+        "outliers": [percent(x.outlier_fraction) for x in m],
+        **nulls,
+        "68%": [_coverage(entry.calibration, 0.68) for entry in entries],
+    }
+
+
+def _has_limit(entries: list[Entry]) -> bool:
+    return any(entry.ratio[0] is not None for entry in entries)
+
+
+def calibration_tables(judgement: Judgement) -> list[Table]:
+    """Coverage, PIT and widths of the methods that state an uncertainty, a table for each parameter and sample."""
+    header = ("method", "n", "in 68%", "mean width", "in 95%", "mean width", "KS of PIT", "pinball", "intervals")
     classes = (("as stated", "good"), ("too narrow", "bad"), ("too wide", "bad"))
-    return Table((*header, "KS of PIT", "pinball", "intervals"), tuple(rows), "", 3, classes) if rows else None
+    tables = []
+    for caption, entries in _by_sample(judgement.entries):
+        rows = []
+        for entry in entries:
+            c = entry.calibration
+            if c is not None:
+                inner, outer = [(_coverage(c, nominal, error=True), _width(c, nominal)) for nominal in NOMINAL]
+                rows.append((entry.method, str(c.n), *inner, *outer, number(c.ks), number(c.pinball), c.verdict))
+        if rows:
+            tables.append(Table(header, tuple(rows), caption, 1, classes))
+    return tables
 
 
-def pairs_table(judgement: Judgement) -> Table | None:
-    """Each method against another; None for a single method."""
-    header = ("parameter", "sample", "difference", "n", "bias", "σ", "σ_NMAD", "rms", "MAE", "MSE", "R²", "beyond 0.3")
-    rows = []
-    for entry in judgement.pairs:
-        sample, m = entry.sample, entry.metrics
-        where = (sample.parameter, sample.label, f"{entry.method} − {sample.reference}", str(m.n))
-        scatter = (number(m.bias, sign=True), with_error(m.sigma, m.sigma_err), number(m.sigma_nmad), number(m.rms))
-        rows.append((*where, *scatter, number(m.mae), number(m.mse), number(m.r2), percent(m.outlier_fraction)))
-    return Table(header, tuple(rows), "", 3) if rows else None
+def pairs_tables(judgement: Judgement) -> list[Table]:
+    """Each method against another, a table for each parameter and sample."""
+    header = ("difference", "n", "bias", "σ", "σ_NMAD", "rms", "MAE", "MSE", "R²", "beyond 0.3")
+    tables = []
+    for caption, entries in _by_sample(judgement.pairs, count=False):
+        rows = []
+        for entry in entries:
+            m = entry.metrics
+            where = (f"{entry.method} − {entry.sample.reference}", str(m.n), number(m.bias, sign=True))
+            scatter = (with_error(m.sigma, m.sigma_err), number(m.sigma_nmad), number(m.rms))
+            rows.append((*where, *scatter, number(m.mae), number(m.mse), number(m.r2), percent(m.outlier_fraction)))
+        tables.append(Table(header, tuple(rows), caption))
+    return tables
 
 
 def bin_tables(judgement: Judgement) -> list[Table]:
     """Bias and sigma of every method in bins, a table for each parameter and quantity, on the samples judged first."""
     tables = []
-    for (parameter, label), entries in _by_sample(judgement.entries):
+    for caption, entries in _by_sample(judgement.entries):
         if not entries[0].bins or _is_superseded(judgement, entries[0]):
             continue
         for by in entries[0].bins:
@@ -81,7 +114,7 @@ def bin_tables(judgement: Judgement) -> list[Table]:
                     m = entry.bins[by][k].metrics
                     cells += [number(m.bias, 3, sign=True), number(m.sigma, 3)]
                 rows.append(tuple(cells))
-            tables.append(Table(tuple(header), tuple(rows), f"{parameter}, {label}"))
+            tables.append(Table(tuple(header), tuple(rows), caption))
     return tables
 
 
@@ -113,9 +146,14 @@ def definitions_table(judgement: Judgement) -> Table:
     return Table(("parameter", "unit", "definition"), (*rows, ("cosmology", MISSING, COSMOLOGY)), "", 3)
 
 
-def _by_sample(entries: Iterable[Entry]) -> list[tuple[tuple[str, str], list[Entry]]]:
-    key = lambda entry: (entry.sample.parameter, entry.sample.label)  # noqa: E731
-    return [(where, list(group)) for where, group in groupby(entries, key)]
+def _by_sample(entries: Iterable[Entry], *, count: bool = True) -> list[tuple[str, list[Entry]]]:
+    """Entries by parameter and sample, in order of appearance, with what a caption says of them."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        unit = PARAMS[entry.sample.parameter].unit
+        caption = f"{entry.sample.parameter}{f' [{unit}]' if unit else ''}, {entry.sample.label}"
+        groups.setdefault(f"{caption}: n = {entry.sample.n}" if count else caption, []).append(entry)
+    return list(groups.items())
 
 
 def _coverage(calibration: Calibration | None, nominal: float, *, error: bool = False) -> str:

@@ -9,6 +9,9 @@ from html import escape
 MISSING = "–"
 """What a table shows where there is no number."""
 
+LONG = 45
+"""Cells with more characters are broken into lines on a page."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -54,7 +57,8 @@ class Table:
         classes = dict(self.classes)
 
         def cell(tag: str, k: int, text: str) -> str:
-            kind = " ".join(filter(None, ("t" if k < self.text_columns else "", classes.get(text, ""))))
+            long = "w" if len(text) > LONG else ""
+            kind = " ".join(filter(None, ("t" if k < self.text_columns else "", long, classes.get(text, ""))))
             scope = ' scope="row"' if tag == "th" else ""
             return f"<{tag}{scope}{f' class={kind!r}' if kind else ''}>{escape(text)}</{tag}>"
 
@@ -72,10 +76,11 @@ class Table:
 
 
 def number(value: float | None, digits: int = 4, *, sign: bool = False) -> str:
-    """A number with that many decimals, or a dash; large or tiny ones in scientific notation."""
+    """A number with that many decimals, or a dash; huge ones in scientific notation, and unsigned ones too tiny to
+    show."""
     if value is None:
         return MISSING
-    if value != 0 and not 10.0**-digits / 2 <= abs(value) < 1e5:
+    if abs(value) >= 1e5 or (not sign and 0 < abs(value) < 10.0**-digits / 2):
         return f"{value:{'+' if sign else ''}.2e}"
     return f"{value:{'+' if sign else ''}.{digits}f}"
 

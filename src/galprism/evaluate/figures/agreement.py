@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from galprism.evaluate.figures.style import (
     INK,
+    OUTLINE,
     Drawing,
     Look,
     axis_label,
@@ -45,7 +46,7 @@ def agreement(name: str, title: str, samples: Sequence[Sample], method: str, loo
     caption = (
         f"{method} against {against} ({cuts}). Left: one against the other, shaded by the logarithm of the number of "
         "sources, with the 1:1 line. R² is the standard coefficient of determination. Right: the difference against "
-        "redshift; line and bars are the median and the 16th and 84th percentiles per bin, the grey band is ±σ."
+        "redshift; line and bars are the median and the 16th and 84th percentiles per bin, dotted lines ±σ of all."
     )
     return Drawing(name, title, caption, png(figure))
 
@@ -56,7 +57,7 @@ def _one_to_one(axes: Axes, sample: Sample, method: str, look: Look) -> None:
     axes.set(xlim=limits, ylim=limits, aspect="equal")
     axes.set_box_aspect(1)
     density(axes, true, predicted, look, method)
-    axes.plot(limits, limits, color=INK, linewidth=0.9, linestyle="--")
+    axes.plot(limits, limits, color=INK, linewidth=1, linestyle="--")
     m = sample.metrics(method)
     note(axes, [f"$R^2$ = {number(m.r2, 3)}", f"MAE = {number(m.mae, 3)}", f"MSE = {number(m.mse)}"])
     axes.set_xlabel(axis_label(sample.parameter, sample.reference or "(true)"))
@@ -75,21 +76,19 @@ def _against_redshift(axes: Axes, sample: Sample, method: str, look: Look) -> No
         axes.set_xlabel("sources (no redshift is given)")
         return
     good = np.isfinite(redshift)
-    axes.set(xlim=span(redshift, keep=99.9), ylim=(-1.25 * half, 1.25 * half))
+    axes.set(xlim=span(redshift, keep=99.9), ylim=(-1.2 * half, 1.5 * half))
     density(axes, redshift[good], d[good], look, method)
     if m.sigma is not None:
-        axes.axhspan(-m.sigma, m.sigma, facecolor="#999999", alpha=0.18, zorder=0)
+        for offset in (-m.sigma, m.sigma):
+            axes.axhline(offset, color=INK, linewidth=0.8, linestyle=":")
     axes.axhline(0, color=INK, linewidth=0.9, linestyle="--")
     middle, percentiles = running(redshift[good], d[good])
     if len(middle):
         low, median, high = percentiles.T
-        bars = axes.errorbar(
-            middle, median, yerr=(median - low, high - median), color="white", elinewidth=2.8, linewidth=2.8, zorder=3
-        )
-        bars.lines[0].set_solid_capstyle("round")
-        axes.errorbar(
-            middle, median, yerr=(median - low, high - median), color=INK, fmt="o-", markersize=3, elinewidth=1.1,
-            linewidth=1.1, capsize=2, zorder=4,
+        axes.vlines(middle, low, high, color=INK, linewidth=1.1, path_effects=OUTLINE, zorder=3)
+        axes.plot(
+            middle, median, "o-", color=INK, linewidth=1.1, markersize=4, markerfacecolor="white", markeredgecolor=INK,
+            path_effects=OUTLINE, zorder=4,
         )  # fmt: skip
     what = unit(sample.parameter)
     note(axes, [f"σ = {number(m.sigma, 3)} {what}", f"bias = {number(m.bias, 3, sign=True)} {what}"])

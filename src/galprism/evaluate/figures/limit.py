@@ -13,6 +13,7 @@ from galprism.evaluate.figures.style import (
     INK,
     Drawing,
     Look,
+    legend,
     new_figure,
     png,
     quantity_label,
@@ -44,7 +45,7 @@ def against_limit(name: str, title: str, samples: Sequence[Sample], by: str, loo
             _ratio(axes[1, k], sample, by, look)
             axes[0, k].tick_params(labelbottom=False)
         axes[-1, k].set_xlabel(quantity_label(by))
-    axes[0, 0].legend(loc="upper left", handlelength=2.4)
+    legend(figure, list(dict.fromkeys(method for sample in samples for method in _able(sample))), look)
     cuts = "; ".join(f"{sample.parameter}: {sample.label}, n = {sample.n:,}" for sample in samples)
     caption = f"rms residual in bins of {by.replace('_', ' ')} ({cuts}), with standard errors."
     if has_limit:
@@ -80,11 +81,11 @@ def _spread(axes: Axes, sample: Sample, by: str, look: Look) -> None:
         err = [root_mean_error(d[row] ** 2) or 0.0 for _, row in bins]
         axes.errorbar(
             [x for x, _ in bins], rms, yerr=err, color=look.colour(method), linestyle=look.line(method), marker="o",
-            markersize=3.5, elinewidth=1, label=method,
+            markersize=3.5, elinewidth=1,
         )  # fmt: skip
     what = unit(sample.parameter)
     axes.set_ylabel(f"rms of $\\Delta\\,${symbol(sample.parameter)}" + (f" [{what}]" if what else ""))
-    axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
 
 
 def _ratio(axes: Axes, sample: Sample, by: str, look: Look) -> None:

@@ -11,16 +11,21 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from galprism.evaluate.metrics import bin_index, edges
 from galprism.params import PARAMS
 
 WIDTH = 7.2
 """Inches: the text width of a two-column journal page."""
-DPI = 200
+DPI = 160
 
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe & Ito (2008): told apart by colour-blind readers."""
@@ -45,8 +50,6 @@ STYLE: dict[Any, Any] = {
     "ytick.direction": "in",
     "xtick.top": True,
     "ytick.right": True,
-    "xtick.minor.visible": True,
-    "ytick.minor.visible": True,
     "axes.linewidth": 0.8,
     "lines.linewidth": 1.5,
     "legend.frameon": False,
@@ -56,7 +59,10 @@ STYLE: dict[Any, Any] = {
     "axes.unicode_minus": True,
 }
 
-FEW = 10
+OUTLINE = [withStroke(linewidth=2.6, foreground="white")]
+"""Keeps a line legible over a density."""
+
+FEW = 20
 """Bins with fewer sources are not drawn."""
 MANY = 1500
 """From here on a density is drawn in place of points."""
@@ -91,20 +97,30 @@ class Look:
         return ":" if method == self.limit else LINES[self._place(method) % len(LINES)]
 
     def density(self, method: str) -> Colormap:
-        """White to the method's colour to nearly black."""
-        return LinearSegmentedColormap.from_list(method, ["#eef1f4", self.colour(method), "#101010"])
+        """A pale tint of the method's colour to a dark shade of it; lines in ink stay visible on all."""
+        colour = np.array(to_rgb(self.colour(method)))
+        stops = [0.12 * colour + 0.88, 0.55 * colour + 0.45, colour, 0.55 * colour]
+        return LinearSegmentedColormap.from_list(method, stops)
 
 
 def new_figure(n_rows: int, n_columns: int, *, row_height: float = 2.7, **options) -> tuple[Figure, np.ndarray]:
     """A page-wide figure with its (n_rows, n_columns) axes."""
     figure = Figure(figsize=(WIDTH, row_height * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(w_pad=0.07, h_pad=0.05, wspace=0.03)
     return figure, figure.subplots(n_rows, n_columns, squeeze=False, **options)
 
 
 def png(figure: Figure) -> bytes:
     """The figure as PNG; the same bytes whenever it is drawn of the same numbers."""
     buffer = io.BytesIO()
+    figure.set_dpi(DPI)
+    engine = figure.get_layout_engine()
+    if engine is not None:  # lay out once, in place of once more for savefig
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
 
@@ -166,14 +182,14 @@ def density(axes: Axes, x: np.ndarray, y: np.ndarray, look: Look, method: str, b
     sources lie outside the frame."""
     (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
     if len(x) < MANY:
-        axes.plot(x, y, ".", color=look.colour(method), markersize=3.5, alpha=0.55, markeredgewidth=0, rasterized=True)
+        axes.plot(x, y, ".", color=look.colour(method), markersize=4.5, alpha=0.6, markeredgewidth=0)
     else:
         height = round(bins * axes.bbox.height / axes.bbox.width) if axes.bbox.width else bins
-        counts, x_edges, y_edges = np.histogram2d(x, y, bins=(bins, max(height, 20)), range=((x0, x1), (y0, y1)))
-        shown = np.ma.masked_equal(counts.T, 0)
-        axes.pcolormesh(
-            x_edges, y_edges, shown, cmap=look.density(method), norm=LogNorm(1, max(counts.max(), 2)), rasterized=True
-        )
+        counts, _, _ = np.histogram2d(x, y, bins=(bins, max(height, 20)), range=((x0, x1), (y0, y1)))
+        axes.imshow(
+            np.ma.masked_equal(counts.T, 0), origin="lower", extent=(x0, x1, y0, y1), aspect="auto",
+            interpolation="nearest", cmap=look.density(method), norm=LogNorm(1, max(counts.max(), 2)),
+        )  # fmt: skip
     outside = int(((x < x0) | (x > x1) | (y < y0) | (y > y1)).sum())
     if outside:
         axes.text(0.98, 0.02, f"{outside} outside", transform=axes.transAxes, ha="right", va="bottom", fontsize=6.5)
@@ -189,13 +205,27 @@ def running(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return middle, np.array([np.percentile(y[row], [16, 50, 84]) for row in rows]).reshape(-1, 3)
 
 
+def legend(figure: Figure, methods: Sequence[str], look: Look) -> None:
+    """One legend for the whole figure, above its panels."""
+    handles = [Line2D([], [], color=look.colour(m), linestyle=look.line(m), linewidth=1.8, label=m) for m in methods]
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4), handlelength=2.6)
+
+
+def plain_log_ticks(axis: Axis) -> None:
+    """Ticks of a logarithmic axis, limits set, at 1, 2 and 5 x 10^k (3 and 7 too on a short one), in plain numbers."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 6 * low else (1.0, 2.0, 3.0, 5.0, 7.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def note(axes: Axes, lines: Sequence[str], *, place: str = "upper left") -> None:
     """A few lines of text in a corner, legible over a density."""
     vertical, horizontal = place.split()
     axes.text(
         0.03 if horizontal == "left" else 0.97,
         0.97 if vertical == "upper" else 0.03,
-        "\n".join(lines),
+        "\n".join(lines).replace("-", "−"),
         transform=axes.transAxes,
         ha=horizontal,
         va="top" if vertical == "upper" else "bottom",

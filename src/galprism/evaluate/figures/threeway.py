@@ -13,6 +13,7 @@ from galprism.evaluate.figures.style import (
     Look,
     density,
     difference_label,
+    legend,
     new_figure,
     note,
     png,
@@ -32,7 +33,8 @@ def three_way(name: str, title: str, samples: Sequence[Sample], look: Look) -> D
     drawn = [(sample, methods) for sample, methods in drawn if sample.n > 1 and len(methods) > 1]
     if not drawn:
         return None
-    figure, axes = new_figure(len(drawn), 3, row_height=2.75)
+    figure, axes = new_figure(len(drawn), 3, row_height=2.55)
+    legend(figure, list(dict.fromkeys(method for _, methods in drawn for method in methods)), look)
     for (left, middle, right), (sample, methods) in zip(axes, drawn, strict=True):
         half = max(abs(value) for method in methods for value in span(sample.residual(method), keep=98))
         _distributions(left, sample, methods, half, look)
@@ -41,7 +43,7 @@ def three_way(name: str, title: str, samples: Sequence[Sample], look: Look) -> D
     cuts = "; ".join(f"{sample.parameter}: {sample.label}, n = {sample.n:,}" for sample, _ in drawn)
     caption = (
         f"Every method against the truth on the same sources ({cuts}). Left: distributions of the residuals; the end "
-        "bins hold all that lies beyond. Middle: median (line) and 16th to 84th percentiles (band) against redshift. "
+        "bins hold all that lies beyond. Middle: median (thick) and 16th and 84th percentiles (thin) against redshift. "
         "Right: the residual of one method against that of another; along the dotted 1:1 line lie errors that both "
         "make, as they must where the photometry itself does not tell."
     )
@@ -58,21 +60,21 @@ def _second(methods: Sequence[str], look: Look) -> str:
 
 
 def _distributions(axes: Axes, sample: Sample, methods: Sequence[str], half: float, look: Look) -> None:
-    borders = np.linspace(-half, half, 61).tolist()
+    borders = np.linspace(-half, half, int(np.clip(np.sqrt(sample.n), 12, 60)) + 1).tolist()
     for method in methods:
         d = np.clip(sample.residual(method), -half, half)
         axes.hist(
             d, bins=borders, histtype="step", density=True, color=look.colour(method), linestyle=look.line(method),
-            linewidth=1.4, label=method,
+            linewidth=1.4,
         )  # fmt: skip
     axes.axvline(0, color=INK, linewidth=0.7)
     axes.set(xlim=(-half, half), xlabel=difference_label(sample.parameter), ylabel="density")
-    axes.set_ylim(top=1.12 * axes.get_ylim()[1] * (1 + 0.09 * len(methods)))
-    axes.legend(loc="upper left", handlelength=2.2, borderaxespad=0.3)
+    axes.set_box_aspect(1)
 
 
 def _medians(axes: Axes, sample: Sample, methods: Sequence[str], look: Look) -> None:
     redshift = sample.quantity("redshift")
+    axes.set_box_aspect(1)
     axes.set_ylabel(difference_label(sample.parameter))
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.set_xlabel(quantity_label("redshift"))
@@ -86,8 +88,8 @@ def _medians(axes: Axes, sample: Sample, methods: Sequence[str], look: Look) -> 
         middle, percentiles = running(redshift[good], sample.residual(method)[good])
         if len(middle):
             low, median, high = percentiles.T
-            axes.fill_between(middle, low, high, color=look.colour(method), alpha=0.15, linewidth=0)
-            axes.plot(middle, median, color=look.colour(method), linestyle=look.line(method))
+            for percentile, width in ((low, 0.8), (median, 1.7), (high, 0.8)):
+                axes.plot(middle, percentile, color=look.colour(method), linestyle=look.line(method), linewidth=width)
 
 
 def _together(axes: Axes, sample: Sample, first: str, second: str, half: float, look: Look) -> None:
@@ -98,7 +100,7 @@ def _together(axes: Axes, sample: Sample, first: str, second: str, half: float, 
     axes.plot((-half, half), (-half, half), color=INK, linestyle=":", linewidth=1)
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.axvline(0, color=INK, linewidth=0.7)
-    axes.set_xlabel(f"{difference_label(sample.parameter)}\n{second}")
-    axes.set_ylabel(f"{first}")
+    axes.set_xlabel(difference_label(sample.parameter, second, "true"))
+    axes.set_ylabel(difference_label(sample.parameter, first, "true"))
     if x.std() > 0 and y.std() > 0:
         note(axes, [f"correlation {np.corrcoef(x, y)[0, 1]:.2f}"])

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from galprism.evaluate.figures.style import FEW, INK, Drawing, Look, new_figure, note, png, styled, symbol, unit
+from galprism.evaluate.figures.style import (
+    FEW,
+    INK,
+    Drawing,
+    Look,
+    legend,
+    new_figure,
+    plain_log_ticks,
+    png,
+    styled,
+    symbol,
+    unit,
+)
 from galprism.evaluate.metrics import root_mean_error
 from galprism.evaluate.samples import Sample
 
@@ -24,7 +36,8 @@ def calibration(name: str, title: str, samples: Sequence[Sample], look: Look) ->
     drawn = [(sample, pits) for sample, pits in drawn if pits]
     if not drawn:
         return None
-    figure, axes = new_figure(len(drawn), 2, row_height=2.9)
+    figure, axes = new_figure(len(drawn), 2, row_height=2.7)
+    legend(figure, list(dict.fromkeys(method for _, pits in drawn for method in pits)), look)
     for (left, right), (sample, pits) in zip(axes, drawn, strict=True):
         _coverage(left, sample, pits, look)
         _histogram(right, sample, pits, look)
@@ -57,7 +70,7 @@ def _coverage(axes: Axes, sample: Sample, pits: dict[str, np.ndarray], look: Loo
     for method, pit in pits.items():
         inside = np.sort(2 * np.abs(pit - 0.5))
         observed = np.searchsorted(inside, nominal, side="right") / len(inside)
-        axes.plot(nominal, observed - nominal, color=look.colour(method), linestyle=look.line(method), label=method)
+        axes.plot(nominal, observed - nominal, color=look.colour(method), linestyle=look.line(method))
         found = sample.calibration(method)
         if found is not None:
             x = [c.nominal for c in found.coverage]
@@ -65,11 +78,10 @@ def _coverage(axes: Axes, sample: Sample, pits: dict[str, np.ndarray], look: Loo
             axes.errorbar(
                 x, y, yerr=[c.err for c in found.coverage], fmt="o", color=look.colour(method), markersize=4, capsize=2
             )
-    half = max(0.06, 1.15 * max(abs(value) for value in axes.get_ylim()))
-    axes.set(xlim=(0, 1), ylim=(-half, half), xlabel="nominal probability of the central interval")
+    low, high = axes.get_ylim()
+    axes.set(xlim=(0, 1), ylim=(min(1.1 * low, -0.06), max(1.1 * high, 0.06)))
+    axes.set_xlabel(f"nominal probability, {symbol(sample.parameter)}")
     axes.set_ylabel("observed − nominal coverage")
-    axes.legend(loc="lower left", ncols=2, handlelength=2.2)
-    note(axes, [symbol(sample.parameter)])
 
 
 def _histogram(axes: Axes, sample: Sample, pits: dict[str, np.ndarray], look: Look) -> None:
@@ -100,7 +112,8 @@ def stated_errors(
     drawn = [(sample, spreads) for sample, spreads in drawn if spreads]
     if not drawn:
         return None
-    figure, axes = new_figure(len(drawn), 2 if truth else 1, row_height=2.8)
+    figure, axes = new_figure(len(drawn), 2 if truth else 1, row_height=2.7)
+    legend(figure, list(dict.fromkeys(method for _, spreads in drawn for method in spreads)), look)
     for row, (sample, spreads) in zip(axes, drawn, strict=True):
         limits = _positive_span(spreads.values())
         _distribution(row[0], sample, spreads, limits, look, truth)
@@ -110,8 +123,8 @@ def stated_errors(
     caption = f"Stated standard deviations, half of the 16–84 % interval ({cuts}). Left: their distributions"
     if truth:
         caption += (
-            "; ticks at the top mark the actual rms error of the median. Right: rms error of the median of sources in "
-            "bins of stated σ, with its standard error, against the rms of the stated σ; on the dotted line the "
+            "; triangles at the top mark the actual rms error of the median. Right: rms error of the median of sources "
+            "in bins of stated σ, with its standard error, against the rms of the stated σ; on the dotted line the "
             "errors are as large as stated, above it larger."
         )
     else:
@@ -137,12 +150,13 @@ def _positive_span(spreads) -> tuple[float, float]:
 def _distribution(
     axes: Axes, sample: Sample, spreads: dict[str, np.ndarray], limits: tuple[float, float], look: Look, truth: bool
 ) -> None:
-    borders = np.geomspace(*limits, 41).tolist()
+    n_bins = int(np.clip(np.sqrt(sample.n), 8, 40))
+    borders = np.geomspace(*limits, n_bins + 1).tolist()
     for method, spread in spreads.items():
         good = np.isfinite(spread) & (spread > 0)
         axes.hist(
             np.clip(spread[good], *limits), bins=borders, weights=np.full(good.sum(), 1 / good.sum()), histtype="step",
-            color=look.colour(method), linestyle=look.line(method), linewidth=1.4, label=method,
+            color=look.colour(method), linestyle=look.line(method), linewidth=1.4,
         )  # fmt: skip
         if truth:
             rms = np.sqrt(np.nanmean(_median_error(sample, method) ** 2))
@@ -157,8 +171,8 @@ def _distribution(
     what = unit(sample.parameter)
     axes.set(xscale="log", xlim=limits, ylabel="fraction of sources")
     axes.set_xlabel(f"stated σ of {symbol(sample.parameter)}" + (f" [{what}]" if what else ""))
-    axes.set_ylim(top=1.3 * axes.get_ylim()[1])
-    axes.legend(loc="upper left", handlelength=2.2, bbox_to_anchor=(0, 0.95))
+    axes.set_ylim(top=1.12 * axes.get_ylim()[1])
+    plain_log_ticks(axes.xaxis)
 
 
 def _median_error(sample: Sample, method: str) -> np.ndarray:
@@ -175,10 +189,8 @@ def _made_against_stated(
     for method, spread in spreads.items():
         d = _median_error(sample, method)
         good = np.isfinite(spread) & (spread > 0) & np.isfinite(d)
-        parts = np.array_split(np.flatnonzero(good)[np.argsort(spread[good])], 12)
-        parts = [part for part in parts if len(part) >= FEW]
-        if not parts:
-            continue
+        n_parts = int(np.clip(good.sum() // FEW, 1, 12))
+        parts = np.array_split(np.flatnonzero(good)[np.argsort(spread[good])], n_parts)
         stated = np.array([np.sqrt(np.mean(spread[part] ** 2)) for part in parts])
         made = np.array([np.sqrt(np.mean(d[part] ** 2)) for part in parts])
         err = [root_mean_error(d[part] ** 2) or 0.0 for part in parts]
@@ -192,3 +204,5 @@ def _made_against_stated(
     axes.set(xscale="log", yscale="log", xlim=both)
     axes.set_xlabel(f"stated σ of {symbol(sample.parameter)}" + (f" [{what}]" if what else ""))
     axes.set_ylabel("rms error made" + (f" [{what}]" if what else ""))
+    plain_log_ticks(axes.xaxis)
+    plain_log_ticks(axes.yaxis)
