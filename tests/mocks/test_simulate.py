@@ -76,6 +76,16 @@ def test_noise_is_as_wide_as_it_says():
     np.testing.assert_allclose(np.median(seen.flux_err, axis=0), KIDS.sky_err(), rtol=0.01)
 
 
+def test_a_shallower_source_is_shallower_in_all_its_bands():
+    config = NoiseConfig(shallower=(0.0, 1.5), depth_scatter=0.0)
+    seen = observe(np.ones((20_000, 9)), KIDS, config, np.random.default_rng(3))
+    worse = 2.5 * np.log10(seen.flux_err / KIDS.sky_err())
+    assert worse.min() >= -1e-4
+    assert worse.max() <= 1.5 + 1e-4
+    np.testing.assert_allclose(worse, worse[:, :1] * np.ones(9), atol=1e-4)
+    assert worse.mean() == pytest.approx(0.75, abs=0.02)
+
+
 def test_calibration_errors_come_on_top():
     flux = np.full((40_000, 9), 1e7)  # so bright that the sky's noise is nothing
     seen = observe(flux, KIDS, NoiseConfig(), np.random.default_rng(3))
@@ -129,7 +139,11 @@ def test_a_catalogue_without_errors_in_a_band_is_refused():
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"errors": "catalogue"}, "needs noise.catalogue"), ({"depth_scatter": -1.0}, "noise.depth_scatter = -1")],
+    [
+        ({"errors": "catalogue"}, "needs noise.catalogue"),
+        ({"depth_scatter": -1.0}, "noise.depth_scatter = -1"),
+        ({"shallower": (1.0, 0.0)}, "noise.shallower"),
+    ],
 )
 def test_impossible_noise_is_refused(values, message):
     with pytest.raises(RequestError, match=message):

@@ -25,6 +25,8 @@ class NoiseConfig:
     """The table that the errors are sampled from."""
     depth_scatter: float = 0.15
     """mag, rms scatter of the depth from source to source, each band by itself."""
+    shallower: tuple[float, float] = (0.0, 0.0)
+    """mag; each source's depth is worse than the survey's by a number from this range, the same in all its bands."""
     calibration: bool = True
     """Perturb each band by the survey's zero-point error as well; it is not part of the stated error."""
 
@@ -33,6 +35,8 @@ class NoiseConfig:
             raise RequestError("noise.errors = 'catalogue' needs noise.catalogue, the path of a table with errors")
         if self.depth_scatter < 0:
             raise RequestError(f"noise.depth_scatter = {self.depth_scatter}; accepted: zero or more, in mag")
+        if self.shallower[0] > self.shallower[1]:
+            raise RequestError(f"noise.shallower = {list(self.shallower)}; accepted: [least, most], in mag")
 
 
 def observe(
@@ -53,10 +57,9 @@ def observe(
             raise RequestError("noise.errors = 'catalogue' needs a sample of errors")
         sigma = reference.draw(flux, rng)
     else:
-        scatter = rng.standard_normal(flux.shape, dtype=np.float32) * np.float32(
-            0.4 * np.log(10) * config.depth_scatter
-        )
-        sigma = survey.sky_err().astype(np.float32) * np.exp(scatter)
+        shallower = np.float32(config.depth_scatter) * rng.standard_normal(flux.shape, dtype=np.float32)
+        shallower += rng.uniform(*config.shallower, (len(flux), 1)).astype(np.float32)
+        sigma = survey.sky_err().astype(np.float32) * np.exp(np.float32(FRACTIONAL_ERROR_PER_MAG) * shallower)
     measured = flux
     if config.perturb:
         variance = sigma**2
