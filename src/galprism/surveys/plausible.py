@@ -5,8 +5,9 @@ A factor of 1000 is 7.5 mag. A band's vote is that the sample is
   have S/N below 18 and are limited by a constant noise, as faint sources are: then the unit scaled the noise as well;
 - too faint, when its median is fainter than any honest sample's (`mag_faint`), or when sources at the noise of the
   survey are claimed to have S/N above 20.
-More than half of the bands that have a vote decide. A small or a mixed sample that is honestly bright or faint is not
-refused: bright sources have high S/N or an error floor, faint ones low S/N, and few bands reach the range's limits.
+A band whose errors are between a quarter and 30 times those of the survey's sky is neither: its unit cannot be 1000
+off. More than half of the bands that have a vote decide. A sample that is honestly bright or faint is not refused:
+bright sources have high S/N or an error floor, faint ones low S/N.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.surveys.band import Band
 from galprism.surveys.values import Meaning
-from galprism.units import abmag_from_njy
+from galprism.units import AB_ZEROPOINT_NJY, abmag_from_njy
 
 FEW = 5
 """Rows below which the shape of a distribution says nothing."""
 BRIGHT_BY, BRIGHT_SN = 5.0, 18.0
 FAINT_BY, FAINT_SN = 0.5, 20.0
+SAME_NOISE = (0.25, 30.0)
 CONSTANT_NOISE = 0.5
 """Spread of S/N over spread of flux, in dex: 1 for a constant noise, 0 for an error floor."""
 MAG_RANGE, MAG_SPREAD = (12.0, 32.0), 0.16
@@ -85,6 +87,10 @@ def _vote(band: Band, magnitude: float, flux: np.ndarray, ivar: np.ndarray) -> s
     known = (ivar > 0) & (flux > 0)
     sn = flux[known] * np.sqrt(ivar[known].astype(np.float64))
     typical = float(np.median(sn)) if len(sn) else np.nan
+    errors = ivar[ivar > 0].astype(np.float64) ** -0.5
+    sky_err = 10 ** (0.4 * (AB_ZEROPOINT_NJY - band.depth)) / 5.0
+    if len(errors) and SAME_NOISE[0] < np.median(errors) / sky_err < SAME_NOISE[1]:
+        return "plausible"
     if magnitude < band.mag_bright:
         return "bright"
     if magnitude > band.mag_faint:

@@ -75,6 +75,13 @@ def recognise(
         dec=_role("dec", roles, columns, (*chosen.dec, *PLAIN_DEC)),
         redshift=_role("redshift", roles, columns, (*chosen.redshift, *PLAIN_REDSHIFT)),
     )
+    for role in ("ra", "dec", "redshift", "ebv"):
+        column = getattr(layout, role)
+        if column and columns[column].dtype.kind not in "fiu":
+            raise RequestError(
+                f"column {column} holds {columns[column].dtype}, not numbers; expected {role} (map {role}=COLUMN, or "
+                f"{role}={NONE})"
+            )
     return replace(layout, unused=tuple(name for name in columns if name not in layout.needs))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import sys
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from galprism import config, surveys
+from galprism import config
 from galprism.errors import RequestError
 from galprism.surveys.band import Band
 from galprism.surveys.survey import Survey
@@ -52,7 +53,8 @@ def _with_file_beside(band: Band, folder: Path) -> Band:
 def _shipped() -> dict[str, Survey]:
     """Every module of this folder that has a SURVEY."""
     modules = (
-        importlib.import_module(f"galprism.surveys.{info.name}") for info in pkgutil.iter_modules(surveys.__path__)
+        importlib.import_module(f"galprism.surveys.{info.name}")
+        for info in pkgutil.iter_modules(sys.modules[__package__].__path__)
     )
     found = [module.SURVEY for module in modules if hasattr(module, "SURVEY")]
     return {survey.name: survey for survey in found}

@@ -131,7 +131,7 @@ def _state_by_state(
 
     told = ~absent & ~undetected
     limit = told & (error < 0) & (meaning.negative_error == "limit")
-    negative, zero = told & (error < 0) & ~limit, told & (error == 0)
+    negative, zero = told & (error < 0) & ~limit, told & (error == 0) & np.isfinite(value)
     _mark(flags, negative, Flag.NEGATIVE_ERROR)
     _mark(flags, zero, Flag.ZERO_ERROR)
     absent |= negative | zero
@@ -145,7 +145,8 @@ def _state_by_state(
         weighted = np.where(np.isinf(error), np.inf, meaning.error_scale / np.sqrt(np.abs(error)))
         sigma = weighted if meaning.error_kind == "ivar" else np.abs(error) * meaning.error_scale
     flux[undetected], sigma[undetected] = 0.0, meaning.sky_err
-    infinite = ~absent & (~np.isfinite(flux.astype(np.float32)) | np.isinf(sigma.astype(np.float32)))
+    infinite = np.isinf(value) | ~np.isfinite(flux.astype(np.float32)) | np.isinf(sigma.astype(np.float32))
+    infinite &= ~absent
     _mark(flags, infinite, Flag.NONFINITE)
     absent |= infinite
 
