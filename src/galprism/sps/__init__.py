@@ -5,8 +5,11 @@ from galprism.sps.bc03 import load_bc03_miles
 from galprism.sps.derived import mix
 from galprism.sps.dust import Dust
 from galprism.sps.forward import ForwardModel
+from galprism.sps.fsps import load_fsps
 from galprism.sps.galaxies import Derived, Galaxies, Observed, RestSED
 from galprism.sps.library import NebularGrid, SSPLibrary
+from galprism.sps.miles import load_miles
+from galprism.sps.ppxf import load_ppxf
 
 __all__ = [
     "Derived",
@@ -19,5 +22,8 @@ __all__ = [
     "SSPLibrary",
     "cosmology",
     "load_bc03_miles",
+    "load_fsps",
+    "load_miles",
+    "load_ppxf",
     "mix",
 ]

@@ -42,7 +42,7 @@ def mix(parts: Sequence[Observed], shares: Tensor) -> Observed:
     parts : P records of N rows; shares : (N, P), fraction of the mass formed in each, summing to one.
     """
     shape = (len(parts[0].flux), len(parts))
-    if tuple(shares.shape) != shape or not bool((torch.abs(shares.sum(1) - 1.0) < 1e-9).all()):
+    if tuple(shares.shape) != shape or not bool((torch.abs(shares.sum(1) - 1.0) < 1e-6).all()):
         raise RequestError(f"shares {tuple(shares.shape)} of {shape[1]} populations; expected {shape}, summing to one")
     light = torch.stack([share * part.light for share, part in zip(shares.T, parts, strict=True)], dim=1)
     weights = {"age_lw": light / light.sum(1, keepdim=True), "z_lw": light / light.sum(1, keepdim=True)}

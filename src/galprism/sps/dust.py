@@ -21,7 +21,7 @@ BUMP_WIDTH = 350.0
 def calzetti(wave) -> np.ndarray:
     """The starburst attenuation curve of Calzetti et al. (2000, eq. 4), R_V = 4.05; valid from 0.12 to 2.2 um.
 
-    Extrapolated by the same formulae, and zero where these turn negative (beyond 2.7 um).
+    Extrapolated by the same formulae, and zero where these turn negative (beyond 3.1 um).
     """
     x = 1e4 / np.asarray(wave, float)
     blue = 2.659 * (-2.156 + 1.509 * x - 0.198 * x**2 + 0.011 * x**3) + CALZETTI_RV
@@ -36,12 +36,13 @@ def leitherer(wave) -> np.ndarray:
 
 
 def starburst(wave) -> np.ndarray:
-    """CIGALE's starburst curve: Leitherer et al. (2002) from 912 to 1500 A, Calzetti et al. (2000) redwards.
+    """CIGALE's starburst curve: Leitherer et al. (2002) below 1500 A, Calzetti et al. (2000) redwards.
 
-    Bluewards of 912 A it is zero, as in CIGALE (Boquien et al. 2019, section 3.4.2).
+    (Boquien et al. 2019, section 3.4.2.) Bluewards of 912 A it stays what it is there; CIGALE sets it to zero, which
+    frees ionising light of all dust and makes it outshine the rest of a dusty galaxy's ultraviolet.
     """
     wave = np.asarray(wave, float)
-    return np.where(wave >= 1500.0, calzetti(wave), np.where(wave > 912.0, leitherer(wave), 0.0))
+    return np.where(wave >= 1500.0, calzetti(wave), leitherer(np.maximum(wave, 912.0)))
 
 
 def bump(wave) -> np.ndarray:

@@ -55,11 +55,11 @@ class Galaxies:
         device = next((v.device for v in given.values() if v.ndim == 1), torch.device("cpu"))
         for name, value in given.items():
             object.__setattr__(self, name, value.to(device).expand(n))
+        self._check(given)
         if self.history is None:
             object.__setattr__(self, "history", self._history())
         elif self.tau is not None or self.age is not None or self.f_burst is not None:
             raise RequestError("give either a history or tau and age, not both")
-        self._check(given)
 
     def _check(self, given: dict[str, Tensor]) -> None:
         for name, value in given.items():

@@ -189,7 +189,7 @@ class Tabulated(_Rows):
         mass = self._mass()
         formed = torch.cat([torch.zeros_like(mass[:, :1]), torch.cumsum(mass, 1)], 1)
         where = age.expand(len(self), -1).contiguous()
-        piece = torch.searchsorted(self.edges, where, right=True).clamp(1, self.rates.shape[1]) - 1
+        piece = torch.searchsorted(self.edges.contiguous(), where, right=True).clamp(1, self.rates.shape[1]) - 1
         within = torch.minimum(where, self.edges[:, -1:]) - self.edges.gather(1, piece)
         total = formed.gather(1, piece) + torch.clamp(within, min=0.0) * self.rates.gather(1, piece)
         return total / formed[:, -1:]
@@ -241,7 +241,7 @@ class Composite:
         shape = (len(self.parts[0]), len(self.parts))
         if tuple(self.shares.shape) != shape or any(len(part) != shape[0] for part in self.parts):
             raise RequestError(f"shares of shape {tuple(self.shares.shape)}; expected {shape} for {shape[1]} histories")
-        if not bool((self.shares >= 0).all() & (torch.abs(self.shares.sum(1) - 1.0) < 1e-9).all()):
+        if not bool((self.shares >= 0).all() & (torch.abs(self.shares.sum(1) - 1.0) < 1e-6).all()):
             raise RequestError("shares of a composite history must be 0 or more and sum to one")
 
     def __len__(self) -> int:

@@ -53,6 +53,11 @@ def _salpeter(m: np.ndarray) -> np.ndarray:
     return m**-2.35
 
 
+def power_law(slope: float) -> IMF:
+    """xi ~ m^-slope from 0.1 to 100 Msun."""
+    return IMF(f"power law, slope {slope:g}, 0.1-100 Msun", lambda m: m**-slope)
+
+
 IMFS = {
     "kroupa": IMF("Kroupa (2001), 0.1-100 Msun", _kroupa),
     "chabrier": IMF("Chabrier (2003), 0.1-100 Msun", _chabrier),
@@ -68,6 +73,27 @@ def remnant_mass(mass) -> np.ndarray:
     """
     mass = np.asarray(mass, float)
     return np.where(mass < 8.5, 0.077 * mass + 0.48, np.where(mass < 40.0, 1.4, 0.5 * mass))
+
+
+def lifetime_gyr(mass, z_met: float) -> np.ndarray:
+    """Lifetime [Gyr] of stars of initial mass `mass` [Msun], Padova tracks (Raiteri, Villata & Navarro 1996, eq. 3).
+
+    The fit holds from 0.6 to 120 Msun and for Z from 7e-5 to 0.03; Z is held at these ends.
+    """
+    z = np.log10(np.clip(z_met, 7e-5, 0.03))
+    log_mass = np.log10(mass)
+    a0 = 10.13 + 0.07547 * z - 0.008084 * z**2
+    a1 = -4.424 - 0.7939 * z - 0.1187 * z**2
+    a2 = 1.262 + 0.3385 * z + 0.05417 * z**2
+    return 10.0 ** (a0 + a1 * log_mass + a2 * log_mass**2) / 1e9
+
+
+def living_fraction(age, z_met: float, imf: IMF) -> np.ndarray:
+    """Fraction of the mass formed in stars that live at `age` [Gyr], mass loss before death neglected."""
+    m, cumulative = imf.integral(lambda m: m)
+    born = np.geomspace(0.6, imf.high, 1000)
+    dying = np.interp(-np.asarray(age, float), -lifetime_gyr(born, z_met), born)
+    return np.interp(dying, m, cumulative / cumulative[-1])
 
 
 def turn_off_mass(living, imf: IMF) -> np.ndarray:
