@@ -94,6 +94,11 @@ def test_an_ecsv_of_the_users_with_units_and_meta(tmp_path):
         assert band.wave[0] == pytest.approx(5001.4, abs=0.05)
 
 
+def test_an_ecsv_with_names_of_its_own_is_read_by_position(tmp_path):
+    Table({"x": WAVE, "y": TOP}).write(tmp_path / "xy.ecsv")
+    assert passbands.get(tmp_path / "xy.ecsv").hash == passbands.get(two_columns(tmp_path / "xy.txt")).hash
+
+
 def test_what_is_written_is_read_back(tmp_path):
     band = passbands.get("viking/J")
     passbands.write_ecsv(tmp_path / "j.ecsv", band)
