@@ -1,0 +1,46 @@
+"""A network with what it is asked for: a point, or a mixture of Gaussians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from galprism.nets.mixture import Mixture, MixtureConfig
+from galprism.nets.mlp import MLP, MLPConfig
+from galprism.nets.residual import ResidualConfig, ResidualMLP
+
+NETWORKS: dict[str, tuple[Any, type]] = {"mlp": (MLP, MLPConfig), "residual": (ResidualMLP, ResidualConfig)}
+"""Every network by name, with its configuration: a module of (n_inputs, n_outputs, config) that maps (N, n_inputs) to
+(N, n_outputs) through a last linear layer called `last`. A new one is a file in this folder and a line here."""
+
+
+class Estimator(nn.Module):
+    """Features (N, F) to D coordinates (N, D), or to what a Mixture reads as a distribution of them."""
+
+    def __init__(
+        self, network: str, config: Any, n_inputs: int, n_coordinates: int, mixture: MixtureConfig | None = None
+    ):
+        """network : a name in NETWORKS, and config an instance of its configuration; no mixture for a point."""
+        super().__init__()
+        self.head = None if mixture is None else Mixture(n_coordinates, mixture)
+        module, _ = NETWORKS[network]
+        self.body = module(n_inputs, n_coordinates if self.head is None else self.head.n_raw, config)
+        if self.head is not None:
+            self.head.prepare(self.body.last)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.body(features)
+
+    def mean(self, raw: Tensor) -> Tensor:
+        """(N, D), the coordinates' mean, of what `forward` gives."""
+        if self.head is None:
+            return raw
+        log_weight, mu, _, _ = self.head.components(raw)
+        weight = log_weight.exp()
+        return torch.stack([(weight * m).sum(0) for m in mu], 1)
+
+    @property
+    def n_weights(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())

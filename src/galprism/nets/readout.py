@@ -1,0 +1,80 @@
+"""What is asked of a trained network, as one module that goes to ONNX: features in, parameters out.
+
+A parameter is a linear functional of the network's coordinates plus a constant: parameter p of a source is
+offset[p] + sum_d linear[p, d] y_d, and what depends on the source alone (its anchor) is added by the caller.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from galprism.nets.estimator import Estimator
+from galprism.nets.export import to_onnx
+from galprism.nets.mixture import Mixture
+from galprism.nets.quantiles import quantiles
+
+POINT_OUTPUTS = {"point": ("P", "N")}
+MIXTURE_OUTPUTS = {
+    "point": ("P", "N"),
+    "quantiles": ("P", "Q", "N"),
+    "doubt": ("P", "Q", "N"),
+    "weight": ("K", "N"),
+    "mean": ("P", "K", "N"),
+    "sigma": ("P", "K", "N"),
+}
+
+
+class PointReadout(nn.Module):
+    """features (N, F) -> point (P, N); the linear map is folded into the network's last layer."""
+
+    def __init__(self, body: nn.Module, linear: Tensor, offset: Tensor):
+        super().__init__()
+        self.body: Any = copy.deepcopy(body)
+        last: Any = self.body.last
+        self.body.last = nn.Linear(last.in_features, len(offset))
+        with torch.no_grad():
+            self.body.last.weight.copy_(linear @ last.weight.double())
+            self.body.last.bias.copy_(linear @ last.bias.double() + offset)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.body(features).t()  # (P, N)
+
+
+class MixtureReadout(nn.Module):
+    """features (N, F), level (Q,), probit (Q,) -> the mixture's mean, quantiles and marginals.
+
+    point (P, N); quantiles and doubt (P, Q, N), see galprism.nets.quantiles; weight (K, N), mean and sigma
+    (P, K, N), the marginal mixtures themselves.
+    """
+
+    linear: Tensor
+    offset: Tensor
+
+    def __init__(self, body: nn.Module, head: Mixture, linear: Tensor, offset: Tensor, steps: int = 3):
+        super().__init__()
+        self.body, self.head, self.steps = body, head, steps
+        self.register_buffer("linear", linear.float())
+        self.register_buffer("offset", offset.float())
+
+    def forward(self, features: Tensor, level: Tensor, probit: Tensor) -> tuple[Tensor, ...]:
+        weight, mean, sigma = self.head.marginals(self.body(features), self.linear)
+        mean = mean + self.offset.reshape(-1, 1, 1)
+        return *quantiles(weight, mean, sigma, level, probit, self.steps), weight, mean, sigma
+
+
+def readout_to_onnx(estimator: Estimator, n_inputs: int, linear: Tensor, offset: Tensor, *, steps: int = 3) -> bytes:
+    """A trained estimator as an ONNX model of POINT_OUTPUTS or MIXTURE_OUTPUTS.
+
+    linear (P, D) and offset (P,), float64, turn coordinates into parameters; and the quantiles
+    are improved `steps` times.
+    """
+    if estimator.head is None:
+        readout: nn.Module = PointReadout(estimator.body, linear, offset)
+        return to_onnx(readout, {"features": ("N", n_inputs)}, POINT_OUTPUTS)
+    readout = MixtureReadout(estimator.body, estimator.head, linear, offset, steps)
+    inputs = {"features": ("N", n_inputs), "level": ("Q",), "probit": ("Q",)}
+    return to_onnx(readout, inputs, MIXTURE_OUTPUTS)

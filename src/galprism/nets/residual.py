@@ -1,0 +1,46 @@
+"""A residual multi-layer perceptron: h + W2 act(W1 h + b), a few times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from galprism.nets.mlp import ACTIVATIONS
+
+
+@dataclass(frozen=True)
+class ResidualConfig:
+    """Width of the stream, and how many blocks of two linear layers act on it."""
+
+    width: int = 128
+    blocks: int = 3
+    activation: str = "relu"
+
+
+class ResidualBlock(nn.Module):
+    """h + W2 act(W1 h + b); W2 starts at zero, so that a fresh block passes its input on."""
+
+    def __init__(self, width: int, activation: str):
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.act = ACTIVATIONS[activation]()
+        self.second = nn.Parameter(torch.zeros(width, width))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return torch.addmm(h, self.act(self.first(h)), self.second)  # (N, width), one matrix product with its sum
+
+
+class ResidualMLP(nn.Module):
+    """A linear layer and an activation in, residual blocks, a linear layer out."""
+
+    def __init__(self, n_inputs: int, n_outputs: int, config: ResidualConfig):
+        super().__init__()
+        self.first = nn.Linear(n_inputs, config.width)
+        self.act = ACTIVATIONS[config.activation]()
+        self.blocks = nn.Sequential(*[ResidualBlock(config.width, config.activation) for _ in range(config.blocks)])
+        self.last = nn.Linear(config.width, n_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.blocks(self.act(self.first(x))))  # (N, n_outputs)

@@ -1,0 +1,7 @@
+"""Sources -> Features: what a network sees, and the coordinates in which it is asked."""
+
+from galprism.prep.augment import DropConfig, drop
+from galprism.prep.preparation import Features, Preparation, PreparationConfig
+from galprism.prep.targets import Targets, TargetsConfig
+
+__all__ = ["DropConfig", "Features", "Preparation", "PreparationConfig", "Targets", "TargetsConfig", "drop"]

@@ -1,0 +1,71 @@
+"""Bands and errors that real catalogues lack, taken away at random from a training set that has them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from galprism.data import Photometry
+from galprism.errors import RequestError
+
+
+@dataclass(frozen=True)
+class DropConfig:
+    """Shares of the sources; each source is drawn afresh every pass."""
+
+    bands: float = 0.0
+    """Lose bands at random: each with a chance that is itself uniform between 0 and `at_most`."""
+    at_most: float = 0.6
+    blocks: float = 0.0
+    """Lose one of `together`."""
+    together: tuple[tuple[str, ...], ...] = ()
+    """Bands that are missing together, such as all of one camera's."""
+    errors: float = 0.0
+    """Have an unknown error in one band or in all."""
+    keep: int = 2
+    """A source never has fewer bands than this."""
+
+    def __post_init__(self) -> None:
+        shares = (self.bands, self.blocks, self.errors, self.at_most)
+        if not all(0 <= share <= 1 for share in shares) or self.bands + self.blocks > 1:
+            raise RequestError(
+                f"drop.bands = {self.bands}, drop.blocks = {self.blocks}, drop.errors = {self.errors}, "
+                f"drop.at_most = {self.at_most}; accepted: shares from 0 to 1, bands + blocks at most 1"
+            )
+        if self.blocks and not self.together:
+            raise RequestError(f"drop.blocks = {self.blocks} needs drop.together, the bands that are missing together")
+
+
+def drop(photometry: Photometry, config: DropConfig, rng: np.random.Generator) -> Photometry:
+    """The photometry with bands not observed and errors unknown in the shares of `config`.
+
+    Raises RequestError for a band that the photometry does not have.
+    """
+    n, b = photometry.flux.shape
+    members = np.zeros((max(len(config.together), 1), b), bool)
+    for row, block in enumerate(config.together):
+        for band in block:
+            if band not in photometry.bands:
+                raise RequestError(f"drop.together names {band!r}; the bands are {', '.join(photometry.bands)}")
+            members[row, photometry.bands.index(band)] = True
+    chance = config.at_most * rng.random((n, 1), dtype=np.float32)
+    scattered = rng.random((n, b), dtype=np.float32) < chance
+    block = members[rng.integers(len(members), size=n)]
+    kind = rng.random((n, 1))
+    lost = scattered & (kind < config.bands)
+    lost |= block & (kind >= config.bands) & (kind < config.bands + config.blocks)
+    left = (photometry.observed & ~lost).sum(axis=1, keepdims=True)
+    lost &= left >= config.keep
+
+    unknown = np.zeros((n, b), bool)
+    if config.errors:
+        which = rng.integers(2 * b, size=(n, 1))  # one band for the first b values, all of them for the others
+        unknown = (which == np.arange(b)) | (which >= b)
+        unknown &= rng.random((n, 1)) < config.errors
+    ivar = np.where(unknown & photometry.observed, np.nan, photometry.ivar)
+    return replace(
+        photometry,
+        flux=np.where(lost, 0, photometry.flux).astype(photometry.flux.dtype),
+        ivar=np.where(lost, 0, ivar).astype(photometry.ivar.dtype),
+    )

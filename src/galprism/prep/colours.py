@@ -1,0 +1,74 @@
+"""Our own preparation: colours that stay defined at any signal-to-noise, against a reference flux.
+
+Of each source: for each band the colour against the reference and the error relative to it; the reference flux; the
+redshift. Negative fluxes are legal, bands may be missing, errors may be unknown; each is a state of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from galprism.cosmology import distance_modulus
+from galprism.data import Photometry
+from galprism.prep.inputs import Inputs
+from galprism.units import AB_ZEROPOINT_NJY
+
+_LN_Z = np.linspace(np.log(1e-5), np.log(20.0), 1024)
+_MODULUS = distance_modulus(np.exp(_LN_Z)) - 2.5 * np.log10(1.0 + np.exp(_LN_Z))
+
+
+def names(bands: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the values and of the indicators."""
+    values = [f"colour_{band}" for band in bands] + [f"ln_err_{band}" for band in bands]
+    values += ["ln_flux_ref", "redshift", "ln_1pz"]
+    return tuple(values), tuple([f"missing_{band}" for band in bands] + [f"err_unknown_{band}" for band in bands])
+
+
+def measure(photometry: Photometry, redshift: np.ndarray, softening: float, assumed_err: np.ndarray) -> Inputs:
+    """The inputs of N sources whose redshifts are positive and finite.
+
+    assumed_err : (B,), nJy, stands in for an error that is not known.
+
+    With flux f, error s and softening k of a band, and f_ref the source's reference, the colour is
+    asinh(f / 2ks) - asinh(f_ref / 2ks): ln(f / f_ref) where the flux is well measured, linear in flux where it is
+    not, finite always (as the magnitudes of Lupton, Gunn & Szalay 1999). The reference is the inverse-variance mean
+    of the fluxes, bent to stay positive: (f + sqrt(f^2 + 4 s^2)) / 2.
+
+    The anchor is -0.4 M, with M the absolute AB magnitude of the reference flux, not corrected for the shift of the
+    passbands: what remains of log mass is a log of mass over light. Upper limits count as not observed.
+    """
+    used = photometry.observed if photometry.limit is None else photometry.observed & ~photometry.limit
+    unknown = used & np.isnan(photometry.ivar)
+    with np.errstate(all="ignore"):  # what overflows is found below
+        flux = np.where(used, photometry.flux, 0).astype(np.float32)
+        ivar = np.where(used, photometry.ivar, 1).astype(np.float32)
+        ivar = np.where(unknown, (assumed_err**-2.0).astype(np.float32), ivar)
+        err = 1 / np.sqrt(ivar)
+        weight = ivar * used
+        ones = np.ones(weight.shape[1], np.float32)
+        total = weight @ ones
+        mean = (weight * flux) @ ones / total
+        reference = 0.5 * (mean + np.hypot(mean, 2 / np.sqrt(total)))  # (N,), nJy
+        ln_reference = np.log(reference)
+        anchor = 0.4 * (np.interp(np.log(redshift), _LN_Z, _MODULUS) - AB_ZEROPOINT_NJY) + ln_reference / np.log(10.0)
+
+        soft = np.float32(0.5 / softening) / err
+        colour = np.arcsinh(flux * soft) - np.arcsinh(reference[:, None] * soft)
+        z = redshift.astype(np.float32)
+        rest = np.stack([ln_reference, z, np.log1p(z)], axis=1)
+        values = np.concatenate([colour, np.log(err) - ln_reference[:, None], rest], axis=1)
+
+    there = np.concatenate([used, used & ~unknown, np.ones((len(flux), 3), bool)], axis=1)
+    good = there
+    broken = ~np.isfinite(anchor)
+    if not (finite := np.isfinite(values)).all():
+        good = there & finite
+        broken |= np.any(there & ~finite, axis=1)
+    return Inputs(
+        values=np.where(good, values, np.float32(0)),
+        there=there,
+        indicators=np.concatenate([~used, unknown], axis=1).astype(np.float32),
+        anchor=np.where(broken, 0.0, anchor),
+        broken=broken,
+        n_bands=np.rint(used.astype(np.float32) @ ones).astype(np.int16),
+    )

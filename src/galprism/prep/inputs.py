@@ -1,0 +1,25 @@
+"""What a preparation measures of sources before it is standardised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """V measured values and I indicators of N sources."""
+
+    values: np.ndarray
+    """(N, V), float32; 0 where there is none, and wherever it would not be finite."""
+    there: np.ndarray
+    """(N, V), bool: the value was measured."""
+    indicators: np.ndarray
+    """(N, I), float32, 0 or 1: what is missing or unknown."""
+    anchor: np.ndarray
+    """(N,), float64, dex: what logarithms of extensive quantities (mass, SFR) are predicted relative to."""
+    broken: np.ndarray
+    """(N,), bool: a value that is needed cannot be formed (a magnitude of a negative flux, an overflow)."""
+    n_bands: np.ndarray
+    """(N,), int16, bands that are used."""

@@ -1,0 +1,127 @@
+"""The contract that every network keeps, and what is particular to each."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from scipy.special import ndtri
+
+from galprism.nets import (
+    MLP,
+    NETWORKS,
+    Estimator,
+    MixtureConfig,
+    MLPConfig,
+    ResidualConfig,
+    ResidualMLP,
+    readout_to_onnx,
+)
+
+SMALL = {"mlp": MLPConfig(layers=(16, 8)), "residual": ResidualConfig(width=16, blocks=2)}
+LEVEL = np.array([0.16, 0.5, 0.84], np.float32)
+
+
+def run(model: bytes, **inputs):
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return dict(zip([o.name for o in session.get_outputs()], session.run(None, inputs), strict=True))
+
+
+def test_every_network_has_a_small_configuration_here():
+    assert set(SMALL) == set(NETWORKS)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("mixture", [None, MixtureConfig(3)], ids=["point", "mixture"])
+class TestContract:
+    def estimator(self, name, mixture):
+        torch.manual_seed(1)
+        return Estimator(name, SMALL[name], n_inputs=5, n_coordinates=2, mixture=mixture)
+
+    def test_forward_and_backward_reach_every_weight(self, name, mixture):
+        estimator = self.estimator(name, mixture)
+        x, y = torch.randn(32, 5), torch.randn(32, 2)
+        optimizer = torch.optim.Adam(estimator.parameters(), lr=1e-2)
+        for _ in range(2):  # what starts at zero hides what stands before it from the first step
+            raw = estimator(x)
+            loss = ((raw - y) ** 2).mean() if mixture is None else estimator.head.nll(raw, y).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert estimator.mean(raw).shape == (32, 2)
+        for key, weight in estimator.named_parameters():
+            assert torch.isfinite(weight.grad).all(), key
+            assert weight.grad.abs().max() > 0, key
+
+    def test_a_source_does_not_see_its_neighbours(self, name, mixture):
+        estimator = self.estimator(name, mixture).double()
+        x = torch.randn(8, 5, dtype=torch.float64)
+        torch.testing.assert_close(estimator(x)[3:4], estimator(x[3:4]))
+
+    def test_weights_survive_save_and_load(self, name, mixture, tmp_path):
+        estimator, other = self.estimator(name, mixture), self.estimator(name, mixture)
+        with torch.no_grad():
+            for weight in other.parameters():
+                weight.add_(1.0)
+        torch.save(estimator.state_dict(), tmp_path / "weights.pt")
+        other.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+        x = torch.randn(4, 5)
+        assert torch.equal(estimator(x), other(x))
+
+    @pytest.mark.parametrize("activation", ["relu", "silu", "gelu"])
+    def test_onnx_gives_what_torch_gives(self, name, mixture, activation):
+        config = type(SMALL[name])(**{**vars(SMALL[name]), "activation": activation})
+        torch.manual_seed(2)
+        estimator = Estimator(name, config, n_inputs=5, n_coordinates=2, mixture=mixture)
+        linear = torch.tensor([[0.3, 0.0], [0.3, 0.5]], dtype=torch.float64)
+        offset = torch.tensor([-1.0, -11.0], dtype=torch.float64)
+        model = readout_to_onnx(estimator, 5, linear, offset)
+        x = torch.randn(300, 5)
+        expected = estimator.mean(estimator(x)).detach().double() @ linear.T + offset
+        inputs = {"features": x.numpy()}
+        if mixture is not None:
+            inputs |= {"level": LEVEL, "probit": ndtri(LEVEL).astype(np.float32)}
+        outputs = run(model, **inputs)
+        np.testing.assert_allclose(outputs["point"].T, expected, atol=5e-6)
+        if mixture is not None:
+            weight, mean, sigma = estimator.head.marginals(estimator(x), linear.float())
+            np.testing.assert_allclose(outputs["weight"], weight.detach(), atol=2e-6)
+            np.testing.assert_allclose(outputs["mean"], mean.detach() + offset[:, None, None], atol=5e-6)
+            np.testing.assert_allclose(outputs["sigma"], sigma.detach(), rtol=2e-5)
+
+
+def test_mlp_gap_has_the_papers_layers_and_weights():
+    """19 inputs; 512 x 4, 256 x 2, 128, 64, 32; 2 outputs: weights and biases add up to 1,038,626."""
+    network = MLP(19, 2, MLPConfig())
+    layers = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
+    assert [layer.out_features for layer in layers] == [512, 512, 512, 512, 256, 256, 128, 64, 32, 2]
+    assert sum(p.numel() for p in network.parameters()) == 1_038_626
+    assert sum(isinstance(m, torch.nn.ReLU) for m in network.modules()) == 9
+
+
+def test_fresh_residual_blocks_pass_their_input_on():
+    network = ResidualMLP(4, 3, ResidualConfig(width=8, blocks=5))
+    x = torch.randn(6, 4)
+    torch.testing.assert_close(network(x), network.last(network.act(network.first(x))))
+
+
+def test_what_the_onnx_table_lacks_is_refused_by_name():
+    from galprism.nets.export import to_onnx
+
+    class Odd(torch.nn.Module):
+        def __init__(self, call):
+            super().__init__()
+            self.call = call
+            self.pool = torch.nn.AvgPool1d(2)
+
+        def forward(self, x):
+            return self.call(self, x)
+
+    odd = {
+        r"no function .*cumsum": lambda _, x: torch.cumsum(x, 0),
+        r"no method cos": lambda _, x: x.cos(),
+        r"no module AvgPool1d": lambda self, x: self.pool(x),
+        r"no indexing by slice": lambda _, x: x[1:2],
+    }
+    for message, call in odd.items():
+        with pytest.raises(TypeError, match=message):
+            to_onnx(Odd(call), {"x": ("N", 4)}, {"y": ("N", 4)})
