@@ -13,7 +13,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Column, MaskedColumn, QTable, Table
 
-from galprism.data.tables import delimited, open_table
+from galprism.data.tables import delimited, open_table, write_table
 from galprism.errors import RequestError
 
 N = 40
@@ -142,6 +142,16 @@ class TestFITS:
             raw.replace(b"NAXIS1  =                    5", b"NAXIS1  =                    4")
         )
         assert open_table(tmp_path / "e.fits").read(["n"])["n"].tolist() == [7]
+
+    def test_a_dimension_that_does_not_fit_its_column_is_overlooked(self, tmp_path):
+        hdu = fits.BinTableHDU.from_columns(
+            [fits.Column("s", "4A", array=["abcd"]), fits.Column("v", "2J", array=[[1, 2]])]
+        )
+        hdu.writeto(tmp_path / "t.fits")
+        fits.setval(tmp_path / "t.fits", "TDIM1", value="(3,2)", ext=1)
+        fits.setval(tmp_path / "t.fits", "TDIM2", value="(3)", ext=1)
+        got = open_table(tmp_path / "t.fits").read()
+        assert (got["s"].tolist(), got["v"].tolist()) == (["abcd"], [[1, 2]])
 
     def test_null_that_is_announced_but_never_used_leaves_integers(self, tmp_path):
         column = fits.Column("id", "K", null=-1, array=np.array([BIG, BIG + 1]))
@@ -382,3 +392,10 @@ def test_a_votable_of_several_tables(tmp_path):
     with pytest.raises(RequestError, match=r"say which: .*#one, .*#two"):
         open_table(tmp_path / "t.xml")
     assert open_table(f"{tmp_path}/t.xml#two").read()["x"].tolist() == [2]
+
+
+def test_votable_names_that_xml_cannot_tell_apart(tmp_path):
+    columns = {"a b": np.arange(2), "a_b": np.arange(2) + 5, "9": np.ones(2), "sdss.up": np.zeros(2)}
+    write_table(tmp_path / "t.vot", columns)
+    got = open_table(tmp_path / "t.vot").read()
+    assert {name: values.tolist() for name, values in got.items()} == {n: v.tolist() for n, v in columns.items()}

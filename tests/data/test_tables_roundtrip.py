@@ -102,6 +102,25 @@ def test_an_empty_table(tmp_path, arrays, infos, suffix):
     assert {name: values.shape for name, values in whole.items()} == {n: a[:0].shape for n, a in arrays.items()}
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".fits"])
+def test_more_rows_than_a_batch_or_a_row_group(tmp_path, suffix):
+    n = 200_000
+    columns = {"id": np.arange(n), "x": np.random.default_rng(0).normal(size=n).astype(np.float32)}
+    write_table(tmp_path / f"a{suffix}", columns)
+    with open_table(tmp_path / f"a{suffix}") as table:
+        assert [len(batch["x"]) for batch in table.batches()] == [65_536] * 3 + [n - 3 * 65_536]
+        with TableWriter(tmp_path / f"b{suffix}", list(table.columns.values()), n) as writer:
+            for batch in table.batches(size=30_000):
+                writer.write(batch)
+    for name, values in open_table(tmp_path / f"b{suffix}").read().items():
+        np.testing.assert_array_equal(values, columns[name])
+    if suffix == ".parquet":
+        groups = pq.read_metadata(tmp_path / "b.parquet")
+        rows = [groups.row_group(i).num_rows for i in range(groups.num_row_groups)]
+        assert max(rows) < 2**20
+        assert min(rows[:-1]) >= 65_536
+
+
 def test_text_that_grows_from_batch_to_batch(tmp_path):
     texts = np.array(["a", "bcd", "ü" * 40, "", "ef"])
     for suffix in ONE_EACH:

@@ -1,4 +1,4 @@
-"""Rows as records of fixed width, in a file: what FITS tables are made of."""
+"""Rows as records of fixed width, in a file: what FITS tables and the binary data of VOTables are made of."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ def record_dtype(columns: Sequence[ColumnInfo], widths: dict[str, int], order: O
 class RecordFile:
     """Records appended to a file; all are rewritten where a text comes that is longer than its column is wide."""
 
-    def __init__(self, path: Path, columns: Sequence[ColumnInfo], order: Order) -> None:
-        self.path, self._columns, self._order = path, list(columns), order
-        self.widths = {c.name: max(1, c.dtype.itemsize // 4) for c in columns if c.dtype.kind == "U"}
+    def __init__(self, path: Path, columns: Sequence[ColumnInfo], order: Order, encoding: str = "utf-8") -> None:
+        self.path, self._columns, self._order, self._encoding = path, list(columns), order, encoding
+        self._unit = len("a".encode(encoding))
+        self.widths = {c.name: self._unit * max(1, c.dtype.itemsize // 4) for c in columns if c.dtype.kind == "U"}
         self.dtype = record_dtype(self._columns, self.widths, order)
         self._file = open(path, "wb")  # noqa: SIM115
 
     def append(self, batch: Batch, n_rows: int) -> None:
-        texts = {name: np.char.encode(batch[name], "utf-8") for name in self.widths}
+        texts = {name: np.char.encode(batch[name], self._encoding) for name in self.widths}
         longer = {name: text.dtype.itemsize for name, text in texts.items() if text.dtype.itemsize > self.widths[name]}
         if longer:
             self._widen(longer)

@@ -1,14 +1,18 @@
 """VOTable, and the VOTable without data that Parquet files carry.
 
-astropy reads and writes it whole: a VOTable takes the memory of its table. For large catalogues use Parquet or FITS.
+astropy reads it, whole: a VOTable takes the memory of its table, and minutes for a million rows. For large catalogues
+use Parquet or FITS.
 """
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,9 +21,13 @@ from astropy.io import votable
 from astropy.io.votable.tree import Field, Param, Resource, TableElement, VOTableFile
 from astropy.utils.exceptions import AstropyWarning
 
-from galprism.data.tables.base import META_KEY, Batch, TableReader, TableSink, joined, one_of, readable
+from galprism.data.tables.base import META_KEY, Batch, TableReader, TableSink, one_of, readable
 from galprism.data.tables.columns import ColumnInfo, as_text, masked, spelt
+from galprism.data.tables.records import RecordFile
 from galprism.errors import RequestError
+
+LINE_BYTES = 57
+"""A whole number of base64's groups of three."""
 
 VERSION = "1.3"
 """The last version whose units follow the CDS standard, which can write log10 of a quantity: [solMass]."""
@@ -40,8 +48,15 @@ _DATATYPES = {
 """VOTable's name of each type, and the type it stores: it has no signed bytes and no unsigned integers."""
 
 
-def vo_tree(columns: Sequence[ColumnInfo], meta: str) -> VOTableFile:
-    """A VOTable of these columns, without data; `meta` (JSON) is its PARAM `galprism`."""
+def _code(column: ColumnInfo) -> str:
+    return column.dtype.str[1:]
+
+
+def vo_tree(columns: Sequence[ColumnInfo], meta: str, widths: Mapping[str, int] | None = None) -> VOTableFile:
+    """A VOTable of these columns, without data; `meta` (JSON) is its PARAM `galprism`.
+
+    `widths` says how many bytes of UTF-16 each text column takes; without it texts are of any length.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)
         tree = VOTableFile(version=VERSION)
@@ -52,12 +67,15 @@ def vo_tree(columns: Sequence[ColumnInfo], meta: str) -> VOTableFile:
         table.params.append(Param(tree, name=META_KEY, datatype="unicodeChar", arraysize="*", value=meta))
         for column, ident in zip(columns, _xml_ids([column.name for column in columns]), strict=True):
             text = column.dtype.kind == "U"
+            size = str(column.shape[0]) if column.shape else None
+            if text:
+                size = str(widths[column.name] // 2) if widths else "*"
             field = Field(
                 tree,
                 ID=ident,
                 name=column.name,
-                datatype="unicodeChar" if text else _DATATYPES[column.dtype.str[1:]][0],
-                arraysize="*" if text else str(column.shape[0]) if column.shape else None,
+                datatype="unicodeChar" if text else _DATATYPES[_code(column)][0],
+                arraysize=size,
                 unit=spelt(column.unit, "cds"),
                 ucd=column.ucd or None,
             )
@@ -139,29 +157,30 @@ class VOTableReader(TableReader):
 
 
 class VOTableSink(TableSink):
-    """Rows are gathered and written at the end, in BINARY2."""
+    """Written row by row in BINARY: records of fixed width, as base64."""
 
     def __init__(self, path: Path, columns: Sequence[ColumnInfo], n_rows: int, meta: str) -> None:
-        self._path, self._columns, self._n_rows, self._meta = path, columns, n_rows, meta
-        self._parts: list[Batch] = []
+        self._path, self._columns, self._meta = path, columns, meta
+        stored = [c if c.dtype.kind in "bU" else replace(c, dtype=np.dtype(_DATATYPES[_code(c)][1])) for c in columns]
+        self._rows = RecordFile(path.with_name("rows"), stored, ">", "utf-16-be")
 
     def append(self, batch: Batch, n_rows: int) -> None:
         for name, values in batch.items():
-            if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
+            if values.dtype == np.uint64 and values.max() > np.iinfo(np.int64).max:
                 raise RequestError(f"{self._path.name}: column {name!r} has integers beyond 2^63, which VOTable lacks")
-        self._parts.append({name: values.copy() for name, values in batch.items()})
+        letters = {n: np.where(v, ord("T"), ord("F")) for n, v in batch.items() if v.dtype.kind == "b"}
+        self._rows.append(batch | letters, n_rows)
 
     def finish(self) -> None:
-        tree = vo_tree(self._columns, self._meta)
-        table = tree.get_first_table()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            table.create_arrays(self._n_rows)
-            whole = joined(self._parts) if self._parts else {}
-            for field in table.fields:
-                if self._n_rows:
-                    table.array[field.ID] = whole[field.name]
-            tree.to_xml(str(self._path), tabledata_format="binary2")
+        self._rows.close()
+        head = io.BytesIO()
+        vo_tree(self._columns, self._meta, self._rows.widths).to_xml(head)
+        before, after = head.getvalue().split(b"</TABLE>")
+        with open(self._path, "wb") as file, open(self._rows.path, "rb") as rows:
+            file.write(before + b'<DATA><BINARY><STREAM encoding="base64">\n')
+            while block := rows.read(LINE_BYTES * 4096):
+                file.write(base64.b64encode(block) + b"\n")
+            file.write(b"</STREAM></BINARY></DATA></TABLE>" + after)
 
     def abort(self) -> None:
-        self._parts.clear()
+        self._rows.close()
