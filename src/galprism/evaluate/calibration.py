@@ -107,7 +107,7 @@ def pit_from_quantiles(true, quantiles, levels) -> np.ndarray:
     left = np.clip((quantiles <= true[:, None]).sum(axis=1) - 1, 0, len(levels) - 2)
     x0, x1 = quantiles[rows, left], quantiles[rows, left + 1]
     width = x1 - x0
-    flat = width == 0
+    flat = width < 1e-200  # narrower ones have no finite slope
     slope = (z[left + 1] - z[left]) / np.where(flat, 1.0, width)
     smooth = ndtr(z[left] + (true - x0) * slope)
     step = np.where(true < x0, 0.0, np.where(true > x1, 1.0, (levels[left] + levels[left + 1]) / 2))

@@ -27,8 +27,9 @@ HOW_TO_READ = (
     "bias and σ are the mean and the standard deviation of predicted − true; σ_NMAD is 1.4826 × the median absolute "
     "deviation, which outliers do not move; rms² = bias² + σ². All methods of a table are judged on the same sources.",
     "The limit, where there is one, is the exact posterior under the same prior: nothing can have a smaller rms on "
-    "average, so rms / limit tells how much of the photometry's information a method uses (1 is all). Of calibrated "
-    "intervals, 68% and 95% hold the truth.",
+    "average over that prior, so rms / limit tells how much of the photometry's information a method uses (1 is all). "
+    "On a sample cut by the truth, such as log sSFR > -12, the limit is no strict bound, and the ratio may fall below 1. "
+    "Of calibrated intervals, 68% and 95% hold the truth.",
 )
 
 

@@ -140,7 +140,7 @@ def evaluate(
         "methods_meta": {name: table.meta for name, table in predictions.items()},
         "versions": _versions() | dict(meta.get("versions", {})),
     }
-    numbers = strict(numbers)
+    numbers = strict(numbers, "report")
     from galprism.evaluate.figures import draw  # the door to matplotlib
 
     figures = tuple(draw(judgement))
@@ -170,7 +170,7 @@ def strict(value: Any, where: str = "meta") -> Any:
         return {str(key): strict(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
         return [strict(item, f"{where}[{i}]") for i, item in enumerate(value)]
-    raise RequestError(f"{where} is a {type(value).__name__}, which JSON cannot hold: {value!r}")
+    raise RequestError(f"{where} is of type {type(value).__name__}, which JSON cannot hold: {value!r}")
 
 
 def _versions() -> dict[str, str]:

@@ -154,12 +154,14 @@ class Sample:
         return None if value is None else np.asarray(value, np.float64)[self.common]
 
     def quantiles(self, method: str) -> tuple[np.ndarray | None, tuple[float, ...]]:
-        """(n, Q) and its levels; None and none where the method has only a point."""
+        """(n, Q) and its levels, ascending; None and none where the method has only a point."""
         predictions = self.matched.predictions[method]
         if predictions.quantiles is None:
             return None, ()
         index = predictions.names.index(self.parameter)
-        return predictions.quantiles[self.common, index, :].astype(np.float64), predictions.levels
+        order = np.argsort(predictions.levels)
+        levels = tuple(predictions.levels[k] for k in order)
+        return predictions.quantiles[self.common, index][:, order].astype(np.float64), levels
 
     def spread(self, method: str) -> np.ndarray | None:
         """(n,), half the 16-84 % interval: the stated standard deviation; None where the method has none."""
