@@ -12,6 +12,7 @@ from typing import Any
 from galprism import config
 from galprism.errors import RequestError
 from galprism.mocks import NoiseConfig, PopulationConfig
+from galprism.prep import DropConfig, PreparationConfig, TargetsConfig
 
 FOLDER = resources.files("galprism.recipes") / "shipped"
 
@@ -50,8 +51,8 @@ class Recipe:
     title: str
     """One sentence, for lists."""
     survey: str
-    targets: tuple[str, ...]
-    """Parameters that are inferred, from `galprism.params.PARAMS`."""
+    targets: TargetsConfig
+    """Parameters that are inferred, and in what coordinates."""
     reference: str = ""
     """The paper that it rebuilds."""
     seed: int = 1
@@ -62,12 +63,12 @@ class Recipe:
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
     fit: FitConfig = field(default_factory=FitConfig)
-    prep: dict[str, Any] = field(default_factory=dict)
-    """How photometry becomes a network's inputs: `kind` and its settings (galprism.prep)."""
+    prep: PreparationConfig = field(default_factory=PreparationConfig)
+    drop: DropConfig = field(default_factory=DropConfig)
     net: dict[str, Any] = field(default_factory=dict)
-    """The network: `kind` and its settings (galprism.nets)."""
+    """The network: `kind`, `components` of its mixture (0 for a point), and the settings of that kind."""
     train: dict[str, Any] = field(default_factory=dict)
-    """The training loop's settings (galprism.train)."""
+    """The training loop: the fields of galprism.train.LoopConfig. These two are checked where PyTorch is there."""
 
 
 def names() -> list[str]:

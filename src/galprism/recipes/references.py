@@ -39,7 +39,7 @@ def fit(
         return fit_grid(
             sources,
             cache,
-            parameters=recipe.targets,
+            parameters=recipe.targets.names,
             levels=levels,
             flux_err=survey.flux_err,
             model_error=model_error,
@@ -50,7 +50,7 @@ def fit(
             sources,
             cache,
             magnitude_prior(recipe),
-            parameters=recipe.targets,
+            parameters=recipe.targets.names,
             levels=levels,
             flux_err=survey.flux_err,
             model_error=model_error,

@@ -1,0 +1,43 @@
+"""`galprism train RECIPE -o BUNDLE [train.lr=…]`: learn a bundle."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from galprism import recipes
+from galprism.cli.extras import require
+from galprism.cli.progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which recipe, with which settings, and where the bundle goes."""
+    parser.add_argument("recipe", help="a recipe by name or the path of a .toml")
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings such as train.epochs=[20] seed=7")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--work", metavar="DIR", help="keep galaxies, checkpoints, log and loss curves here")
+    parser.add_argument("-o", "--output", required=True, metavar="BUNDLE", help="the folder to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train and write; the same command takes up a training that was stopped."""
+    recipe = recipes.load(args.recipe, args.settings)
+    require("train", "training")
+    from galprism.recipes.training import train_bundle
+
+    galaxies = Progress("galaxies", recipe.sample.train + recipe.sample.validation)
+
+    def report(epoch, n_epochs: int) -> None:
+        rms = " ".join(f"{value:.4f}" for value in epoch.valid_rms)
+        best = "  best" if epoch.best else ""
+        print(
+            f"epoch {epoch.epoch + 1:>3} of {n_epochs}: loss {epoch.train_loss:.5f}, validation {epoch.valid_loss:.5f}, "
+            f"rms of coordinates {rms}, {epoch.seconds:.0f} s{best}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    work = Path(args.work) if args.work else None
+    out = train_bundle(recipe, Path(args.output), work=work, device=args.device, report=report, progress=galaxies)
+    print(f"bundle: {out}")

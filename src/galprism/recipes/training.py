@@ -1,0 +1,211 @@
+"""From a recipe to a bundle: simulate, prepare, train, export. Needs PyTorch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from galprism import bundle, passbands, surveys
+from galprism.config import fill, plain
+from galprism.data import Photometry, Sources
+from galprism.errors import RequestError
+from galprism.mocks import observe
+from galprism.mocks.simulate import error_sample
+from galprism.nets import NETWORKS, Estimator, MixtureConfig, readout_to_onnx
+from galprism.prep import Preparation, Targets, drop
+from galprism.recipes.recipe import Recipe
+from galprism.recipes.sky import describe, sky
+from galprism.recipes.stages import digest
+from galprism.train import DrawnData, Epoch, LoopConfig, train
+from galprism.train.data import Draw
+
+STATISTICS_ROWS = 200_000
+"""Inputs and targets are standardised by at most this many training sources, as measured in one pass."""
+
+BESIDE_TRAINING = ("name", "title", "reference", "fit")
+"""What may change in a recipe without its trained weights becoming others'."""
+
+
+@dataclass(frozen=True, eq=False)
+class Truths:
+    """Simulated galaxies before noise: what a training draws its passes from."""
+
+    flux: np.ndarray
+    """(N, B), float32, nJy."""
+    redshift: np.ndarray
+    """(N,)."""
+    values: np.ndarray
+    """(N, P), the recipe's targets."""
+
+    def __len__(self) -> int:
+        return len(self.flux)
+
+    def take(self, rows: slice) -> Truths:
+        return Truths(self.flux[rows], self.redshift[rows], self.values[rows])
+
+
+def simulate_truths(recipe: Recipe, n: int, folder: Path, progress: Callable[[int], None] | None = None) -> Truths:
+    """The galaxies with ids 0 … n - 1, kept in `folder` so that a resumed training need not make them again."""
+    made_of = [recipe.population, recipe.seed, recipe.survey, recipe.library, recipe.nebular, recipe.targets.names, n]
+    path = folder / f"galaxies-{digest([plain(item) for item in made_of])}.npz"
+    if path.exists():
+        with np.load(path, allow_pickle=False) as kept:
+            return Truths(kept["flux"], kept["redshift"], kept["values"])
+    parts = []
+    for block in sky(recipe).blocks(n):
+        assert block.sources.photometry is not None
+        assert block.sources.redshift is not None
+        values = np.stack([block.truth.column(name) for name in recipe.targets.names], axis=1)
+        parts.append(Truths(block.sources.photometry.flux, block.sources.redshift, values))
+        if progress is not None:
+            progress(len(block))
+    made = Truths(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("flux", "redshift", "values")))
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part.npz")
+    np.savez(partial, **asdict(made))
+    partial.replace(path)
+    return made
+
+
+def measured(recipe: Recipe, truths: Truths) -> Draw:
+    """Sources of some rows of `truths`, with fresh noise each time."""
+    survey = surveys.get(recipe.survey)
+    reference = error_sample(recipe.noise, survey)
+
+    def draw(rows: np.ndarray, rng: np.random.Generator) -> Sources:
+        photometry: Photometry = observe(truths.flux[rows], survey, recipe.noise, rng, reference)
+        return Sources(id=rows, redshift=truths.redshift[rows], photometry=photometry)
+
+    return draw
+
+
+def build_estimator(recipe: Recipe, n_inputs: int) -> tuple[Estimator, dict[str, Any]]:
+    """The recipe's network, with weights from its seed, and its architecture as a bundle describes it."""
+    settings = dict(recipe.net)
+    kind = settings.pop("kind", None)
+    if kind not in NETWORKS:
+        raise RequestError(f"recipe {recipe.name}: net.kind = {kind!r}; accepted: {', '.join(NETWORKS)}")
+    components = settings.pop("components", 0)
+    if not isinstance(components, int) or components < 0:
+        raise RequestError(f"recipe {recipe.name}: net.components = {components!r}; accepted: 0 for a point, or more")
+    network = fill(NETWORKS[kind][1], settings, "net")
+    torch.manual_seed(recipe.seed)
+    mixture = MixtureConfig(components) if components else None
+    estimator = Estimator(kind, network, n_inputs, len(recipe.targets.names), mixture)
+    return estimator, {"kind": kind, "components": components, **plain(network), "weights": estimator.n_weights}
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network at the end of its training, and what it needs to be asked."""
+
+    estimator: Estimator
+    architecture: dict[str, Any]
+    preparation: Preparation
+    targets: Targets
+    history: list[Epoch]
+
+
+def learn(
+    recipe: Recipe,
+    work: Path,
+    *,
+    device: str = "cpu",
+    report: Callable[[Epoch, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Trained:
+    """Simulate and train; `work` keeps the galaxies, the checkpoint and the log, and takes up a training that stopped.
+
+    Raises RequestError for a recipe that asks for what is not there, GalprismError where the training fails.
+    """
+    config = fill(LoopConfig, recipe.train, "train")
+    n_train, n_valid = recipe.sample.train, recipe.sample.validation
+    everything = simulate_truths(recipe, n_train + n_valid, work, progress)
+    train_set, valid_set = everything.take(slice(0, n_train)), everything.take(slice(n_train, n_train + n_valid))
+
+    draw = measured(recipe, train_set)
+    rows = np.arange(0, n_train, -(-n_train // STATISTICS_ROWS))
+    first = draw(rows, np.random.default_rng((recipe.seed, 0)))
+    assert first.photometry is not None
+    dropped = drop(first.photometry, recipe.drop, np.random.default_rng((recipe.seed, 1)))
+    preparation = Preparation.fit(recipe.prep, replace(first, photometry=dropped))
+    targets = Targets.fit(recipe.targets, train_set.values[rows], preparation.features(first, check=False).anchor)
+
+    estimator, architecture = build_estimator(recipe, len(preparation.input_names))
+    common = {"preparation": preparation, "targets": targets, "batch_size": config.batch_size, "drop": recipe.drop}
+    data = DrawnData(draw, train_set.values, seed=recipe.seed, **common)
+    validation = DrawnData(measured(recipe, valid_set), valid_set.values, seed=recipe.seed + 1, fixed=True, **common)
+    history = train(
+        estimator,
+        data,
+        validation.everything(),
+        config,
+        work,
+        identity={key: value for key, value in plain(recipe).items() if key not in BESIDE_TRAINING},
+        device=device,
+        report=report,
+    )
+    return Trained(estimator.cpu().eval(), architecture, preparation, targets, history)
+
+
+def train_bundle(
+    recipe: Recipe,
+    out: Path,
+    *,
+    work: Path | None = None,
+    device: str = "cpu",
+    report: Callable[[Epoch, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Train a recipe and write its bundle to the folder `out`.
+
+    work : keeps checkpoints, so that the same call takes up a training that stopped; `out` with `.work` behind it
+    when not given, and then it is removed at the end.
+    """
+    folder = out.with_name(out.name + ".work") if work is None else work
+    bundle.check_folder(out)
+    trained = learn(recipe, folder, device=device, report=report, progress=progress)
+    written = bundle.save(to_bundle(recipe, trained), out)
+    if work is None:
+        shutil.copy(folder / "curves.png", out / "curves.png")
+        shutil.rmtree(folder)
+    return written
+
+
+def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
+    """What inference needs of a trained network."""
+    survey, targets = surveys.get(recipe.survey), trained.targets
+    linear, offset = torch.from_numpy(targets.linear), torch.from_numpy(targets.offset)
+    best = min(trained.history, key=lambda epoch: epoch.valid_loss)
+    spread = np.abs(targets.linear).max(axis=1)
+    return bundle.Bundle(
+        name=recipe.name,
+        title=recipe.title,
+        survey=recipe.survey,
+        passbands={
+            band.name: {"name": band.passband, "hash": passbands.get(band.passband).hash} for band in survey.bands
+        },
+        preparation=trained.preparation,
+        targets=targets.names,
+        anchored=tuple(targets.anchored.tolist()),
+        kind="mixture" if trained.estimator.head is not None else "point",
+        network=trained.architecture,
+        recipe=plain(recipe),
+        seed=recipe.seed,
+        metrics={
+            "validation_sources": recipe.sample.validation,
+            "validation_loss": round(best.valid_loss, 6),
+            "validation_rms_of_coordinates": [round(value, 5) for value in best.valid_rms],
+            "coordinate_scale_dex": [round(float(value), 5) for value in spread],
+            "epochs": len(trained.history),
+            "training_sources": recipe.sample.train,
+        },
+        provenance={**describe(recipe), "torch": torch.__version__, "numpy": np.__version__},
+        model=readout_to_onnx(trained.estimator, len(trained.preparation.input_names), linear, offset),
+    )
