@@ -7,7 +7,8 @@ import torch
 from galprism import passbands
 from galprism.cosmology import luminosity_distance_mpc
 from galprism.errors import RequestError
-from galprism.sps import Dust, ForwardModel, Galaxies, igm, mix
+from galprism.params import PARAMS
+from galprism.sps import Dust, ForwardModel, Galaxies, igm, mix, parameters
 from galprism.sps.dust import ccm89, starburst
 from galprism.sps.galaxies import Derived
 from galprism.sps.histories import Burst, Constant, DelayedTau, bin_weights
@@ -252,6 +253,22 @@ def test_derived_quantities(library, model):
     observed = model(ssp)
     for f in dataclasses.fields(Derived):
         assert getattr(observed, f.name).item() == getattr(model.derive(ssp), f.name).item()
+
+
+def test_parameters_are_as_defined(model, draw):
+    d = model.derive(draw(20, 17))
+    p = parameters(d, np.full(20, 10.0))
+    assert set(p) <= set(PARAMS)
+    np.testing.assert_allclose(p["logmstar"], 10.0 + np.log10(d.mstar))
+    np.testing.assert_allclose(p["logmlive"], 10.0 + np.log10(d.mlive))
+    active = np.log10(d.ssfr.numpy()) > -12
+    np.testing.assert_allclose(p["logsfr"][active], 10.0 + np.log10(d.sfr.numpy()[active]))
+    np.testing.assert_allclose(p["logsfr_100myr"], 10.0 + np.log10(d.sfr_100myr))
+    np.testing.assert_allclose(p["logzsol_mw"], np.log10(d.z_mw / 0.02), atol=1e-12)
+    quenched = Galaxies.from_numpy(redshift=0.1, tau=[0.05], age=10.0, z_met=0.02, ebv=0.0)
+    old = parameters(model.derive(quenched), [10.0])
+    assert old["logssfr"][0] < -50
+    assert old["logsfr"][0] == pytest.approx(old["logmstar"][0] - 13.0)
 
 
 def test_populations_mix(model, draw):

@@ -2,28 +2,47 @@
 
 from galprism import cosmology
 from galprism.sps.bc03 import load_bc03_miles
-from galprism.sps.derived import mix
+from galprism.sps.derived import mix, parameters
 from galprism.sps.dust import Dust
 from galprism.sps.forward import ForwardModel
 from galprism.sps.fsps import load_fsps
 from galprism.sps.galaxies import Derived, Galaxies, Observed, RestSED
+from galprism.sps.histories import (
+    Burst,
+    Composite,
+    Constant,
+    DelayedTau,
+    Exponential,
+    Tabulated,
+    bursts,
+    delayed_burst,
+)
 from galprism.sps.library import NebularGrid, SSPLibrary
 from galprism.sps.miles import load_miles
 from galprism.sps.ppxf import load_ppxf
 
 __all__ = [
+    "Burst",
+    "Composite",
+    "Constant",
+    "DelayedTau",
     "Derived",
     "Dust",
+    "Exponential",
     "ForwardModel",
     "Galaxies",
     "NebularGrid",
     "Observed",
     "RestSED",
     "SSPLibrary",
+    "Tabulated",
+    "bursts",
     "cosmology",
+    "delayed_burst",
     "load_bc03_miles",
     "load_fsps",
     "load_miles",
     "load_ppxf",
     "mix",
+    "parameters",
 ]

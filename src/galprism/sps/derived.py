@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from galprism.errors import RequestError
+from galprism.params import compress_logssfr
 from galprism.sps.galaxies import Derived, Observed
 from galprism.sps.histories import History, mean_sfr
+from galprism.sps.library import Z_SUN
 
 COLUMNS = ("surviving", "living", "age", "light", "age_light")
 """Columns of the table that `derive` sums over: per solar mass formed at each age."""
@@ -34,6 +37,35 @@ def derive(history: History, z_met: Tensor, sums: Tensor) -> Derived:
         z_lw=z_met,
         light=column["light"],
     )
+
+
+def parameters(derived: Derived, logmformed) -> dict[str, np.ndarray]:
+    """The parameters of galprism.params that follow from `derived`, by name, for log10 masses formed (N,) [Msun].
+
+    log SFR is compressed as its definition says; averages over 10 and 100 Myr and log sSFR are not, and are -inf
+    where no star formed.
+    """
+
+    def log10(value: Tensor) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            return np.log10(value.detach().double().cpu().numpy())
+
+    logmformed = np.asarray(logmformed, float)
+    logmstar = logmformed + log10(derived.mstar)
+    logssfr = log10(derived.ssfr)
+    return {
+        "logmstar": logmstar,
+        "logmlive": logmformed + log10(derived.mlive),
+        "logmformed": logmformed,
+        "logsfr": logmstar + compress_logssfr(logssfr),
+        "logsfr_10myr": logmformed + log10(derived.sfr_10myr),
+        "logsfr_100myr": logmformed + log10(derived.sfr_100myr),
+        "logssfr": logssfr,
+        "age_mw": derived.age_mw.detach().cpu().numpy(),
+        "age_lw": derived.age_lw.detach().cpu().numpy(),
+        "logzsol_mw": log10(derived.z_mw / Z_SUN),
+        "logzsol_lw": log10(derived.z_lw / Z_SUN),
+    }
 
 
 def mix(parts: Sequence[Observed], shares: Tensor) -> Observed:

@@ -32,7 +32,8 @@ class ForwardModel:
 
     library : SSPs; passbands : B of them; d_ln_lambda : width of the bins; nebular, igm : with or without;
     metallicity : "nearest" takes the SSPs of the nearest metallicity (in the logarithm), "interpolate" mixes the two
-    that enclose it, linearly in ln Z; z_max : the highest redshift, as far as the library reaches when None.
+    that enclose it, linearly in ln Z; z_max : the highest redshift, as far as the library reaches when None; batch :
+    galaxies at a time, 512 on a processor, so that they stay in its cache, and 16,384 on a GPU when None.
     Raises RequestError when the library cannot do what is asked.
     """
 
@@ -48,7 +49,7 @@ class ForwardModel:
         dust: Dust | None = None,
         metallicity: str = "nearest",
         z_max: float | None = None,
-        batch: int = 256,
+        batch: int | None = None,
     ):
         if metallicity not in ("nearest", "interpolate"):
             raise RequestError(f"metallicity = {metallicity!r}; accepted: nearest, interpolate")
@@ -71,8 +72,8 @@ class ForwardModel:
         self.dust = dust
         self.interpolate = metallicity == "interpolate"
         self.z_max = z_max
-        self.batch = batch
         self.device = torch.device(device)
+        self.batch = batch or (512 if self.device.type == "cpu" else 16384)
         self.grid = LogGrid.covering(
             blue / (1.0 + z_max) * np.exp(-2.0 * d_ln_lambda), red * np.exp(d_ln_lambda), d_ln_lambda
         )
@@ -106,7 +107,7 @@ class ForwardModel:
             )
             sums.append(self._sums(part, metal, weights))
         flux = torch.cat(fluxes).double() * (self.library.lsun * flux_per_luminosity(ordered.redshift))[:, None]
-        derived = self._derive(galaxies, torch.cat(sums)[order])
+        derived = self._derive(galaxies.to(self.device), torch.cat(sums)[order])
         return Observed(flux=flux[order], **vars(derived))
 
     def rest_sed(self, galaxies: Galaxies) -> RestSED:
@@ -160,10 +161,18 @@ class ForwardModel:
         ordered, order, batches = self._arrange(galaxies)
         parts = [ordered.take(rows) for rows, _ in batches]
         sums = [self._sums(p, metal, self._weights(p)) for p, (_, metal) in zip(parts, batches, strict=True)]
-        return self._derive(galaxies, torch.cat(sums)[order])
+        return self._derive(galaxies.to(self.device), torch.cat(sums)[order])
+
+    def matrix_flop(self) -> float:
+        """Floating-point operations of the matrix products for one galaxy of one log U, to compare with a peak rate."""
+        columns = self.projector.size + 1
+        stars = self.spectra.stars.shape[1] * columns * (2 if self.interpolate else 1)
+        gas = 0 if self.spectra.gas is None else (len(self.spectra.gas.age_edges) - 1) * columns
+        return 2.0 * (stars + gas + columns * 2 * len(self.passbands))
 
     def _arrange(self, galaxies: Galaxies) -> tuple[Galaxies, Tensor, list[tuple[slice, int]]]:
         """Galaxies in order of metallicity and redshift; how to undo it; batches of one metallicity, and its index."""
+        galaxies = galaxies.to(self.device)
         metal = self._metal(galaxies.z_met)
         order = torch.argsort(galaxies.redshift.detach())
         order = order[torch.argsort(metal[order], stable=True)]
@@ -229,13 +238,13 @@ class ForwardModel:
         young = weights.float()
         flux = _mixed([(young, share, self.spectra.stars[m, :, low:high]) for m, share in mixture])
         ebv = part.ebv.float()[:, None] * -MAG
-        flux = flux * torch.exp(ebv * self._stellar_curve(part, low, high))
+        flux.mul_((ebv * self._stellar_curve(part, low, high)).exp_())
         gas = self.spectra.gas
         if gas is None:
             return flux, flux.new_zeros(len(flux), 0)
         young, ionisation = self._ionising(part, gas)
         terms = [(young, share, _at_logu(ionisation, gas.continuum[m, :, :, low:high])) for m, share in mixture]
-        flux = torch.addcmul(flux, _mixed(terms), torch.exp(ebv * self._k_gas[low:high]))
+        flux.addcmul_(_mixed(terms), (ebv * self._k_gas[low:high]).exp_())
         line = _mixed([(young, share, _at_logu(ionisation, gas.line[m])) for m, share in mixture])
         return flux, line * torch.exp(ebv * self._k_line)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,16 +92,19 @@ class Galaxies:
         return len(self.redshift)
 
     def take(self, index) -> Galaxies:
-        """The galaxies of `index`, integers or a slice; they were checked, and are not checked again."""
-        rows = object.__new__(Galaxies)
+        """The galaxies of `index`, integers or a slice."""
+        return self._each(lambda value: value[index] if isinstance(value, Tensor) else value.take(index))
+
+    def to(self, device) -> Galaxies:
+        """The same on another device."""
+        return self._each(lambda value: value.to(device))
+
+    def _each(self, change: Callable[[Any], Any]) -> Galaxies:
+        same = object.__new__(Galaxies)  # what was checked is not checked again
         for f in fields(self):
             value = getattr(self, f.name)
-            if isinstance(value, Tensor):
-                value = value[index]
-            elif value is not None:
-                value = value.take(index)
-            object.__setattr__(rows, f.name, value)
-        return rows
+            object.__setattr__(same, f.name, None if value is None else change(value))
+        return same
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ they are exact and sum to one. All is per solar mass formed, ages in Gyr, in flo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol, Self
 
@@ -40,6 +40,10 @@ class History(Protocol):
         """The galaxies of `index`, integers or a slice."""
         ...
 
+    def to(self, device) -> History:
+        """The same on another device."""
+        ...
+
 
 def bin_weights(history: History, edges: Tensor) -> Tensor:
     """(N, E - 1), fraction of the mass formed in each age bin; sums to one when the bins reach the oldest stars."""
@@ -53,13 +57,19 @@ def mean_sfr(history: History, span: float) -> Tensor:
 
 
 class _Rows:
-    """Row selection for dataclasses whose fields are tensors with the galaxies first."""
+    """Rows and devices, for dataclasses whose fields are tensors with the galaxies first."""
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        same = object.__new__(type(self))  # what was checked is not checked again
+        for f in fields(self):  # type: ignore[arg-type]
+            object.__setattr__(same, f.name, change(getattr(self, f.name)))
+        return same
 
     def take(self, index) -> Self:
-        rows = object.__new__(type(self))  # rows of what was checked are not checked again
-        for f in fields(self):  # type: ignore[arg-type]
-            object.__setattr__(rows, f.name, getattr(self, f.name)[index])
-        return rows
+        return self._each(lambda value: value[index])
+
+    def to(self, device) -> Self:
+        return self._each(lambda value: value.to(device))
 
 
 def _check(name: str, value: Tensor, *, above: float = 0.0) -> None:
@@ -86,12 +96,11 @@ class DelayedTau(_Rows):
 
     def younger(self, age: Tensor) -> Tensor:
         # The mass formed by time t is G(t / tau) with G(x) = 1 - (1 + x) e^-x; this is 1 - G(then) / G(now).
-        inverse = 1.0 / self.tau[:, None]
+        rate = 1.0 / self.tau[:, None]
         now = self.age[:, None]
-        x_now = now * inverse
-        x_then = torch.clamp(now - age, min=0.0) * inverse
-        formed = _formed(x_now)
-        return torch.addcmul((formed - 1.0) / formed, 1.0 + x_then, torch.exp(-x_then) / formed)
+        share = 1.0 / _formed(now * rate)
+        then = torch.clamp(now - age, min=0.0)
+        return torch.addcmul(1.0 - share, torch.addcmul(share, then, share * rate), torch.exp(then * -rate))
 
     def sfr(self) -> Tensor:
         x = self.age / self.tau
@@ -263,10 +272,16 @@ class Composite:
         return torch.stack([part.oldest() for part in self.parts]).amax(0)
 
     def take(self, index) -> Composite:
-        rows = object.__new__(Composite)
-        object.__setattr__(rows, "parts", [part.take(index) for part in self.parts])
-        object.__setattr__(rows, "shares", self.shares[index])
-        return rows
+        return self._with([part.take(index) for part in self.parts], self.shares[index])
+
+    def to(self, device) -> Composite:
+        return self._with([part.to(device) for part in self.parts], self.shares.to(device))
+
+    def _with(self, parts: Sequence[History], shares: Tensor) -> Composite:
+        same = object.__new__(Composite)
+        object.__setattr__(same, "parts", parts)
+        object.__setattr__(same, "shares", shares)
+        return same
 
 
 def delayed_burst(tau: Tensor, age: Tensor, f_burst: Tensor, tau_burst: Tensor, age_burst: Tensor) -> Composite:
