@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -59,3 +60,24 @@ def test_every_row_comes_back_in_order(suffix, columns, size, start, length):
             assert [len(part[name]) for part in parts] == [len(cut[at : at + size]) for at in range(0, len(cut), size)]
             if parts:
                 np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), cut)
+
+
+@pytest.mark.parametrize("suffix", [s for s in ONE_EACH if s != ".csv"])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(meta=st.dictionaries(st.text(max_size=20), st.text("'\"&<>\\/ \n\tµ=,{}:ab", max_size=300), max_size=3))
+def test_any_meta_comes_back(suffix, meta):
+    with tempfile.TemporaryDirectory() as folder:
+        write_table(Path(folder) / f"t{suffix}", {"x": np.arange(2)}, meta=meta)
+        assert open_table(Path(folder) / f"t{suffix}").meta == meta
+
+
+@settings(max_examples=50, deadline=None)
+@given(text=st.text("&/\\ =,:ab'", max_size=300))
+def test_any_description_is_a_card_that_astropy_reads(text):
+    with tempfile.TemporaryDirectory() as folder:
+        write_table(Path(folder) / "t.fits", {"x": np.arange(2)}, descriptions={"x": text})
+        said = " ".join(text.replace("'", "`").split())
+        with fits.open(Path(folder) / "t.fits") as hdus:
+            hdus.verify("exception")
+            assert hdus[1].header.get("TCOMM1", "") == said
+        assert open_table(Path(folder) / "t.fits").columns["x"].description == said

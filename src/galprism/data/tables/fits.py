@@ -234,9 +234,9 @@ class FITSSink(TableSink):
 
     def __init__(self, path: Path, columns: Sequence[ColumnInfo], n_rows: int, meta: str) -> None:
         for column in columns:
-            if not column.name.isascii():
+            if not column.name.isascii() or "'" in column.name:
                 raise RequestError(
-                    f"{path.name}: column {column.name!r} has no name that FITS can hold; accepted: ASCII"
+                    f"{path.name}: column {column.name!r} has no name that FITS can hold; accepted: ASCII, no quote"
                 )
         self._path, self._columns, self._n_rows, self._meta = path, columns, n_rows, meta
         self._rows = RecordFile(path.with_name("rows"), columns, ">")
@@ -255,35 +255,51 @@ class FITSSink(TableSink):
         self._rows.close()
 
     def _header(self) -> str:
-        primary = fits.PrimaryHDU()
-        primary.header["EXTEND"] = True
-        header = fits.Header()
-        header["XTENSION"] = "BINTABLE"
-        header["BITPIX"] = 8
-        header["NAXIS"] = 2
-        header["NAXIS1"] = (self._rows.dtype.itemsize, "bytes in a row")
-        header["NAXIS2"] = (self._n_rows, "rows")
-        header["PCOUNT"] = 0
-        header["GCOUNT"] = 1
-        header["TFIELDS"] = len(self._columns)
+        cards = [
+            *_card("XTENSION", "BINTABLE"),
+            *_card("BITPIX", 8),
+            *_card("NAXIS", 2),
+            *_card("NAXIS1", self._rows.dtype.itemsize),
+            *_card("NAXIS2", self._n_rows),
+            *_card("PCOUNT", 0),
+            *_card("GCOUNT", 1),
+            *_card("TFIELDS", len(self._columns)),
+        ]
         for i, column in enumerate(self._columns, 1):
-            header[f"TTYPE{i}"] = column.name
             code, zero = _OFFSET_CODES.get(column.dtype.str[1:], (_CODES.get(column.dtype.str[1:], "A"), 0))
             repeat = self._rows.widths[column.name] if code == "A" else column.shape[0] if column.shape else 1
-            header[f"TFORM{i}"] = f"{repeat}{code}"
-            if column.shape == (1,):
-                header[f"TDIM{i}"] = "(1)"
-            if zero:
-                header[f"TZERO{i}"] = zero
-            for key, text in (
-                ("TUNIT", spelt(column.unit, "fits")),
-                ("TUCD", column.ucd),
-                ("TCOMM", column.description),
-            ):
-                if text:
-                    header[f"{key}{i}"] = text.encode("ascii", "backslashreplace").decode()
-        header[META_KEY.upper()] = self._meta
-        return primary.header.tostring() + header.tostring()
+            cards += _card(f"TTYPE{i}", column.name) + _card(f"TFORM{i}", f"{repeat}{code}")
+            cards += _card(f"TDIM{i}", "(1)") if column.shape == (1,) else []
+            cards += _card(f"TZERO{i}", zero) if zero else []
+            texts = {"TUNIT": spelt(column.unit, "fits"), "TUCD": column.ucd, "TCOMM": column.description}
+            for key, text in texts.items():
+                cards += _card(f"{key}{i}", _ascii(text)) if text else []
+        primary = [("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)]
+        first = [card for key, value in primary for card in _card(key, value)]
+        return _padded(first) + _padded(cards + _card(META_KEY.upper(), self._meta))
+
+
+def _card(key: str, value: str | float) -> list[str]:
+    """A keyword in cards of 80 characters; a long text goes on in CONTINUE cards (FITS Standard 4.0, 4.2.1.2)."""
+    if isinstance(value, bool):
+        return [f"{key:<8}= {'T' if value else 'F':>20}"]
+    if not isinstance(value, str):
+        return [f"{key:<8}= {value:>20}"]
+    start, left, cards = f"{key:<8}= ", value, []
+    while len(left) > 68 or left.endswith("&"):
+        cards.append(f"{start}'{left[:67]}&'")
+        start, left = "CONTINUE  ", left[67:]
+    return [*cards, f"{start}'{left:<8}'"]
+
+
+def _ascii(text: str) -> str:
+    """A text for a header: ASCII, on one line, and ` for ', which astropy misreads before a blank or a slash."""
+    return " ".join(text.split()).encode("ascii", "backslashreplace").decode().replace("'", "`")
+
+
+def _padded(cards: list[str]) -> str:
+    text = "".join(f"{card:<80}" for card in [*cards, "END"])
+    return text + " " * (-len(text) % BLOCK)
 
 
 def _stored(values: np.ndarray) -> np.ndarray:

@@ -108,7 +108,7 @@ def described(table: TableElement) -> dict[str, ColumnInfo]:
             field.name,
             None if field.unit is None else str(field.unit),
             np.dtype("U") if text and not shape else base,
-            (field.description or "").strip(),
+            " ".join((field.description or "").split()),  # astropy breaks long lines
             field.ucd or "",
             shape,
         )

@@ -64,7 +64,7 @@ class TableWriter:
         self.columns = list(columns)
         self.n_rows = int(n_rows)
         check_writable_columns(self.path, self.columns)
-        self._meta = json.dumps(dict(meta or {}))
+        self._meta = _json(dict(meta or {}))
         self._sink: TableSink | None = None
         self._done = 0
 
@@ -105,6 +105,14 @@ class TableWriter:
             _to_disk(self.path.parent)
         finally:
             shutil.rmtree(self._folder)
+
+
+def _json(meta: dict[str, Any]) -> str:
+    """JSON in plain letters alone: astropy trips over quotes in a FITS card and escapes the rest twice in a VOTable."""
+    text = json.dumps(meta)
+    for character in "'&<>":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
 
 
 def _to_disk(path: Path) -> None:
