@@ -75,13 +75,19 @@ def draft(monkeypatch):
 def test_without_a_truth_the_methods_are_drawn_against_each_other(small, draft):
     found = draw(judge({"network": small.network, "grid": small.grid}, None, small.sources, **draft))
     assert names(found) == ["pair_network_grid", "stated_errors"]
-    assert "network against grid" in found[0].caption
+    assert found[0].caption.startswith("network and grid; logmstar: all, n = 120.")
 
 
 def test_points_without_redshift_or_photometry(small, draft):
     point, other = (replace(table, levels=(), quantiles=None) for table in (small.network, small.grid))
     found = draw(judge({"network": point, "grid": other}, small.truth, **draft))
     assert names(found) == ["truth_network", "truth_grid", "pair_network_grid", "methods_and_truth"]
+
+
+def test_methods_whose_names_differ_in_punctuation_have_files_of_their_own(small, draft):
+    point = replace(small.network, levels=(), quantiles=None)
+    found = names(draw(judge({"a b": point, "a-b": point}, small.truth, **draft)))
+    assert found == ["truth_a-b_1", "truth_a-b_2", "pair_a-b_a-b", "methods_and_truth"]
 
 
 def test_a_method_that_inferred_nothing_is_not_drawn(small, draft):
@@ -109,6 +115,28 @@ def test_a_limit_alone_has_its_figures(small, draft):
     nowhere = replace(small.sources, redshift=np.full(120, np.nan))
     found = names(draw(judge({"exact": small.posterior}, small.truth, nowhere, limit="exact", **draft)))
     assert found == ["truth_exact", "limit_by_magnitude", "calibration", "stated_errors"]
+
+
+def test_intervals_without_a_median_and_a_pit_of_ones_own(small, draft):
+    outer = replace(small.network, levels=(0.16, 0.84), quantiles=small.network.quantiles[:, :, [1, 3]])
+    outer = replace(outer, extra={"pit_logmstar": np.linspace(0.01, 0.99, 120)})
+    judgement = judge({"network": outer}, small.truth, **draft)
+    assert names(draw(judgement)) == ["truth_network", "calibration", "stated_errors"]
+    assert np.array_equal(np.sort(judgement.sample("logmstar").pit("network")), np.linspace(0.01, 0.99, 120))
+
+
+def test_a_limit_that_lacks_a_parameter(small, monkeypatch):
+    monkeypatch.setattr(style, "DPI", 30)
+    masses = replace(
+        small.posterior,
+        names=("logmstar",),
+        point=small.posterior.point[:, :1],
+        levels=(),
+        quantiles=None,
+    )
+    judgement = judge({"network": small.network, "exact": masses}, small.truth, small.sources, limit="exact")
+    samples = [judgement.sample(name) for name in ("logmstar", "logsfr")]
+    assert against_limit("x", "x", samples, "mag_r", Look(("network", "exact"), "exact")).png.startswith(PNG)
 
 
 def test_nothing_to_draw_is_none(small):

@@ -28,7 +28,7 @@ HOW_TO_READ = (
     "deviation, which outliers do not move; rms² = bias² + σ². All methods of a table are judged on the same sources.",
     "The limit, where there is one, is the exact posterior under the same prior: nothing can have a smaller rms on "
     "average over that prior, so rms / limit tells how much of the photometry's information a method uses (1 is all). "
-    "On a sample cut by the truth, such as log sSFR > -12, the limit is no strict bound, and the ratio may fall below 1. "
+    "On a sample cut by the truth, such as log sSFR > -12, the limit is no strict bound: the ratio may fall below 1. "
     "Of calibrated intervals, 68% and 95% hold the truth.",
 )
 
@@ -45,10 +45,11 @@ def html(judgement: Judgement, numbers: Mapping[str, Any], bars: Sequence[Bar], 
         paragraph(_lead(judgement, meta), "soft"),
         f'<aside aria-label="how to read this"><p><strong>How to read this.</strong></p>{guided}</aside>',
     ]
+    tables = summary_tables(judgement)
     calibrated, flags = calibration_tables(judgement), flags_table(judgement)
     sections = [
         Section("What was to be reached", (bars_table(bars).html(),) if bars else ()),
-        Section("Methods against the truth", _htmls(summary_tables(judgement))),
+        Section("Methods against the truth", (*_htmls(tables), paragraph(METRICS_NOTE, "soft")) if tables else ()),
         Section("Calibration", (*_htmls(calibrated), paragraph(CALIBRATION_NOTE, "soft")) if calibrated else ()),
         Section("Methods against each other", _htmls(pairs_tables(judgement))),
         Section("Figures", tuple(picture(d.png, d.title, d.caption) for d in figures)),
@@ -60,6 +61,13 @@ def html(judgement: Judgement, numbers: Mapping[str, Any], bars: Sequence[Bar], 
     ]
     return page(numbers["title"], lead, sections, f"galprism {numbers['galprism']} evaluate, {numbers['created']}")
 
+
+METRICS_NOTE = (
+    "R² is the standard coefficient of determination, about the mean of the truth; R² (Eq. 2) is the formula of the "
+    "MLP-GaP paper as printed (Guo et al. 2024), which divides by the spread of the predictions instead. Outliers are "
+    "off by more than 0.3 dex. Null is the fraction of sources for which a method gave nothing; they are left out for "
+    "all. 68% and 95% are the fractions of true values inside the central intervals. Errors are standard errors."
+)
 
 CALIBRATION_NOTE = (
     "Errors of coverage are binomial (Wilson). Intervals are called too narrow or too wide where coverage misses "
@@ -88,7 +96,8 @@ def _lead(judgement: Judgement, meta: Mapping[str, Any]) -> str:
 def _sample(judgement: Judgement, meta: Mapping[str, Any]) -> tuple[str, ...]:
     n = len(judgement.with_limit)
     lines = [f"{key}: {meta[key]}" for key in ("sample", "noise") if meta.get(key)]
-    lines.append(f"Tables are joined by id; {n:,} ids are common to all.")
+    but = "" if judgement.matched is judgement.with_limit else f", {len(judgement.matched):,} to all but the limit"
+    lines.append(f"Tables are joined by id; {n:,} ids are common to all{but}.")
     cuts = {s.name: s for e in (*judgement.entries, *judgement.pairs) for s in e.sample.selections}
     for selection in cuts.values():
         where = ", ".join(selection.parameters) or "every parameter"

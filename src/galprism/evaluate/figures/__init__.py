@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import replace
 from itertools import combinations
 
 from galprism.evaluate.figures.agreement import agreement
@@ -39,7 +41,19 @@ def draw(judgement: Judgement) -> list[Drawing]:
         found.append(stated_errors("stated_errors", "Stated uncertainties and errors made", beside, look))
     else:
         found.append(stated_errors("stated_errors", "Stated uncertainties", _untrue(judgement), look, truth=False))
-    return [drawing for drawing in found if drawing is not None]
+    return _named_apart([drawing for drawing in found if drawing is not None])
+
+
+def _named_apart(drawings: list[Drawing]) -> list[Drawing]:
+    """Methods may have the same slug; files may not have the same name."""
+    total = Counter(drawing.name for drawing in drawings)
+    used: Counter[str] = Counter()
+    apart = []
+    for drawing in drawings:
+        used[drawing.name] += 1
+        suffix = f"_{used[drawing.name]}" if total[drawing.name] > 1 else ""
+        apart.append(replace(drawing, name=drawing.name + suffix))
+    return apart
 
 
 def slug(text: str) -> str:

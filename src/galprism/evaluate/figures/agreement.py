@@ -44,7 +44,7 @@ def agreement(name: str, title: str, samples: Sequence[Sample], method: str, loo
     cuts = "; ".join(f"{sample.parameter}: {sample.label}, n = {sample.n:,}" for sample in samples)
     against = samples[0].reference or "the truth"
     caption = (
-        f"{method} against {against} ({cuts}). Left: one against the other, shaded by the logarithm of the number of "
+        f"{method} and {against}; {cuts}. Left: one against the other, shaded by the logarithm of the number of "
         "sources, with the 1:1 line. R² is the standard coefficient of determination. Right: the difference against "
         "redshift; line and bars are the median and the 16th and 84th percentiles per bin, dotted lines ±σ of all."
     )

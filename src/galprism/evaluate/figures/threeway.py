@@ -42,7 +42,7 @@ def three_way(name: str, title: str, samples: Sequence[Sample], look: Look) -> D
         _together(right, sample, methods[0], _second(methods, look), half, look)
     cuts = "; ".join(f"{sample.parameter}: {sample.label}, n = {sample.n:,}" for sample, _ in drawn)
     caption = (
-        f"Every method against the truth on the same sources ({cuts}). Left: distributions of the residuals; the end "
+        f"On the same sources; {cuts}. Left: distributions of the residuals; the end "
         "bins hold all that lies beyond. Middle: median (thick) and 16th and 84th percentiles (thin) against redshift. "
         "Right: the residual of one method against that of another; along the dotted 1:1 line lie errors that both "
         "make, as they must where the photometry itself does not tell."

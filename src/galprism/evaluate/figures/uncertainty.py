@@ -43,7 +43,7 @@ def calibration(name: str, title: str, samples: Sequence[Sample], look: Look) ->
         _histogram(right, sample, pits, look)
     cuts = "; ".join(f"{sample.parameter}: {sample.label}" for sample, _ in drawn)
     caption = (
-        f"Calibration of the stated uncertainties ({cuts}). Left: the fraction of sources whose true value lies in the "
+        f"{cuts}. Left: the fraction of sources whose true value lies in the "
         "central interval, minus the interval's nominal probability, against that probability: zero is right, below is "
         "overconfident. Points are intervals counted directly, the line follows from the PIT. Right: the probability "
         "integral transform; flat is right, a hump means intervals that are too wide, a trough too narrow, a slope a "
@@ -120,7 +120,7 @@ def stated_errors(
         if truth:
             _made_against_stated(row[1], sample, spreads, limits, look)
     cuts = "; ".join(f"{sample.parameter}: {sample.label}" for sample, _ in drawn)
-    caption = f"Stated standard deviations, half of the 16–84 % interval ({cuts}). Left: their distributions"
+    caption = f"{cuts}. A stated σ is half of the 16–84 % interval. Left: distributions of it"
     if truth:
         caption += (
             "; triangles at the top mark the actual rms error of the median. Right: rms error of the median of sources "
@@ -128,7 +128,7 @@ def stated_errors(
             "errors are as large as stated, above it larger."
         )
     else:
-        caption = caption.replace(" Left: their", " Their") + "."
+        caption = caption.replace(" Left: distributions", " Distributions") + "."
     return Drawing(name, title, caption, png(figure))
 
 
