@@ -79,7 +79,7 @@ def match(predictions: Mapping[str, Predictions], truth: Truth | None, sources: 
             raise RequestError(f"{name} has no rows; nothing can be evaluated")
     has_id = {name: np.flatnonzero(_given(table.id)) for name, table in tables.items()}
     ids = {name: np.asarray(table.id)[has_id[name]] for name, table in tables.items()}
-    alone = {name: ~match_ids(value, value).repeated for name, value in ids.items()}
+    alone = {name: _once(value) for name, value in ids.items()}
     first = next(iter(tables))
     keep, place = alone[first].copy(), {first: np.arange(len(ids[first]))}
     for name in list(tables)[1:]:
@@ -99,6 +99,12 @@ def match(predictions: Mapping[str, Predictions], truth: Truth | None, sources: 
         rows={name: len(table.id) for name, table in tables.items()},
         not_joined={name: len(table.id) - int(alone[name].sum()) for name, table in tables.items()},
     )
+
+
+def _once(ids: np.ndarray) -> np.ndarray:
+    """(N,) bool: no other row has this id."""
+    _, place, count = np.unique(comparable(ids), return_inverse=True, return_counts=True)
+    return count[place] == 1
 
 
 def _given(ids: np.ndarray) -> np.ndarray:
