@@ -11,7 +11,8 @@ from galprism.params import PARAMS
 from galprism.sps import Dust, ForwardModel, Galaxies, igm, mix, parameters
 from galprism.sps.dust import ccm89, starburst
 from galprism.sps.galaxies import Derived
-from galprism.sps.histories import Burst, Constant, DelayedTau, bin_weights
+from galprism.sps.histories import Burst, Constant, DelayedTau, bin_weights, bursts, delayed_burst
+from galprism.sps.projection import flux_per_luminosity
 
 PARSEC_CM = 3.0856775814913673e18
 
@@ -94,6 +95,12 @@ def test_light_is_made_once_and_seen_at_many_redshifts(model, draw):
         torch.testing.assert_close(together[k], model(moved).flux, rtol=2e-5, atol=0)
         torch.testing.assert_close(model.project(light, moved.redshift), model(moved).flux, rtol=2e-5, atol=0)
     assert torch.equal(before, light.flux)  # absorption by the intergalactic medium did not leak into the rest frame
+
+
+def test_distances_are_those_of_the_cosmology():
+    z = np.array([1e-4, 0.01, 0.3, 1.0, 3.0, 7.0, 10.0])
+    expected = 1.0 / (4 * np.pi * (luminosity_distance_mpc(z) * 1e6 * PARSEC_CM) ** 2)
+    np.testing.assert_allclose(flux_per_luminosity(torch.as_tensor(z)).numpy(), expected, rtol=1e-9)
 
 
 def test_dimming_with_redshift(library):
@@ -207,6 +214,20 @@ def test_gradients_flow_to_every_parameter(smooth, name):
     torch.testing.assert_close(slopes / scale, differences / scale, rtol=0.03, atol=0.01)
 
 
+@pytest.mark.parametrize("nebular", [True, False])
+def test_gradients_flow_through_the_intergalactic_medium(library, kids, nebular):
+    model = ForwardModel(library, kids, nebular=nebular, z_max=3.1)
+    fixed = {"tau": 1.0, "age": 1.5, "z_met": 0.008, "ebv": 0.1}
+    redshift = torch.tensor([2.6004], dtype=torch.float64, requires_grad=True)
+    given = {k: torch.tensor([v], dtype=torch.float64) for k, v in fixed.items()}
+    log_u = torch.log(model(Galaxies(redshift=redshift, **given)).flux[0, 0])
+    slope = torch.autograd.grad(log_u, redshift)[0].item()
+    step = 5e-4
+    ends = [torch.log(model(Galaxies(redshift=redshift.detach() + s, **given)).flux[0, 0]) for s in (-step, step)]
+    assert slope < -1.0  # u leaves the light redwards of Lyman alpha
+    assert slope == pytest.approx((ends[1] - ends[0]).item() / (2 * step), rel=0.03)
+
+
 def test_gradients_of_derived_quantities(smooth):
     values = {k: torch.tensor([v], dtype=torch.float64, requires_grad=True) for k, (v, _) in CONTINUOUS.items()}
     observed = smooth(Galaxies(**values))
@@ -214,6 +235,23 @@ def test_gradients_of_derived_quantities(smooth):
         slope = torch.autograd.grad(getattr(observed, quantity), values["age"], retain_graph=True)[0]
         assert torch.isfinite(slope).all()
         assert slope.item() != 0
+
+
+def test_any_history_gives_light(model):
+    """A burst at the end of a delayed history makes it bluer; a burst told as two halves is the same burst."""
+    values = {"redshift": 0.1, "z_met": 0.02, "ebv": 0.0}
+    one = torch.ones(1, dtype=torch.float64)
+    quiet = model(Galaxies.from_numpy(history=DelayedTau(one, 8 * one), **values)).flux[0]
+    history = delayed_burst(one, 8 * one, 0.05 * one, 0.05 * one, 0.02 * one)
+    starry = model(Galaxies.from_numpy(history=history, **values)).flux[0]
+    assert starry[0] / starry[3] > 2 * quiet[0] / quiet[3]
+    by_fields = Galaxies.from_numpy(tau=[1.0], age=8.0, f_burst=0.05, tau_burst=0.05, age_burst=0.02, **values)
+    torch.testing.assert_close(model(by_fields).flux[0], starry)
+
+    whole = Galaxies.from_numpy(history=Burst(2 * one, 1e-3 * one), **values)
+    ages, shares = torch.tensor([[2.0, 2.0]]).double(), torch.tensor([[0.4, 0.6]]).double()
+    halves = Galaxies.from_numpy(history=bursts(ages, shares), **values)
+    torch.testing.assert_close(model(halves.to("cpu")).flux, model(whole.to("cpu")).flux, rtol=1e-5, atol=0)
 
 
 def test_metallicities_are_snapped_or_mixed(model, smooth, library, draw):

@@ -137,24 +137,19 @@ class ForwardModel:
     def fluxes_at(self, galaxies: Galaxies, redshifts) -> Tensor:
         """(Z, N, B), nJy per solar mass formed: every galaxy at every one of `redshifts` (Z,).
 
-        The galaxies' own redshifts play no part. The light is made once and projected Z times, a matrix product each.
+        The galaxies' own redshifts play no part. The light is made once and projected by one matrix product.
         """
         redshifts = self._check_redshift(torch.as_tensor(redshifts, dtype=torch.float64))
-        bands = [self.projector.at(z) for z in redshifts.tolist()]
+        fixed = self.projector.at(redshifts.tolist())
         scale = self.library.lsun * flux_per_luminosity(redshifts)
-        low = min(band.low for band in bands)
-        high = max(band.low + len(band.continuum) for band in bands)
         ordered, order, batches = self._arrange(galaxies)
         parts = []
         for rows, metal in batches:
             part = ordered.take(rows)
-            flux, line = self._shine(part, metal, self._weights(part), low, high)
-            seen = [
-                flux[:, band.low - low : band.low - low + len(band.continuum)] @ band.continuum + line @ band.line
-                for band in bands
-            ]
-            parts.append(torch.stack(seen).double() * scale[:, None, None])
-        return torch.cat(parts, dim=1)[:, order]
+            flux, line = self._shine(part, metal, self._weights(part), fixed.low, fixed.low + len(fixed.continuum))
+            seen = torch.addmm(flux @ fixed.continuum, line, fixed.line)
+            parts.append(seen.unflatten(1, (len(redshifts), -1)).double() * scale[:, None])
+        return torch.cat(parts)[order].transpose(0, 1)
 
     def derive(self, galaxies: Galaxies) -> Derived:
         """Masses, rates, ages and metallicities as `__call__` gives them, without making any light."""

@@ -35,15 +35,15 @@ def flux_per_luminosity(redshift: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class FixedRedshift:
-    """What the passbands make of rest-frame light at one redshift, before `flux_per_luminosity`."""
+class FixedRedshifts:
+    """What B passbands make of rest-frame light at Z redshifts, before `flux_per_luminosity`."""
 
     low: int
     """The first rest bin that they see."""
     continuum: Tensor
-    """(C, B), on bins `low` … `low` + C - 1."""
+    """(C, Z B), on bins `low` … `low` + C - 1."""
     line: Tensor
-    """(L, B)."""
+    """(L, Z B)."""
 
 
 class Projector:
@@ -152,16 +152,16 @@ class Projector:
         rows = torch.cat([below, below + 1], dim=1)
         return torch.nn.functional.embedding_bag(rows, self.response, per_sample_weights=weights, mode="sum")
 
-    def at(self, redshift: float) -> FixedRedshift:
-        """The same as matrices, for many spectra at one redshift."""
-        low, high = self.columns(redshift, redshift)
-        z = self.line_place.new_tensor([redshift])
-        unit = torch.eye(high - low, dtype=self.matrix.dtype, device=self.matrix.device)
-        unit_line = torch.eye(len(self.line_place), dtype=self.matrix.dtype, device=self.matrix.device)
-        transmitted, transmitted_line = torch.ones_like(unit[:1]), torch.ones_like(unit_line[:1])
-        self.absorb_(transmitted, transmitted_line, low, z)
-        return FixedRedshift(
-            low=low,
-            continuum=self.continuum(unit * transmitted, low, z.expand(len(unit))),
-            line=self.lines(unit_line * transmitted_line, z.expand(len(unit_line))),
-        )
+    def at(self, redshifts: Sequence[float]) -> FixedRedshifts:
+        """The same as matrices, for many spectra at a few redshifts."""
+        low, high = self.columns(min(redshifts), max(redshifts))
+        continuum = self.matrix.new_zeros(high - low, len(redshifts), self.bands)
+        line = self.matrix.new_zeros(len(self.line_place), len(redshifts), self.bands)
+        for k, redshift in enumerate(redshifts):
+            start, end = self.columns(redshift, redshift)
+            z = self.line_place.new_tensor([redshift])
+            light, lines = self.matrix.new_ones(1, end - start), self.matrix.new_ones(1, len(line))
+            self.absorb_(light, lines, start, z)
+            continuum[start - low : end - low, k] = self.continuum(torch.diag(light[0]), start, z.expand(end - start))
+            line[:, k] = self.lines(torch.diag(lines[0]), z.expand(len(line)))
+        return FixedRedshifts(low=low, continuum=continuum.flatten(1), line=line.flatten(1))
