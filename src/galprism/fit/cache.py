@@ -248,8 +248,8 @@ def load_cache(name_or_path: str | os.PathLike, survey: Survey | None = None) ->
     """
     path = _find(name_or_path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
     except OSError as error:
         raise RequestError(f"cannot read the model cache {path}: {error.strerror or error}") from error

@@ -59,8 +59,8 @@ def write_cigale(
     """Make `folder` with `sources.fits`, `pcigale.ini` and `pcigale.ini.spec`; `pcigale run` in it does the rest.
 
     filters : CIGALE's filter of each band. Fluxes are written in mJy; NaN stands for a band that was not observed or
-    whose error is not known (unless `flux_err` gives one), a negative error for an upper limit. Distances are given too,
-    so that masses follow from our cosmology and not from CIGALE's.
+    whose error is not known (unless `flux_err` gives one), a negative error for an upper limit. Distances are
+    given too, so that masses follow from our cosmology and not from CIGALE's.
     Sources without a redshift above zero or without any band are left out, since CIGALE would fit them with a wrong
     redshift or stop; `read_cigale` gives them back as nulls.
     Raises RequestError when a band has no filter, an id is repeated (CIGALE takes none twice), nothing is left to

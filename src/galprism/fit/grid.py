@@ -1,8 +1,9 @@
 """Template fitting as CIGALE does it: every model of a grid weighted by its likelihood (Boquien et al. 2019, Sect. 4).
 
-The scale of each model is its best one, all models of the grid count alike before the data, and models older than
-the Universe are left out. Means are taken of logarithms, since the mean of a steep linear quantity belongs to its
-tail; the linear mean, which CIGALE reports, is given beside it.
+The scale of each model is its best one (so the scale's own error is not in the quantiles, and a faint source's are
+too narrow), all models of the grid count alike before the data, and models older than the Universe are left out.
+Means are taken of logarithms, since the mean of a steep linear quantity belongs to its tail; the linear mean, which
+CIGALE reports, is given beside it.
 """
 
 from __future__ import annotations

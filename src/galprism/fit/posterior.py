@@ -46,6 +46,8 @@ PRIOR_STEP = 0.005
 MARGIN = 6.0
 """mag, how far the flat prior of a source reaches that lies outside the prior's range."""
 GOLDEN_RATIO = 0.6180339887498949
+VALUES = 4000
+"""Values that quantiles are read from at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,22 +324,25 @@ def summarise(sample: Sample, draws: ModelCache, redshift: float, row: int, esti
     """Moments and quantiles of one source's draws into its row."""
     gather = lambda name: np.concatenate([getattr(part, name) for part in sample.parts])  # noqa: E731
     log_weight = gather("log_weight")
-    kept = np.flatnonzero(log_weight > log_weight.max() - 0.5 * CUT)
+    kept = np.flatnonzero(log_weight >= log_weight.max() - 0.5 * CUT)
     weight = np.exp(log_weight[kept] - log_weight.max())
     index, chi2 = gather("index")[kept], gather("chi2")[kept]
     log_mass = gather("log_scale")[kept] - log_distance_factor(redshift)
     spread = gather("log_scale_std")[kept]
-    # For the quantiles each draw stands for one value of its own narrow distribution, evenly spread over the draws.
-    log_mass_drawn = log_mass + spread * ndtri((0.5 + index * GOLDEN_RATIO) % 1.0)
+    # For the quantiles each draw stands for one or more values of its own narrow distribution, evenly spread.
+    times = -(-VALUES // len(kept))
+    share = (np.arange(times)[:, None] + (0.5 + index * GOLDEN_RATIO) % 1.0) / times
+    log_mass_drawn = log_mass + spread * ndtri(share)
+    weight_drawn = np.broadcast_to(weight, log_mass_drawn.shape).ravel()
     top = int(np.argmin(chi2))
     estimates.chi2[row] = chi2[top]
     for j, name in enumerate(estimates.parameters):
-        value = drawn = draws.values[name][index].astype(np.float64)
-        variance = 0.0
+        value = draws.values[name][index].astype(np.float64)
+        drawn, variance = np.broadcast_to(value, log_mass_drawn.shape), 0.0
         if name in SCALED:
             value, drawn = value + log_mass, drawn + log_mass_drawn
             variance = float(weight @ spread**2 / weight.sum())
         estimates.point[row, j], std = weighted_mean_std(value, weight)
         estimates.std[row, j] = np.sqrt(std**2 + variance)
-        estimates.quantiles[row, j] = weighted_quantiles(drawn, weight, estimates.levels)
+        estimates.quantiles[row, j] = weighted_quantiles(drawn.ravel(), weight_drawn, estimates.levels)
         estimates.best[row, j] = value[top]
