@@ -388,6 +388,14 @@ def test_bad_requests(library, kids, model, draw):
         model(draw(3, 1, logu=1.0))
     with pytest.raises(RequestError, match="the oldest stars formed 30 Gyr ago"):
         model(draw(3, 1, age=30.0))
+    one = {"z_met": np.array([0.02]), "flux": library.flux[4:5], "nebular": None}
+    one |= {"living": library.living[4:5], "surviving": library.surviving[4:5]}
+    solar = dataclasses.replace(library, **one)
+    assert ForwardModel(solar, kids, nebular=False)(draw(3, 1, z_met=0.02)).z_mw.tolist() == pytest.approx([0.02] * 3)
+    with pytest.raises(RequestError, match="bc03-miles has one metallicity"):
+        ForwardModel(solar, kids, nebular=False, metallicity="interpolate")
+    with pytest.raises(RequestError, match="none given"):
+        Galaxies.from_numpy(redshift=[], z_met=0.02, ebv=0.0, tau=1.0, age=1.0)
     for bad, message in (
         ({"redshift": -0.1}, "redshift = -0.1"),
         ({"ebv": -1.0}, "ebv = -1"),

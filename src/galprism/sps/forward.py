@@ -53,6 +53,8 @@ class ForwardModel:
     ):
         if metallicity not in ("nearest", "interpolate"):
             raise RequestError(f"metallicity = {metallicity!r}; accepted: nearest, interpolate")
+        if metallicity == "interpolate" and len(library.z_met) < 2:
+            raise RequestError(f"{library.name} has one metallicity; accepted: metallicity='nearest'")
         if not passbands:
             raise RequestError("the forward model needs at least one passband")
         dust = dust or Dust()
@@ -230,8 +232,8 @@ class ForwardModel:
     def _shine(self, part: Galaxies, metal: int, weights: Tensor, low: int, high: int) -> tuple[Tensor, Tensor]:
         """Light of a batch after dust: continuum (n, high - low) in Lsun/A and lines (n, L) in Lsun."""
         mixture = self._mixture(part, metal)
-        young = weights.float()
-        flux = _mixed([(young, share, self.spectra.stars[m, :, low:high]) for m, share in mixture])
+        formed = weights.float()
+        flux = _mixed([(formed, share, self.spectra.stars[m, :, low:high]) for m, share in mixture])
         ebv = part.ebv.float()[:, None] * -MAG
         flux.mul_((ebv * self._stellar_curve(part, low, high)).exp_())
         gas = self.spectra.gas

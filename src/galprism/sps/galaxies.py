@@ -54,6 +54,8 @@ class Galaxies:
             shapes = ", ".join(f"{k} {tuple(v.shape)}" for k, v in given.items())
             raise RequestError(f"galaxies' fields disagree in length: {shapes}; expected numbers or (N,)")
         n = sizes.pop() if sizes else 1
+        if n == 0:
+            raise RequestError("galaxies: none given; expected one or more")
         device = next((v.device for v in given.values() if v.ndim == 1), torch.device("cpu"))
         for name, value in given.items():
             object.__setattr__(self, name, value.to(device).expand(n))
