@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
         for ident in sources.id.tolist():
             repeated += ident in ids
             ids.add(ident)
+        assert sources.flags is not None
         found.update(flags.counts(sources.flags))
         if seen >= args.rows:
             break

@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> None:
         rms = " ".join(f"{value:.4f}" for value in epoch.valid_rms)
         best = "  best" if epoch.best else ""
         print(
-            f"epoch {epoch.epoch + 1:>3} of {n_epochs}: loss {epoch.train_loss:.5f}, validation {epoch.valid_loss:.5f}, "
-            f"rms of coordinates {rms}, {epoch.seconds:.0f} s{best}",
+            f"epoch {epoch.epoch + 1:>3} of {n_epochs}: loss {epoch.train_loss:.5f}, "
+            f"validation {epoch.valid_loss:.5f}, rms of coordinates {rms}, {epoch.seconds:.0f} s{best}",
             file=sys.stderr,
             flush=True,
         )

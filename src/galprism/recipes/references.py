@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def make_reference_cache(recipe: Recipe, method: str, progress: Callable[[int], 
     from galprism.recipes.sky import library
 
     survey, stars = surveys.get(recipe.survey), library(recipe.library)
-    common = {"nebular": recipe.nebular, "progress": progress, "step": recipe.fit.redshift_step}
+    common: dict[str, Any] = {"nebular": recipe.nebular, "progress": progress, "step": recipe.fit.redshift_step}
     if method == "grid":
         population = recipe.population
         return make_grid(survey, stars, redshift=population.redshift, logu=population.logu, **common)

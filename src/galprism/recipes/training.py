@@ -85,8 +85,8 @@ def measured(recipe: Recipe, truths: Truths) -> Draw:
     return draw
 
 
-def build_estimator(recipe: Recipe, n_inputs: int) -> tuple[Estimator, dict[str, Any]]:
-    """The recipe's network, with weights from its seed, and its architecture as a bundle describes it."""
+def build_estimator(recipe: Recipe, n_inputs: int, seed: int) -> tuple[Estimator, dict[str, Any]]:
+    """The recipe's network with first weights from a seed, and its architecture as a bundle describes it."""
     settings = dict(recipe.net)
     kind = settings.pop("kind", None)
     if kind not in NETWORKS:
@@ -94,10 +94,9 @@ def build_estimator(recipe: Recipe, n_inputs: int) -> tuple[Estimator, dict[str,
     components = settings.pop("components", 0)
     if not isinstance(components, int) or components < 0:
         raise RequestError(f"recipe {recipe.name}: net.components = {components!r}; accepted: 0 for a point, or more")
-    network = fill(NETWORKS[kind][1], settings, "net")
-    torch.manual_seed(recipe.seed)
+    network: Any = fill(NETWORKS[kind][1], settings, "net")
     mixture = MixtureConfig(components) if components else None
-    estimator = Estimator(kind, network, n_inputs, len(recipe.targets.names), mixture)
+    estimator = Estimator(kind, network, n_inputs, len(recipe.targets.names), mixture, seed=seed)
     return estimator, {"kind": kind, "components": components, **plain(network), "weights": estimator.n_weights}
 
 
@@ -137,8 +136,13 @@ def learn(
     preparation = Preparation.fit(recipe.prep, replace(first, photometry=dropped))
     targets = Targets.fit(recipe.targets, train_set.values[rows], preparation.features(first, check=False).anchor)
 
-    estimator, architecture = build_estimator(recipe, len(preparation.input_names))
-    common = {"preparation": preparation, "targets": targets, "batch_size": config.batch_size, "drop": recipe.drop}
+    estimator, architecture = build_estimator(recipe, len(preparation.input_names), config.seed)
+    common: dict[str, Any] = {
+        "preparation": preparation,
+        "targets": targets,
+        "batch_size": config.batch_size,
+        "drop": recipe.drop,
+    }
     data = DrawnData(draw, train_set.values, seed=recipe.seed, **common)
     validation = DrawnData(measured(recipe, valid_set), valid_set.values, seed=recipe.seed + 1, fixed=True, **common)
     history = train(
@@ -169,7 +173,6 @@ def train_bundle(
     when not given, and then it is removed at the end.
     """
     folder = out.with_name(out.name + ".work") if work is None else work
-    bundle.check_folder(out)
     trained = learn(recipe, folder, device=device, report=report, progress=progress)
     written = bundle.save(to_bundle(recipe, trained), out)
     if work is None:

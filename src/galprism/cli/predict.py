@@ -1,0 +1,59 @@
+"""`galprism predict BUNDLE CATALOGUE -o OUT`: what the sources of a catalogue are made of."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from galprism import bundle, surveys
+from galprism.cli.progress import Progress
+from galprism.cli.reading import add_reading_arguments, reading_options
+from galprism.data.predictions import LEVELS
+from galprism.data.tables import open_table
+from galprism.errors import RequestError
+from galprism.flags import SENTENCE, Flag
+from galprism.infer import predict_file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model, the catalogue, the output and the quantiles."""
+    parser.add_argument("bundle", help="a model by name (see `galprism list models`) or the path of a bundle")
+    parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the table to write; format by suffix")
+    parser.add_argument(
+        "--quantiles", default=",".join(map(str, LEVELS)), help="levels, separated by commas (default: 0.16,0.5,0.84)"
+    )
+    parser.add_argument("--survey", help="the survey, where it is not the model's own (name or .toml)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
+    add_reading_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Stream the catalogue through the model, and say what was flagged."""
+    model = bundle.load(args.bundle)
+    survey = surveys.get(args.survey or model.survey)
+    with open_table(args.catalogue) as table:
+        progress = Progress("sources", table.n_rows)
+    summary = predict_file(
+        model,
+        survey,
+        args.catalogue,
+        args.output,
+        levels=_levels(args.quantiles),
+        threads=args.threads,
+        progress=progress,
+        **reading_options(args),
+    )
+    progress.finish()
+    print(f"{summary.n_rows:,} sources by {model.name} in {summary.seconds:.1f} s: {args.output}")
+    for name, count in summary.flags.items():
+        print(f"  {count:>9,} {name}: {SENTENCE[Flag[name]]}")
+
+
+def _levels(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(",") if word.strip())
+    except ValueError as error:
+        raise RequestError(
+            f"--quantiles {text!r}; accepted: numbers separated by commas, such as 0.16,0.5,0.84"
+        ) from error

@@ -1,0 +1,29 @@
+"""`galprism reproduce SYSTEM -o DIR`: a published system from start to finish."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from galprism.cli.extras import require
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which system, where to, and at which size."""
+    parser.add_argument("system", help="mlp-gap")
+    parser.add_argument("--quick", action="store_true", help="reduced size, a few minutes; shows that it runs")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads of the exact posterior")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="the folder; taken up where it stopped")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run what is not done, then print the table."""
+    require("train", "reproducing a system")
+    from galprism.recipes.reproduce import reproduce
+
+    out = Path(args.output)
+    table = reproduce(args.system, out, quick=args.quick, workers=args.workers)
+    print(f"\n{table.text()}\n\ntable: {out / 'table.md'}")
+    for report in sorted(out.glob("report-*/index.html")):
+        print(f"report: {report}")
