@@ -83,7 +83,9 @@ def write_cigale(
         raise RequestError("no source has a redshift above zero and a band with an error; CIGALE has nothing to fit")
     ids, counts = np.unique(sources.id[fitted], return_counts=True)
     if counts.max() > 1:
-        raise RequestError(f"id {ids[np.argmax(counts)]!r} stands in {counts.max()} rows; CIGALE takes each id once")
+        raise RequestError(
+            f"id {str(ids[np.argmax(counts)])!r} stands in {counts.max()} rows; CIGALE takes each id once"
+        )
 
     njy = NJY_PER_UNIT["mjy"]
     z = redshift[fitted]
@@ -129,7 +131,7 @@ def read_cigale(path: str | os.PathLike, sources: Sources, *, max_reduced_chi2: 
         raise RequestError(f"{path} has no column {', '.join(missing)}; is it the results.fits of pcigale run?")
     match = match_ids(sources.id, batch["id"])
     if match.repeated.any():
-        raise RequestError(f"{path} has id {sources.id[np.argmax(match.repeated)]!r} in more than one row")
+        raise RequestError(f"{path} has id {str(sources.id[np.argmax(match.repeated)])!r} in more than one row")
     column = lambda name: np.where(match.found, batch[name][match.index].astype(np.float64), np.nan)  # noqa: E731
 
     with np.errstate(divide="ignore", invalid="ignore"):

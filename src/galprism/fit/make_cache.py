@@ -2,12 +2,15 @@
 
 Only some models are computed at every redshift: enough to find the curves. The scores of the others follow by least
 squares from every few redshifts, since the bands at those already see the whole spectrum many times over.
+
+The shipped cache `kids` is `save_cache(make_grid(surveys.get("kids"), load_bc03_miles()), "caches/kids.npz")`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +38,8 @@ def make_grid(
     survey: Survey, library: SSPLibrary, grid: GridConfig | None = None, *, n_scores: int = 32, **options: Any
 ) -> ModelCache:
     """The cache of a grid for `fit_grid`; options as of `make_cache`."""
-    return make_cache(survey, library, (grid or GridConfig()).columns(), n_scores=n_scores, **options)
+    grid = grid or GridConfig()
+    return make_cache(survey, library, grid.columns(), n_scores=n_scores, made_of={"grid": asdict(grid)}, **options)
 
 
 def make_draws(
@@ -52,7 +56,8 @@ def make_draws(
     """The cache of prior draws for `fit_posterior`; options as of `make_cache`."""
     columns = prior_columns(population, n, seed)
     options = {"redshift": population.redshift, "logu": population.logu, **options}
-    return make_cache(survey, library, columns, n_scores=n_scores, block=block, seed=seed, **options)
+    made_of = {"population": asdict(population), "n": n}
+    return make_cache(survey, library, columns, n_scores=n_scores, block=block, seed=seed, made_of=made_of, **options)
 
 
 def make_cache(
@@ -67,6 +72,7 @@ def make_cache(
     nebular: bool = True,
     logu: float = -3.0,
     seed: int = 0,
+    made_of: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ModelCache:
     """Model fluxes of a survey's bands over redshift.
@@ -74,16 +80,18 @@ def make_cache(
     columns : tau and age [Gyr], z_met, ebv [mag, stars] of M models, each (M,). redshift : the range, in steps of
     `step` in ln(1 + z). n_scores : numbers kept of each model. block : rows that are sorted by age together; None for
     all. nebular, logu : as in the forward model. seed : of the choice of models that the curves are found from.
-    progress : called with the number of models done since the last call.
+    made_of : what the columns come from, for the cache's meta. progress : called with the number of models done since
+    the last call.
 
-    Its meta says how far the cached magnitudes are from the forward model's own, measured on models and redshifts
-    that the curves were not found from.
+    Its meta says how far the cached magnitudes are from the forward model's own, measured on redshifts, and where
+    there are enough on models, that the curves were not found from.
     """
     low, high = redshift
     if not 0 < low < high:
         raise RequestError(f"redshift = {list(redshift)}; accepted: two numbers above zero, the first the lower")
     steps = max(int(np.ceil((np.log1p(high) - np.log1p(low)) / step)), 2 * ANCHOR)
     nodes = np.expm1(np.linspace(np.log1p(low), np.log1p(high), steps + 1))
+    nodes[[0, -1]] = low, high
     curves = [passbands.get(band.passband) for band in survey.bands]
     model = ForwardModel(library, curves, nebular=nebular, z_max=high * 1.0001)
 
@@ -120,14 +128,16 @@ def make_cache(
             "library": {"name": library.name, "imf": library.imf, "hash": library_hash(library)},
             "nebular": nebular,
             "logu": logu,
+            "seed": seed,
             "cosmology": COSMOLOGY,
             "galprism": __version__,
+            **(made_of or {}),
         },
     )
     between = 0.5 * (nodes[1:] + nodes[:-1])
     between = between[:: max(len(between) // 60, 1)]
-    cache.meta["error_mag"] = measure(cache, tested, between, log_light(tested, between))
-    return cache
+    error = measure(cache, tested, between, log_light(tested, between))
+    return replace(cache, meta={**cache.meta, "error_mag": error})
 
 
 def measure(cache: ModelCache, rows: np.ndarray, redshift: np.ndarray, log_light: np.ndarray) -> dict[str, float]:
