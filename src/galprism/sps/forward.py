@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -173,12 +174,12 @@ class ForwardModel:
         metal = self._metal(galaxies.z_met)
         order = torch.argsort(galaxies.redshift.detach())
         order = order[torch.argsort(metal[order], stable=True)]
-        edges = [0, *torch.cumsum(torch.bincount(metal), 0).tolist()]
-        batches = [
-            (slice(start, min(start + self.batch, edges[m + 1])), m)
-            for m in range(len(edges) - 1)
-            for start in range(edges[m], edges[m + 1], self.batch)
-        ]
+        batches, first = [], 0
+        for m, count in enumerate(torch.bincount(metal).tolist()):
+            pieces = -(-count // self.batch)  # of equal size, so that each spans little in redshift
+            edges = [first + count * k // pieces for k in range(pieces + 1)] if pieces else []
+            batches += [(slice(a, b), m) for a, b in pairwise(edges)]
+            first += count
         return galaxies.take(order), torch.argsort(order), batches
 
     def _metal(self, z_met: Tensor) -> Tensor:
