@@ -51,7 +51,7 @@ def test_quantiles_agree_with_brentq(kind):
     assert (np.abs(x[0] - truth) / sd)[doubt[0] < 1].max() < 2e-5
     assert (doubt[0] < 1).mean() > 0.99  # the rest lie where there is hardly any density
     _, x, doubt = solve(weight, mean, sigma, 3, torch.float32)
-    assert (np.abs(x[0] - truth) / sd)[doubt[0] < 1].max() < 2e-4
+    assert (np.abs(x[0] - truth) / sd)[doubt[0] < 1].max() < 1e-3
     assert (doubt[0] < 1).mean() > {"gentle": 0.99, "wide": 0.6, "nasty": 0.1}[kind]
 
 

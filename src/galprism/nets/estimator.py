@@ -20,15 +20,27 @@ class Estimator(nn.Module):
     """Features (N, F) to D coordinates (N, D), or to what a Mixture reads as a distribution of them."""
 
     def __init__(
-        self, network: str, config: Any, n_inputs: int, n_coordinates: int, mixture: MixtureConfig | None = None
+        self,
+        network: str,
+        config: Any,
+        n_inputs: int,
+        n_coordinates: int,
+        mixture: MixtureConfig | None = None,
+        *,
+        seed: int = 0,
     ):
-        """network : a name in NETWORKS, and config an instance of its configuration; no mixture for a point."""
+        """network : a name in NETWORKS, and config an instance of its configuration; no mixture for a point.
+
+        seed : of the first weights; torch's own random numbers are left where they were.
+        """
         super().__init__()
         self.head = None if mixture is None else Mixture(n_coordinates, mixture)
         module, _ = NETWORKS[network]
-        self.body = module(n_inputs, n_coordinates if self.head is None else self.head.n_raw, config)
-        if self.head is not None:
-            self.head.prepare(self.body.last)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.body = module(n_inputs, n_coordinates if self.head is None else self.head.n_raw, config)
+            if self.head is not None:
+                self.head.prepare(self.body.last)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.body(features)

@@ -24,15 +24,18 @@ def names(bands: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(values), tuple([f"missing_{band}" for band in bands] + [f"err_unknown_{band}" for band in bands])
 
 
-def measure(photometry: Photometry, redshift: np.ndarray, softening: float, assumed_err: np.ndarray) -> Inputs:
+def measure(
+    photometry: Photometry, redshift: np.ndarray, softening: float, reference: str, assumed_err: np.ndarray
+) -> Inputs:
     """The inputs of N sources whose redshifts are positive and finite.
 
+    reference : a band; where it is missing, or when empty, the inverse-variance mean of the bands that are there.
     assumed_err : (B,), nJy, stands in for an error that is not known.
 
     With flux f, error s and softening k of a band, and f_ref the source's reference, the colour is
     asinh(f / 2ks) - asinh(f_ref / 2ks): ln(f / f_ref) where the flux is well measured, linear in flux where it is
-    not, finite always (as the magnitudes of Lupton, Gunn & Szalay 1999). The reference is the inverse-variance mean
-    of the fluxes, bent to stay positive: (f + sqrt(f^2 + 4 s^2)) / 2.
+    not, finite always (as the magnitudes of Lupton, Gunn & Szalay 1999). The reference flux is bent
+    to stay positive: (f + sqrt(f^2 + 4 s^2)) / 2.
 
     The anchor is -0.4 M, with M the absolute AB magnitude of the reference flux, not corrected for the shift of the
     passbands: what remains of log mass is a log of mass over light. Upper limits count as not observed.
@@ -45,15 +48,19 @@ def measure(photometry: Photometry, redshift: np.ndarray, softening: float, assu
         ivar = np.where(unknown, (assumed_err**-2.0).astype(np.float32), ivar)
         err = 1 / np.sqrt(ivar)
         weight = ivar * used
+        if reference:
+            alone = photometry.bands.index(reference)
+            weight[used[:, alone]] *= np.arange(weight.shape[1]) == alone
         ones = np.ones(weight.shape[1], np.float32)
         total = weight @ ones
         mean = (weight * flux) @ ones / total
-        reference = 0.5 * (mean + np.hypot(mean, 2 / np.sqrt(total)))  # (N,), nJy
-        ln_reference = np.log(reference)
+        bent = np.hypot(mean, 2 / np.sqrt(total))
+        flux_ref = np.where(mean > 0, 0.5 * (bent + mean), 2 / total / (bent - mean))  # (N,), nJy, without cancellation
+        ln_reference = np.log(flux_ref)
         anchor = 0.4 * (np.interp(np.log(redshift), _LN_Z, _MODULUS) - AB_ZEROPOINT_NJY) + ln_reference / np.log(10.0)
 
         soft = np.float32(0.5 / softening) / err
-        colour = np.arcsinh(flux * soft) - np.arcsinh(reference[:, None] * soft)
+        colour = np.arcsinh(flux * soft) - np.arcsinh(flux_ref[:, None] * soft)
         z = redshift.astype(np.float32)
         rest = np.stack([ln_reference, z, np.log1p(z)], axis=1)
         values = np.concatenate([colour, np.log(err) - ln_reference[:, None], rest], axis=1)

@@ -30,10 +30,13 @@ class PreparationConfig:
     softening: float = 1.0
     """Of colours: where they go over from logarithmic to linear in flux, in units of the flux's error: 1 for noisy
     data, a hundredth for fluxes that are exact though an error is stated."""
+    reference: str = ""
+    """Of colours: the band that they and the anchor refer to (where it is missing, and when this is empty: the
+    inverse-variance mean of the bands that are there)."""
 
     def __post_init__(self) -> None:
         if not self.softening > 0:
-            raise RequestError(f"preparation.softening = {self.softening}; accepted: a positive number")
+            raise RequestError(f"prep.softening = {self.softening}; accepted: a positive number")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,8 @@ class Preparation:
         Raises RequestError where the sources have no photometry or redshifts, or where nothing can be prepared.
         """
         photometry, redshift = _blocks(sources)
+        if config.reference and config.reference not in photometry.bands:
+            raise RequestError(f"prep.reference = {config.reference!r}; accepted: {', '.join(photometry.bands)}")
         step = -(-len(sources) // STATISTICS_ROWS) if len(sources) else 1
         photometry, redshift = photometry.take(slice(None, None, step)), redshift[::step]
         good = np.isfinite(redshift) & (redshift > 0)
@@ -148,7 +153,7 @@ class Preparation:
         """The inverse of `to_plain`. Raises KeyError, TypeError or ValueError where something is missing or odd."""
         typical = plain.get("typical")
         return cls(
-            config=configs.fill(PreparationConfig, plain["config"], "preparation"),
+            config=configs.fill(PreparationConfig, plain["config"], "prep"),
             bands=tuple(plain["bands"]),
             assumed_err=np.array(plain["assumed_err"], np.float64),
             scaling=Scaling.from_plain(plain["scaling"]),
@@ -177,7 +182,7 @@ def _measure(
 ) -> Inputs:
     if config.kind == "magnitudes":
         return magnitudes.measure(photometry, redshift)
-    return colours.measure(photometry, redshift, config.softening, assumed_err)
+    return colours.measure(photometry, redshift, config.softening, config.reference, assumed_err)
 
 
 def _flags(

@@ -78,12 +78,13 @@ class Typical:
     def distance(self, values: np.ndarray) -> np.ndarray:
         """(N,): the squared Mahalanobis distance to the nearest component, plus that component's offset."""
         k, v = len(self.offset), self.whiten.shape[0]
-        white = values @ self.whiten
-        white -= self.centre
-        white *= white
-        each = white @ np.repeat(np.eye(k, dtype=np.float32), v, axis=0) + self.offset  # (N, K)
-        return np.minimum.reduce([each[:, i] for i in range(k)])
+        with np.errstate(over="ignore", invalid="ignore"):  # infinitely far is far
+            white = values @ self.whiten
+            white -= self.centre
+            white *= white
+            each = white @ np.repeat(np.eye(k, dtype=np.float32), v, axis=0) + self.offset  # (N, K)
+            return np.minimum.reduce([each[:, i] for i in range(k)])
 
     def unlike(self, values: np.ndarray) -> np.ndarray:
         """(N,), bool."""
-        return self.distance(values) > self.threshold
+        return ~(self.distance(values) <= self.threshold)

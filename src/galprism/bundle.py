@@ -1,0 +1,257 @@
+"""A bundle: all that passes from training to inference, as a folder of JSON and ONNX.
+
+    bundle.json   what it is: survey, bands, preparation, targets, definitions, ranges, recipe, seed, versions, metrics,
+                  and the sha256 of the other files
+    model.onnx    the network with its weights; features in, parameters out (see galprism.nets.readout)
+    README.md     the model card
+
+Nothing in it is pickled, and loading one runs no code from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import galprism
+from galprism.errors import RequestError
+from galprism.params import PARAMS
+from galprism.prep import Preparation
+
+FORMAT = "galprism bundle"
+FORMAT_VERSION = 1
+JSON_NAME, MODEL_NAME, CARD_NAME = "bundle.json", "model.onnx", "README.md"
+SHIPPED = resources.files("galprism") / "models"
+"""A folder for each shipped bundle."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained model with everything that it depends on."""
+
+    name: str
+    title: str
+    """One sentence, for lists."""
+    survey: str
+    passbands: dict[str, dict[str, str]]
+    """Band to the `name` and `hash` of its curve, in the preparation's order of bands."""
+    preparation: Preparation
+    targets: tuple[str, ...]
+    """P parameters, the rows of the model's outputs."""
+    anchored: tuple[float, ...]
+    """(P,): how many times a source's anchor is added to each."""
+    kind: str
+    """`mixture`, with quantiles, or `point`."""
+    network: dict[str, Any] = field(default_factory=dict)
+    """Its name and settings, for the record."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """The recipe as it was run."""
+    seed: int = 0
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """How well it did on its validation set, as its maker measured."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Libraries and versions that it was made with."""
+    definitions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Unit and definition of each target."""
+    version: str = galprism.__version__
+    """Of the galprism that made it."""
+    model: bytes = b""
+    """model.onnx."""
+    hash: str = ""
+    """sha256 of bundle.json, which holds the hashes of the rest: the identity of the whole."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands that go in, in order."""
+        return self.preparation.bands
+
+    @property
+    def recipe_name(self) -> str:
+        """The recipe that it was trained by."""
+        return str(self.recipe.get("name", self.name))
+
+    @cached_property
+    def card(self) -> str:
+        """The model card, in Markdown."""
+        return model_card(self)
+
+
+def load(name_or_path: str | os.PathLike[str]) -> Bundle:
+    """A bundle by its folder, or by the name of a shipped one.
+
+    Raises RequestError where there is none, a file is missing or is not what bundle.json says, or it was made by a
+    newer galprism than this one can read.
+    """
+    folder = _folder(name_or_path)
+    try:
+        text = (folder / JSON_NAME).read_bytes()
+        plain = json.loads(text)
+    except OSError as error:
+        raise RequestError(f"{folder} is not a bundle: {JSON_NAME} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise RequestError(f"{folder} is not a bundle: {JSON_NAME} is not JSON ({error})") from error
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise RequestError(f"{folder} is not a bundle: its {JSON_NAME} does not say {FORMAT!r}")
+    version = plain.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise RequestError(
+            f"{folder} has bundle format {version!r}, made by galprism {plain.get('galprism')}; this is galprism "
+            f"{galprism.__version__}, which reads formats up to {FORMAT_VERSION}: update it, or train the bundle anew"
+        )
+    try:
+        files = {name: _checked(folder, name, digest) for name, digest in plain["files"].items()}
+        return _from_plain(plain, files[MODEL_NAME], hashlib.sha256(text).hexdigest())
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, RequestError):
+            raise RequestError(f"{folder / JSON_NAME}: {error}") from error
+        raise RequestError(f"{folder / JSON_NAME} is incomplete or damaged: {type(error).__name__} {error}") from error
+
+
+def names() -> list[str]:
+    """The shipped bundles."""
+    if not SHIPPED.is_dir():
+        return []
+    return sorted(entry.name for entry in SHIPPED.iterdir() if (entry / JSON_NAME).is_file())
+
+
+def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
+    """Write a bundle as a new folder, whole or not at all; one that stands there is replaced.
+
+    Raises RequestError where the folder holds something else, or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder / JSON_NAME).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RequestError(f"{folder} exists and is not a bundle; give a new folder")
+    contents = {MODEL_NAME: bundle.model, CARD_NAME: bundle.card.encode()}
+    plain = _to_plain(bundle) | {"files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}}
+    contents[JSON_NAME] = (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        try:
+            for name, data in contents.items():
+                (part / name).write_bytes(data)
+            part.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(part, folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise RequestError(f"{folder}: cannot be written: {error.strerror}") from error
+    return folder
+
+
+def _folder(name_or_path: str | os.PathLike[str]) -> Path:
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path
+    if str(name_or_path) in names():
+        return Path(str(SHIPPED / str(name_or_path)))
+    if path.exists():
+        raise RequestError(f"{path} is not a bundle: a bundle is a folder with {JSON_NAME} in it")
+    raise RequestError(f"no bundle {str(name_or_path)!r}; shipped: {', '.join(names()) or 'none'}, or give a folder")
+
+
+def _checked(folder: Path, name: str, digest: str) -> bytes:
+    """The contents of one file of a bundle, when they are what bundle.json says."""
+    if Path(name).name != name:
+        raise RequestError(f"file {name!r} is outside the bundle")
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise RequestError(f"{folder / name} is part of the bundle and cannot be read ({error.strerror})") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != digest:
+        raise RequestError(
+            f"{folder / name} is not what the bundle was made with: sha256 {found[:12]}…, expected {str(digest)[:12]}…"
+        )
+    return data
+
+
+_PLAIN = ("name", "title", "survey", "passbands", "kind", "network", "recipe", "seed", "metrics", "provenance")
+"""Fields that go into JSON as they are."""
+
+
+def _to_plain(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "galprism": bundle.version,
+        **{name: getattr(bundle, name) for name in _PLAIN},
+        "bands": list(bundle.bands),
+        "targets": list(bundle.targets),
+        "anchored": list(bundle.anchored),
+        "definitions": bundle.definitions or define(bundle.targets),
+        "preparation": bundle.preparation.to_plain(),
+    }
+
+
+def _from_plain(plain: Mapping[str, Any], model: bytes, digest: str) -> Bundle:
+    unknown = [name for name in plain["targets"] if name not in PARAMS]
+    if unknown:
+        raise RequestError(f"target {', '.join(unknown)} is no parameter of this galprism")
+    if plain["kind"] not in ("mixture", "point"):
+        raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point")
+    return Bundle(
+        **{name: plain[name] for name in _PLAIN},
+        preparation=Preparation.from_plain(plain["preparation"]),
+        targets=tuple(plain["targets"]),
+        anchored=tuple(plain["anchored"]),
+        definitions=plain["definitions"],
+        version=plain["galprism"],
+        model=model,
+        hash=digest,
+    )
+
+
+def define(targets: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Unit and definition of parameters, as the table of parameters has them now."""
+    return {name: {"unit": PARAMS[name].unit, "definition": PARAMS[name].definition} for name in targets}
+
+
+def model_card(bundle: Bundle) -> str:
+    """What a person should know before using the model."""
+    preparation = bundle.preparation
+    low, high = preparation.redshift_range
+    lines = [
+        f"# {bundle.name}",
+        "",
+        bundle.title,
+        "",
+        f"- Survey: {bundle.survey}; bands {', '.join(bundle.bands)}; redshift {low:.4g} to {high:.4g}",
+        f"- Answers: {'joint posterior (mixture of Gaussians)' if bundle.kind == 'mixture' else 'point estimates'}",
+        f"- Trained by recipe `{bundle.recipe_name}`, seed {bundle.seed}, galprism {bundle.version}",
+        f"- Network: {', '.join(f'{key} {value}' for key, value in bundle.network.items()) or 'not said'}",
+        f"- Weights: {len(bundle.model) / 1e6:.2f} MB, float32, ONNX",
+        "",
+        "## What it predicts",
+        "",
+        *[f"- `{name}` [{d['unit']}]: {d['definition']}" for name, d in define(bundle.targets).items()],
+        "",
+        "## What it was trained on",
+        "",
+        "| input | from | to |",
+        "|---|---|---|",
+    ]
+    scaling = preparation.scaling
+    for name, least, most in zip(preparation.input_names, scaling.low, scaling.high, strict=True):
+        lines.append(f"| {name} | {least:.4g} | {most:.4g} |")
+    lines += [
+        "",
+        "Sources outside one of these ranges are flagged INPUT_OUT_OF_RANGE; sources whose inputs together are rarer",
+        "than one in a thousand of the training set are flagged UNLIKE_TRAINING; outside the range of redshifts",
+        "nothing is inferred. The answers hold under the priors of the recipe (in bundle.json), and for no others.",
+    ]
+    if bundle.metrics:
+        lines += ["", "## How well it did", "", "```json", json.dumps(bundle.metrics, indent=1), "```"]
+    return "\n".join(lines) + "\n"

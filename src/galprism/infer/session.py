@@ -1,0 +1,90 @@
+"""The network of a bundle, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+from scipy.special import ndtri
+
+from galprism.bundle import Bundle
+from galprism.errors import RequestError
+from galprism.infer.quantiles import mixture_cdf, mixture_quantiles
+
+BATCH_ROWS = 512
+"""Rows that go through the network at a time: what it needs then stays in the cache of one core."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the network says of N sources, before their anchors are added."""
+
+    point: np.ndarray
+    """(N, P)."""
+    quantiles: np.ndarray | None
+    """(N, P, Q); None where the model has only a point."""
+
+
+class Session:
+    """A bundle's network, ready to run; it may be run from several threads at once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(bundle.model, options, providers=["CPUExecutionProvider"])
+        except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented) as error:
+            raise RequestError(f"bundle {bundle.name}: ONNX Runtime cannot load its network: {error}") from error
+        self.mixture = bundle.kind == "mixture"
+        self.n_targets = len(bundle.targets)
+
+    def run(self, inputs: np.ndarray, levels: tuple[float, ...]) -> Answers:
+        """Answers for features (N, F), float32, at Q levels."""
+        n, p, q = len(inputs), self.n_targets, len(levels)
+        point = np.empty((n, p), np.float32)
+        if not self.mixture:
+            for rows in _batches(n):
+                (found,) = self._session.run(["point"], {"features": inputs[rows]})
+                point[rows] = found.T
+            return Answers(point, None)
+        quantiles = np.empty((n, p, q), np.float32)
+        feed = _levels(levels or (0.5,))
+        wanted = ["point", "quantiles", "doubt", "weight", "mean", "sigma"]
+        unsure = []
+        for rows in _batches(n):
+            found, x, doubt, weight, mean, sigma = self._session.run(wanted, {"features": inputs[rows], **feed})
+            point[rows] = found.T
+            if q:
+                quantiles[rows] = x.transpose(2, 0, 1)
+                i, j, k = np.nonzero(~(doubt <= 1.0))  # a doubt that is not a number counts
+                unsure.append((rows.start + k, i, j, weight[:, k].T, mean[i, :, k], sigma[i, :, k]))
+        if unsure:
+            row, i, j, weight, mean, sigma = (np.concatenate(parts) for parts in zip(*unsure, strict=True))
+            level = np.array(levels)[j]
+            quantiles[row, i, j] = mixture_quantiles(weight, mean, sigma, level, quantiles[row, i, j])
+        return Answers(point, quantiles)
+
+    def cdf(self, inputs: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """(N, P), the probability below x (N, P), anchors taken off."""
+        result = np.empty(x.shape)
+        feed = _levels((0.5,))
+        for rows in _batches(len(inputs)):
+            outputs = self._session.run(["weight", "mean", "sigma"], {"features": inputs[rows], **feed})
+            weight, mean, sigma = outputs
+            for i in range(self.n_targets):
+                result[rows, i] = mixture_cdf(weight.T, mean[i].T, sigma[i].T, x[rows, i])
+        return result
+
+
+def _batches(n: int) -> list[slice]:
+    return [slice(start, min(start + BATCH_ROWS, n)) for start in range(0, n, BATCH_ROWS)]
+
+
+def _levels(levels: tuple[float, ...]) -> dict[str, Any]:
+    """The model's inputs that say which quantiles are wanted."""
+    level = np.array(levels, np.float64)
+    return {"level": level.astype(np.float32), "probit": ndtri(level).astype(np.float32)}

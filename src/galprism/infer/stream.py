@@ -1,0 +1,243 @@
+"""Catalogue file in, table of predictions out: any size, in order, whole or not at all, resumable.
+
+The answers to each batch of rows are kept as a part in a hidden folder beside the output. A run that was interrupted
+finds the parts of the same request there and goes on; when all are there the table is written and the folder removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import zipfile
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from galprism import flags as flag_table
+from galprism import passbands
+from galprism.bundle import Bundle
+from galprism.data import LEVELS, Predictions
+from galprism.data.tables import BATCH_ROWS, PredictionsWriter, TableReader, check_writable, open_table
+from galprism.errors import RequestError
+from galprism.flags import Flag
+from galprism.infer.duplicates import keys, repeated_in_parts
+from galprism.infer.predict import Predictor, check_levels, describe
+from galprism.surveys import Layout, Survey, understood
+
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+"""What reading a part that was cut off may raise."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run over a file did."""
+
+    n_rows: int
+    n_resumed: int
+    """Rows whose answers an earlier, interrupted run had left."""
+    flags: dict[str, int]
+    """How many rows carry each flag."""
+    seconds: float
+
+
+def predict_file(
+    bundle: Bundle,
+    survey: Survey,
+    in_path: str | os.PathLike[str],
+    out_path: str | os.PathLike[str],
+    *,
+    levels: Sequence[float] = LEVELS,
+    threads: int = 1,
+    batch_rows: int = BATCH_ROWS,
+    progress: Callable[[int], None] | None = None,
+    **reading: Any,
+) -> Summary:
+    """Infer every row of a catalogue; formats by suffix. `reading` are the options of `Survey.layout`.
+
+    threads : batches that are inferred at the same time. progress : called with rows done since the last call.
+
+    Raises RequestError, before any work and leaving nothing, where the output cannot be written, the catalogue cannot
+    be read or understood, it has no redshifts, or the survey's passbands are not those of the bundle.
+    """
+    start = time.perf_counter()
+    out_path = check_writable(out_path)
+    levels = check_levels(levels) if bundle.kind == "mixture" else ()
+    if threads < 1 or batch_rows < 1:
+        raise RequestError(f"threads = {threads}, batch_rows = {batch_rows}; accepted: 1 or more")
+    check_passbands(bundle, survey)
+    predictor = Predictor(bundle)
+    table = open_table(in_path)
+    layout = understood(table, survey, **reading)
+    if layout.redshift is None:
+        raise RequestError(f"{in_path}: {bundle.name} needs redshifts; give their column with --column redshift=NAME")
+    parts = Parts(out_path, request(bundle, table, layout, levels, batch_rows), table.n_rows, batch_rows)
+    n_resumed = parts.n_done * batch_rows if table.n_rows > parts.n_done * batch_rows else table.n_rows
+    try:
+        if progress is not None and n_resumed:
+            progress(n_resumed)
+        for predictions in _answers(predictor, table, layout, levels, threads, batch_rows, parts.n_done):
+            parts.append(predictions)
+            if progress is not None:
+                progress(len(predictions))
+        counts = _assemble(parts, out_path, bundle, levels)
+    except RequestError:
+        parts.remove()
+        raise
+    parts.remove()
+    return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start)
+
+
+def check_passbands(bundle: Bundle, survey: Survey) -> None:
+    """Raises RequestError where a band of the bundle is not in the survey, or has another curve there."""
+    by_name = {band.name: band for band in survey.bands}
+    for band in bundle.bands:
+        if band not in by_name:
+            raise RequestError(
+                f"bundle {bundle.name} needs band {band}; survey {survey.name} has {', '.join(survey.band_names)}"
+            )
+        trained, here = bundle.passbands[band], by_name[band].passband
+        if passbands.get(here).hash != trained["hash"]:
+            raise RequestError(
+                f"band {band} of survey {survey.name} is {here}, whose curve is not the one that bundle {bundle.name} "
+                f"was trained with ({trained['name']}, sha256 {trained['hash'][:12]}…); train a bundle for this survey"
+            )
+
+
+def request(
+    bundle: Bundle, table: TableReader, layout: Layout, levels: tuple[float, ...], batch_rows: int
+) -> dict[str, Any]:
+    """What an answer depends on: parts are taken up only by the same request."""
+    status = table.path.stat()
+    return {
+        "bundle": bundle.hash,
+        "table": [str(table.path.resolve()), status.st_size, status.st_mtime_ns, table.n_rows],
+        "layout": layout.describe(),
+        "levels": list(levels),
+        "batch_rows": batch_rows,
+    }
+
+
+class Parts:
+    """The answers so far, a file for each batch of rows, in a folder beside the output."""
+
+    def __init__(self, out_path: Path, request: dict[str, Any], n_rows: int, batch_rows: int) -> None:
+        digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
+        self.folder = out_path.parent / f".{out_path.name[:40]}.{digest}.parts"
+        self.n_parts = -(-n_rows // batch_rows)
+        self.n_done = 0
+        self.folder.mkdir(exist_ok=True)
+        while self.n_done < self.n_parts and self._good(self.n_done):
+            self.n_done += 1
+
+    def append(self, predictions: Predictions) -> None:
+        """Keep the answers to the next batch, whole or not at all."""
+        optional = {"quantiles": predictions.quantiles, "ra": predictions.ra, "dec": predictions.dec}
+        whole: dict[str, Any] = {name: value for name, value in optional.items() if value is not None}
+        ids = np.asarray(predictions.id)
+        part = self.folder / "part"
+        with open(part, "wb") as file:
+            np.savez(
+                file,
+                id=ids if ids.dtype.kind != "O" else ids.astype(str),
+                key=keys(ids),
+                point=predictions.point,
+                flags=predictions.flags,
+                n_bands=predictions.n_bands,
+                **whole,
+            )
+        os.replace(part, self._path(self.n_done))
+        self.n_done += 1
+
+    def load(self, number: int) -> dict[str, np.ndarray]:
+        """The arrays of one part."""
+        with np.load(self._path(number), allow_pickle=False) as file:
+            return dict(file)
+
+    def load_keys(self, number: int) -> np.ndarray:
+        """(n,), the keys of the ids of one part."""
+        with np.load(self._path(number), allow_pickle=False) as file:
+            return file["key"]
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:07d}.npz"
+
+    def _good(self, number: int) -> bool:
+        if not self._path(number).exists():
+            return False
+        try:
+            return "point" in self.load(number)
+        except DAMAGED:
+            return False
+
+
+def _answers(
+    predictor: Predictor,
+    table: TableReader,
+    layout: Layout,
+    levels: tuple[float, ...],
+    threads: int,
+    batch_rows: int,
+    n_done: int,
+) -> Iterator[Predictions]:
+    """The answers to the batches that are not done yet, in order; at most `threads` + 1 batches are held."""
+    first_row = n_done * batch_rows
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Predictions]] = deque()
+        for batch in table.batches(layout.needs, batch_rows, start=first_row):
+            sources = layout.sources(batch, first_row)
+            if first_row == 0:
+                layout.check_range(sources)
+            first_row += len(sources)
+            if threads == 1:
+                yield predictor.predict(sources, levels)
+                continue
+            waiting.append(pool.submit(predictor.predict, sources, levels))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _assemble(parts: Parts, out_path: Path, bundle: Bundle, levels: tuple[float, ...]) -> dict[str, int]:
+    """Write the table from its parts, duplicated ids flagged; returns how many rows carry each flag."""
+    sizes = [len(parts.load_keys(number)) for number in range(parts.n_parts)]
+    again = repeated_in_parts(parts.load_keys, sizes, parts.folder)
+    counts: Counter[str] = Counter()
+    first = 0
+    with PredictionsWriter(out_path, sum(sizes)) as writer:
+        for number, size in enumerate(sizes):
+            arrays: dict[str, Any] = parts.load(number)
+            del arrays["key"]
+            arrays["flags"][again[first : first + size]] |= np.uint32(Flag.DUPLICATE_ID)
+            counts.update(flag_table.counts(arrays["flags"]))
+            writer.write(Predictions(names=bundle.targets, levels=levels, meta=describe(bundle), **arrays))
+            first += size
+        if not sizes:
+            writer.write(nothing(bundle, levels))
+    return dict(counts)
+
+
+def nothing(bundle: Bundle, levels: tuple[float, ...]) -> Predictions:
+    """Predictions of no source: an empty table has its columns all the same."""
+    p, q = len(bundle.targets), len(levels)
+    return Predictions(
+        id=np.zeros(0, np.int64),
+        names=bundle.targets,
+        point=np.zeros((0, p), np.float32),
+        flags=np.zeros(0, np.uint32),
+        n_bands=np.zeros(0, np.int16),
+        levels=levels,
+        quantiles=np.zeros((0, p, q), np.float32) if q else None,
+        meta=describe(bundle),
+    )

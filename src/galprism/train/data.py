@@ -1,0 +1,108 @@
+"""What a network learns from: batches of (features, coordinates), drawn afresh every pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from galprism.data import Sources
+from galprism.prep import DropConfig, Preparation, Targets, drop
+
+CHUNK_ROWS = 16_384
+"""Sources are drawn and prepared this many at a time, then dealt out in batches."""
+
+
+class TrainingData(Protocol):
+    """What the loop needs. The same epoch gives the same batches, whenever and wherever it is asked for."""
+
+    @property
+    def n_batches(self) -> int:
+        """Batches of one pass."""
+        ...
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features (n, F) and coordinates (n, D), float32, of one pass."""
+        ...
+
+
+Draw = Callable[[np.ndarray, np.random.Generator], Sources]
+"""(rows, rng) -> Sources of those rows as a survey would measure them this time."""
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnData:
+    """Sources that are measured anew every pass, such as simulated galaxies with fresh noise."""
+
+    draw: Draw
+    values: np.ndarray
+    """(N, P), the parameters of the targets, in their order."""
+    preparation: Preparation
+    targets: Targets
+    batch_size: int
+    seed: int
+    drop: DropConfig = field(default_factory=DropConfig)
+    weight: np.ndarray | None = None
+    """(N,), how often a row is drawn relative to the others (with replacement); None for every row once a pass."""
+    fixed: bool = False
+    """Every pass the same rows in the same order with the same noise: for validation."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def n_batches(self) -> int:
+        return max(len(self) // self.batch_size, 1)
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features and coordinates; what is left over after the last whole batch waits for another pass."""
+        held: list[tuple[np.ndarray, np.ndarray]] = []
+        n_held = dealt = 0
+        for x, y in self._chunks(epoch):
+            held.append((x, y))
+            n_held += len(x)
+            if n_held < self.batch_size:
+                continue
+            xs, ys = (np.concatenate(parts) for parts in zip(*held, strict=True))
+            whole = n_held - n_held % self.batch_size
+            for start in range(0, whole, self.batch_size):
+                rows = slice(start, start + self.batch_size)
+                yield torch.from_numpy(xs[rows]), torch.from_numpy(ys[rows])
+                dealt += 1
+            held, n_held = [(xs[whole:], ys[whole:])], n_held - whole
+        if not dealt and n_held:
+            xs, ys = (np.concatenate(parts) for parts in zip(*held, strict=True))
+            yield torch.from_numpy(xs), torch.from_numpy(ys)
+
+    def everything(self) -> tuple[Tensor, Tensor]:
+        """One pass in one piece: features (N, F) and coordinates (N, D)."""
+        xs, ys = (np.concatenate(parts) for parts in zip(*self._chunks(0), strict=True))
+        return torch.from_numpy(xs), torch.from_numpy(ys)
+
+    def _chunks(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        rows = np.arange(len(self))
+        if not self.fixed:
+            rng = np.random.default_rng((self.seed, epoch))
+            if self.weight is None:
+                rng.shuffle(rows)
+            else:
+                rows = rng.choice(len(self), size=len(self), p=self.weight / self.weight.sum())
+        for number, start in enumerate(range(0, len(rows), CHUNK_ROWS)):
+            picked = rows[start : start + CHUNK_ROWS]
+            rng = np.random.default_rng((self.seed, 0 if self.fixed else epoch, 1 + number))
+            sources = self.draw(picked, rng)
+            assert sources.photometry is not None
+            photometry = drop(sources.photometry.select(self.preparation.bands), self.drop, rng)
+            features = self.preparation.features(replace(sources, photometry=photometry), check=False)
+            y = self.targets.encode(self.values[picked], features.anchor)
+            good = features.usable & np.isfinite(y).all(axis=1)
+            yield features.inputs[good], y[good]
+
+
+def take_rows(sources: Sources) -> Draw:
+    """A Draw that gives the sources as they are: for labelled catalogues, and mocks whose noise is fixed."""
+    return lambda rows, rng: sources.take(rows)

@@ -1,0 +1,191 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from galprism.errors import GalprismError
+from galprism.nets import Estimator
+from galprism.train import checkpoint
+from galprism.train.curves import draw_curves
+from galprism.train.data import TrainingData
+from galprism.train.losses import loss
+from galprism.train.schedule import LoopConfig
+
+VALIDATION_ROWS = 16_384
+"""The validation set goes through the network this many rows at a time."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training set, a line of log.jsonl."""
+
+    epoch: int
+    """From 0."""
+    lr: float
+    """At its end."""
+    train_loss: float
+    """The mean over its batches, as they came."""
+    valid_loss: float
+    valid_rms: tuple[float, ...]
+    """Of each coordinate's mean, in coordinates."""
+    seconds: float
+    best: bool
+    """The lowest validation loss so far."""
+
+
+Report = Callable[[Epoch, int], None]
+"""Called after every epoch with it and the number of epochs in all."""
+
+
+def train(
+    estimator: Estimator,
+    data: TrainingData,
+    validation: tuple[Tensor, Tensor],
+    config: LoopConfig,
+    folder: Path,
+    *,
+    identity: Any = None,
+    device: str = "cpu",
+    report: Report | None = None,
+) -> list[Epoch]:
+    """Train in place; the estimator ends with the weights that config.keep names. Returns the epochs.
+
+    `folder` receives checkpoint.pt and log.jsonl after every epoch, and curves.png at the end. Where it holds a
+    checkpoint of the same training, that is taken up, to the result that an uninterrupted training has: the same
+    bit for bit on the same machine with as many threads.
+
+    validation : features and coordinates. identity : anything that JSON holds and that tells this training from
+    others (the recipe); a checkpoint with another one is refused with RequestError.
+    Raises GalprismError where a loss is not finite, saying where and what is likely wrong.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    estimator.to(device)
+    fingerprint = checkpoint.fingerprint(config, identity, sorted(estimator.state_dict()))
+    optimizer = new_optimizer(estimator, config, device)
+    history: list[Epoch] = []
+    best = {name: value.clone() for name, value in estimator.state_dict().items()}
+    state = checkpoint.load(folder, fingerprint)
+    if state is not None:
+        estimator.load_state_dict(state["weights"])
+        optimizer.load_state_dict(state["optimizer"])
+        best = {name: value.to(device) for name, value in state["best"].items()}
+        history = [Epoch(**{**line, "valid_rms": tuple(line["valid_rms"])}) for line in state["history"]]
+    write_log(folder, history)
+
+    for epoch in range(len(history), config.n_epochs):
+        if epoch and config.segment(epoch)[1] == 0:  # another segment begins
+            estimator.load_state_dict(best)
+            optimizer = new_optimizer(estimator, config, device)
+        start = time.perf_counter()
+        train_loss = one_pass(estimator, data, optimizer, config, epoch, device)
+        valid_loss, valid_rms = validate(estimator, validation, config, epoch, device)
+        is_best = valid_loss < min((line.valid_loss for line in history), default=math.inf)
+        if is_best:
+            best = {name: value.clone() for name, value in estimator.state_dict().items()}
+        lr = config.rate(epoch, data.n_batches - 1, data.n_batches)
+        line = Epoch(epoch, lr, train_loss, valid_loss, valid_rms, time.perf_counter() - start, is_best)
+        history.append(line)
+        state = {
+            "fingerprint": fingerprint,
+            "weights": estimator.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "best": best,
+            "history": [asdict(line) for line in history],
+        }
+        checkpoint.save(folder, state)
+        write_log(folder, history[-1:], append=True)
+        if report is not None:
+            report(line, config.n_epochs)
+
+    if config.keep == "best":
+        estimator.load_state_dict(best)
+    draw_curves(history, folder / "curves.png", "negative log-likelihood [nat]" if estimator.head else "Huber loss")
+    return history
+
+
+def new_optimizer(estimator: Estimator, config: LoopConfig, device: str) -> torch.optim.Optimizer:
+    """A fresh one; its learning rate is set before every step."""
+    if config.optimizer == "adam":
+        return torch.optim.Adam(estimator.parameters(), fused=True)
+    return torch.optim.AdamW(estimator.parameters(), weight_decay=config.weight_decay, fused=True)
+
+
+def one_pass(
+    estimator: Estimator,
+    data: TrainingData,
+    optimizer: torch.optim.Optimizer,
+    config: LoopConfig,
+    epoch: int,
+    device: str,
+) -> float:
+    """Train for one epoch; returns the mean loss of its batches."""
+    estimator.train()
+    total, n = 0.0, 0
+    for step, (x, y) in enumerate(data.batches(epoch)):
+        x, y = x.to(device), y.to(device)
+        value = loss(estimator, estimator(x), y, config.huber_delta)
+        optimizer.zero_grad()
+        value.backward()
+        lr = config.rate(epoch, step, data.n_batches)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        norm = torch.nn.utils.clip_grad_norm_(estimator.parameters(), config.clip or math.inf)
+        if not (math.isfinite(value.item()) and math.isfinite(norm.item())):
+            raise GalprismError(explain(epoch, step, lr, x, y, value.item()))
+        optimizer.step()
+        total += value.item()
+        n += 1
+    if not n:
+        raise GalprismError(f"epoch {epoch}: the training set gave no batch; is every source of it unusable?")
+    return total / n
+
+
+def validate(
+    estimator: Estimator, validation: tuple[Tensor, Tensor], config: LoopConfig, epoch: int, device: str
+) -> tuple[float, tuple[float, ...]]:
+    """The loss on the validation set, and the rms of the residuals of each coordinate's mean."""
+    estimator.eval()
+    x, y = validation
+    if not len(x):
+        raise GalprismError("the validation set is empty")
+    total, squares = 0.0, torch.zeros(y.shape[1], dtype=torch.float64)
+    with torch.no_grad():
+        for xs, ys in zip(x.split(VALIDATION_ROWS), y.split(VALIDATION_ROWS), strict=True):
+            xs, ys = xs.to(device), ys.to(device)
+            raw = estimator(xs)
+            total += loss(estimator, raw, ys, config.huber_delta).item() * len(xs)
+            squares += ((estimator.mean(raw) - ys).double() ** 2).sum(0).cpu()
+    if not math.isfinite(total):
+        raise GalprismError(f"epoch {epoch}: the validation loss is {total}; the training has diverged, lower train.lr")
+    return total / len(x), tuple((squares / len(x)).sqrt().tolist())
+
+
+def explain(epoch: int, step: int, lr: float, x: Tensor, y: Tensor, value: float) -> str:
+    """Why a loss may not be finite."""
+    if not torch.isfinite(x).all():
+        columns = torch.nonzero(~torch.isfinite(x).all(0)).flatten().tolist()
+        cause = f"the features are not finite (columns {columns})"
+    elif not torch.isfinite(y).all():
+        columns = torch.nonzero(~torch.isfinite(y).all(0)).flatten().tolist()
+        cause = f"the true values are not finite (coordinates {columns})"
+    elif y.abs().max() > 1e3:
+        cause = f"a true value is {y.abs().max():.3g} standard deviations from the mean"
+    else:
+        cause = f"the training diverged: lower train.lr (it was {lr:.3g} here) or train.clip"
+    return f"epoch {epoch}, step {step}: the loss is {value} or its gradient is not finite; likely {cause}"
+
+
+def write_log(folder: Path, epochs: list[Epoch], append: bool = False) -> None:
+    """Lines of log.jsonl."""
+    with open(folder / "log.jsonl", "a" if append else "w") as file:
+        file.writelines(json.dumps(asdict(line)) + "\n" for line in epochs)
