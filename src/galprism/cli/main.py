@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import galprism
 from galprism.errors import GalprismError, RequestError
@@ -26,37 +27,54 @@ VERBS = {
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser to which a wrong command is a wrong request like any other."""
+
+    def error(self, message: str) -> NoReturn:
+        raise RequestError(f"{message}; see `{self.prog} -h`")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. Returns 0 when it is done, 1 when the run failed, 2 when the request was wrong."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="galprism", description=galprism.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--version", action="version", version=f"galprism {galprism.__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    asked = next((word for word in arguments if not word.startswith("-")), None)
-    for name, text in VERBS.items():
-        verb = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        if name == asked:  # only the verb that runs is imported
-            module = importlib.import_module(f"galprism.cli.{name}")
-            module.add_arguments(verb)
-            verb.set_defaults(run=module.run)
-    args = parser.parse_args(arguments)
+    words = list(sys.argv[1:] if argv is None else argv)
+    verb = words.pop(0) if words and words[0] in VERBS else ""
+    program = f"galprism {verb}".rstrip()
     try:
-        args.run(args)
+        if verb:
+            run(verb, program, words)
+        else:
+            overview(program).parse_args(words)
     except RequestError as error:
-        print(f"galprism {args.verb}: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return WRONG_REQUEST
     except GalprismError as error:
-        print(f"galprism {args.verb}: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print(f"galprism {args.verb}: stopped; run the same command again to take it up", file=sys.stderr)
+        print(f"{program}: stopped; run the same command again to take it up", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     return DONE
+
+
+def run(verb: str, program: str, words: Sequence[str]) -> None:
+    """Parse the words behind a verb and run it; only that verb is imported. Settings may stand behind options."""
+    module = importlib.import_module(f"galprism.cli.{verb}")
+    parser = Parser(prog=program, description=VERBS[verb][0].upper() + VERBS[verb][1:] + ".")
+    module.add_arguments(parser)
+    module.run(parser.parse_intermixed_args(words))
+
+
+def overview(program: str) -> Parser:
+    """What `galprism -h` and `galprism --version` show."""
+    parser = Parser(prog=program, description=galprism.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"galprism {galprism.__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", dest="verb", required=True)
+    for name, text in VERBS.items():
+        verbs.add_parser(name, help=text)
+    return parser
 
 
 if __name__ == "__main__":

@@ -24,6 +24,6 @@ def run(args: argparse.Namespace) -> None:
 
     out = Path(args.output)
     table = reproduce(args.system, out, quick=args.quick, workers=args.workers)
-    print(f"\n{table.text()}\n\ntable: {out / 'table.md'}")
+    print(f"\n{table.text()}\n\nresults: {out / 'results.md'}")
     for report in sorted(out.glob("report-*/index.html")):
         print(f"report: {report}")

@@ -137,6 +137,13 @@ class Reproduction:
     def _report(self, sample: Sample) -> Path:
         return self.folder / f"report-{sample.name}"
 
+    def _summary(self, sample: Sample) -> Path:
+        return self.folder / f"summary-{sample.name}.md"
+
+    def results(self) -> list[tuple[str, Path, Path]]:
+        """Of each sample: what it is, its tables in Markdown, and the folder of its report."""
+        return [(sample.text, self._summary(sample), self._report(sample)) for sample in SAMPLES]
+
     # What is done.
 
     def _recipe(self, name: str, sample: Sample) -> Recipe:
@@ -218,7 +225,7 @@ class Reproduction:
         def run() -> None:
             methods = {name: read_predictions(self._table(name, sample)) for name in (*NETWORKS, "grid")}
             methods[LIMIT] = read_predictions(self._table("posterior", sample))
-            evaluate(
+            report = evaluate(
                 methods,
                 read_truth(self._catalogue(sample)),
                 self._sources(sample),
@@ -228,9 +235,11 @@ class Reproduction:
                 meta=self._meta(sample),
                 force=True,
             )
+            self._summary(sample).write_text(report.markdown())
 
         inputs = [self.size.test, self.size.limit]
-        return Stage(f"evaluate-{sample.name}", "metrics, figures and report", 20, (out,), inputs, run)
+        outputs = (out, self._summary(sample))
+        return Stage(f"evaluate-{sample.name}", "metrics, figures and report", 20, outputs, inputs, run)
 
     def _sources(self, sample: Sample) -> Sources:
         return surveys.read(self._catalogue(sample), surveys.get(self.paper.survey))

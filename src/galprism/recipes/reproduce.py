@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 from collections.abc import Callable
 from pathlib import Path
 
+import galprism
 from galprism.errors import RequestError
 from galprism.evaluate import Table, bars_table
 from galprism.evaluate.bars import bars_record
 from galprism.recipes.mlp_gap import Reproduction
-from galprism.recipes.stages import run_stages
+from galprism.recipes.stages import duration, run_stages, timings
 
 REPRODUCTIONS = {"mlp-gap": Reproduction}
 
@@ -18,7 +21,7 @@ REPRODUCTIONS = {"mlp-gap": Reproduction}
 def reproduce(
     name: str, out: Path, *, quick: bool = False, workers: int = 1, say: Callable[[str], None] = print
 ) -> Table:
-    """Run every stage that is not done, write `table.md` and `table.json` into `out`, and return the table.
+    """Run every stage that is not done, write `results.md` and `table.json` into `out`, and return the table.
 
     Raises RequestError for a system that is not known, and for a folder that is somebody else's.
     """
@@ -29,6 +32,28 @@ def reproduce(
     bars = work.bars()
     size = " (--quick: reduced size, the figures mean little)" if quick else ""
     table = bars_table(bars, f"{name}: the paper's figures and ours{size}")
-    (out / "table.md").write_text(table.markdown() + "\n")
     (out / "table.json").write_text(json.dumps(bars_record(bars), indent=1) + "\n")
+    command = f"galprism reproduce {name} -o DIR{' --quick' if quick else ''}"
+    (out / "results.md").write_text(page(name, command, table, work.results(), timings(out)))
     return table
+
+
+def page(
+    name: str, command: str, table: Table, results: list[tuple[str, Path, Path]], seconds: dict[str, float]
+) -> str:
+    """The results as a page in Markdown, all of it made from what the stages wrote."""
+    parts = [
+        f"# {name}: the paper's figures and ours",
+        f"Made by `{command}` (galprism {galprism.__version__}, {os.cpu_count()} cores, {platform.machine()}). "
+        "The first table is the end of that command; the others are those of its reports.",
+        table.markdown(),
+    ]
+    for text, summary, report in results:
+        parts += [f"## {text[0].upper()}{text[1:]}", summary.read_text().strip()]
+        numbers = json.loads((report / "metrics.json").read_text())
+        parts += [f"- {note}" for note in numbers["notes"]]
+        figures = sorted(report.glob("figures/*.png"))
+        parts += [f"![{path.stem}]({report.name}/figures/{path.name})" for path in figures]
+    took = ", ".join(f"{stage} {duration(value)}" for stage, value in seconds.items())
+    parts += ["## How long it took", f"{took}. A training that was taken up again counts from there."]
+    return "\n\n".join(parts) + "\n"
