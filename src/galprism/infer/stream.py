@@ -158,13 +158,13 @@ class Parts:
 
     def load(self, number: int) -> dict[str, np.ndarray]:
         """The arrays of one part."""
-        with np.load(self._path(number), allow_pickle=False) as file:
-            return dict(file)
+        with open(self._path(number), "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
 
     def load_keys(self, number: int) -> np.ndarray:
         """(n,), the keys of the ids of one part."""
-        with np.load(self._path(number), allow_pickle=False) as file:
-            return file["key"]
+        with open(self._path(number), "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return arrays["key"]
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
