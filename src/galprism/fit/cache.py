@@ -17,8 +17,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -61,6 +60,8 @@ class ModelCache:
     """Models are sorted by age within blocks of this many rows (the last may be shorter)."""
     meta: dict[str, Any] = field(default_factory=dict)
     """How it was made: survey, passbands (band to hash of curve), library, accuracy; anything that JSON holds."""
+    file_hash: str | None = None
+    """sha256 of its contents as its file gives it; None for a cache that comes from no file."""
 
     def __post_init__(self) -> None:
         m, k = self.scores.shape
@@ -87,14 +88,6 @@ class ModelCache:
     def redshift_range(self) -> tuple[float, float]:
         return float(self.redshift[0]), float(self.redshift[-1])
 
-    @cached_property
-    def hash(self) -> str:
-        """sha256 of everything in it."""
-        digest = hashlib.sha256(json.dumps([self.bands, self.block, self.meta], sort_keys=True).encode())
-        for array in (self.redshift, self.curves, self.scores, *(self.values[name] for name in sorted(self.values))):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
-
     def select(self, bands) -> ModelCache:
         """The same models in some of the bands. Raises RequestError for a band that is not here."""
         missing = [band for band in bands if band not in self.bands]
@@ -104,8 +97,7 @@ class ModelCache:
                 "Leave the band out, or make a cache that has it"
             )
         columns = [self.bands.index(band) for band in bands]
-        curves = np.ascontiguousarray(self.curves[:, :, columns])
-        return ModelCache(tuple(bands), self.redshift, curves, self.scores, self.values, self.block, self.meta)
+        return replace(self, bands=tuple(bands), curves=np.ascontiguousarray(self.curves[:, :, columns]))
 
     def blocks(self, redshift: float) -> Iterator[slice]:
         """The rows of each block that are not older than the Universe at this redshift."""
@@ -261,7 +253,8 @@ def load_cache(name_or_path: str | os.PathLike, survey: Survey | None = None) ->
         raise RequestError(
             f"{path} is a model cache of version {header.get('version')}; this galprism reads version {VERSION}"
         )
-    if header.pop("hash", None) != _hash(header, arrays):
+    file_hash = header.pop("hash", None)
+    if file_hash != _hash(header, arrays):
         raise RequestError(f"{path} is damaged: its contents do not have the hash that its header gives")
     cache = ModelCache(
         bands=tuple(header["bands"]),
@@ -271,6 +264,7 @@ def load_cache(name_or_path: str | os.PathLike, survey: Survey | None = None) ->
         values={name.removeprefix("value_"): arrays[name] for name in arrays if name.startswith("value_")},
         block=header["block"],
         meta=header["meta"],
+        file_hash=file_hash,
     )
     if survey is not None:
         cache.check_passbands(survey)

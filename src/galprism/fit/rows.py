@@ -147,7 +147,7 @@ class Estimates:
                 "max_reduced_chi2": max_reduced_chi2,
                 "galprism": __version__,
                 "bands": list(rows.bands),
-                "cache": {"hash": cache.hash, **cache.meta},
+                "cache": {"hash": cache.file_hash, **cache.meta},
                 "definitions": {name: PARAMS[name].definition for name in self.parameters},
             },
         )
