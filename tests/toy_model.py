@@ -6,14 +6,15 @@ import numpy as np
 import torch
 
 import toy_sky
-from galprism import surveys
-from galprism.nets import Estimator, MixtureConfig, MLPConfig, ResidualConfig
+from galprism import passbands, surveys
+from galprism.bundle import Bundle
+from galprism.nets import Estimator, MixtureConfig, MLPConfig, ResidualConfig, readout_to_onnx
 from galprism.prep import DropConfig, Preparation, PreparationConfig, Targets, TargetsConfig, drop
-from galprism.train import DrawnData, pack, take_rows
+from galprism.train import DrawnData, take_rows
 
 
-def bundle(kind="mixture", n=3000, steps=60, **changes):
-    """`mixture`: colours, residual network, any bands. `point`: the paper's kind, magnitudes and a perceptron."""
+def bundle(kind="mixture", n=3000, steps=60):
+    """(bundle, estimator, targets). `mixture`: colours, residual network, any bands. `point`: the paper's kind, magnitudes and a perceptron."""
     sources, truth = toy_sky.catalogue(n, seed=1)
     if kind == "point":
         good = np.all(sources.photometry.flux > 0, axis=1)
@@ -47,5 +48,24 @@ def bundle(kind="mixture", n=3000, steps=60, **changes):
             loss.backward()
             optimizer.step()
             done += 1
-    settings = {"name": f"toy-{kind}", "title": "A toy.", "seed": 3, "recipe": {"name": "toy"}, "metrics": {"rms": 0.3}}
-    return pack(estimator, preparation, targets, surveys.get("kids"), **settings | changes), estimator, targets
+    linear, offset = torch.from_numpy(targets.linear), torch.from_numpy(targets.offset)
+    packed = Bundle(
+        name=f"toy-{kind}",
+        title="A toy.",
+        survey="kids",
+        passbands={
+            band.name: {"name": band.passband, "hash": passbands.get(band.passband).hash}
+            for band in surveys.get("kids").bands
+        },
+        preparation=preparation,
+        targets=targets.names,
+        anchored=tuple(targets.anchored.tolist()),
+        kind=kind,
+        network={"weights": estimator.n_weights},
+        recipe={"name": "toy"},
+        seed=3,
+        metrics={"rms": 0.3},
+        provenance={"torch": torch.__version__},
+        model=readout_to_onnx(estimator, len(preparation.input_names), linear, offset),
+    )
+    return packed, estimator, targets

@@ -3,7 +3,6 @@
 from galprism.train.curves import draw_curves
 from galprism.train.data import DrawnData, TrainingData, take_rows
 from galprism.train.loop import Epoch, train
-from galprism.train.pack import pack
 from galprism.train.schedule import LoopConfig
 
-__all__ = ["DrawnData", "Epoch", "LoopConfig", "TrainingData", "draw_curves", "pack", "take_rows", "train"]
+__all__ = ["DrawnData", "Epoch", "LoopConfig", "TrainingData", "draw_curves", "take_rows", "train"]
