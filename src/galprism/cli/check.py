@@ -10,6 +10,7 @@ import numpy as np
 from galprism import bundle, flags, surveys
 from galprism.cli.reading import add_reading_arguments, reading_options
 from galprism.data.tables import open_table
+from galprism.errors import RequestError
 from galprism.units import abmag_from_njy
 
 
@@ -25,8 +26,10 @@ def run(args: argparse.Namespace) -> None:
     """Print the understanding of the columns, then magnitudes by band, redshifts and flags."""
     name = args.bundle if args.bundle in surveys.names() else bundle.load(args.bundle).survey
     survey = surveys.get(name)
+    if args.rows < 1:
+        raise RequestError(f"--rows {args.rows}; accepted: 1 or more")
     with open_table(args.catalogue) as table:
-        layout = survey.layout(table.columns, **reading_options(args))
+        layout = surveys.understood(table, survey, **reading_options(args))
         print(f"{args.catalogue}: {table.n_rows:,} rows")
     for line in layout.describe():
         print(f"  {line}")

@@ -9,7 +9,8 @@ from galprism import bundle, recipes, surveys
 from galprism.cli.extras import require
 from galprism.cli.progress import Progress
 from galprism.cli.reading import add_reading_arguments, reading_options
-from galprism.data.tables import check_writable, write_predictions
+from galprism.data.tables import check_writable, open_table, write_predictions
+from galprism.errors import RequestError
 from galprism.fit import shipped
 from galprism.recipes.references import METHODS, fit, reference_cache
 
@@ -33,7 +34,13 @@ def run(args: argparse.Namespace) -> None:
     known = args.recipe in recipes.names() or args.recipe.endswith(".toml")
     recipe = recipes.load(args.recipe if known else bundle.load(args.recipe).recipe_name, args.settings)
     output = check_writable(args.output)
-    sources = surveys.read(args.catalogue, surveys.get(recipe.survey), **reading_options(args))
+    survey, reading = surveys.get(recipe.survey), reading_options(args)
+    with open_table(args.catalogue) as table:
+        if surveys.understood(table, survey, **reading).redshift is None:
+            raise RequestError(
+                f"{args.catalogue}: a fit needs redshifts; give their column with --column redshift=NAME"
+            )
+    sources = surveys.read(args.catalogue, survey, **reading)
     folder = Path(args.cache) if args.cache else None
     if folder is not None and not folder.exists() and not (args.method == "grid" and recipe.survey in shipped()):
         require("mock", "making model fluxes")

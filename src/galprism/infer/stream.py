@@ -197,7 +197,10 @@ def _answers(
         for batch in table.batches(layout.needs, batch_rows, start=first_row):
             sources = layout.sources(batch, first_row)
             if first_row == 0:
-                layout.check_range(sources)
+                try:
+                    layout.check_range(sources)
+                except RequestError as error:
+                    raise RequestError(f"{table.path}: {error}") from error
             first_row += len(sources)
             if threads == 1:
                 yield predictor.predict(sources, levels)
