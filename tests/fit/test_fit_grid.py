@@ -312,6 +312,7 @@ def test_model_error_widens():
 
 def test_any_parameters_and_levels_and_progress():
     sources, _, _ = noisy(9, 10.0, seed=12)
+    sources = Sources(id=sources.id, redshift=[np.nan, *sources.redshift[1:]], photometry=sources.photometry)
     done = []
     found = fit_grid(sources, CACHE, parameters=("age", "logmstar"), levels=(0.05, 0.95), progress=done.append)
     assert found.names == ("age", "logmstar")
@@ -324,7 +325,7 @@ def test_any_parameters_and_levels_and_progress():
     assert "mean age" not in found.meta["definitions"]["age"]
     assert "survives" in found.meta["definitions"]["logmstar"]
     plain = fit_grid(sources, CACHE)
-    assert found.column("logmstar") == pytest.approx(plain.column("logmstar"))
+    assert found.column("logmstar")[1:] == pytest.approx(plain.column("logmstar")[1:])
 
 
 def test_the_linear_mean_is_never_below_the_mean_of_the_logarithm():

@@ -36,7 +36,8 @@ def mocks(n, seed, prior_slope=0.6, redshift=0.5):
 
 
 def by_brute_force(flux, error, redshift, prior_log_p, limit=None, bright=18.0, faint=24.0):
-    """Mean and standard deviation of log M* and the mean log SFR on a fine grid of (draw, magnitude), in float64."""
+    """Mean and standard deviation of log M*, mean log SFR, quantiles of log M* and effective sample size of the draws,
+    on a fine grid of (draw, magnitude), in float64."""
     rows = np.flatnonzero(young_enough(FEW, redshift))
     magnitude = np.linspace(bright, faint, 4001)
     light = FEW.light(redshift)[rows].astype(float)
@@ -58,7 +59,8 @@ def by_brute_force(flux, error, redshift, prior_log_p, limit=None, bright=18.0, 
     order = np.argsort(mstar.ravel())
     reached = np.cumsum(weight.ravel()[order])
     quantiles = mstar.ravel()[order[np.searchsorted(reached, [0.16, 0.5, 0.84])]]
-    return mean, np.sqrt((weight * (mstar - mean) ** 2).sum()), (weight * sfr).sum(), quantiles
+    ess = 1.0 / (weight.sum(axis=1) ** 2).sum()
+    return mean, np.sqrt((weight * (mstar - mean) ** 2).sum()), (weight * sfr).sum(), quantiles, ess
 
 
 @pytest.mark.parametrize("row", range(8))
@@ -67,11 +69,12 @@ def test_the_same_answer_by_brute_force(row):
     one = sources.take(slice(row, row + 1))
     found = fit_posterior(one, FEW, PRIOR, enough=1e9)
     flux, error = one.photometry.flux[0], one.photometry.flux_err[0]
-    mean, std, sfr, quantiles = by_brute_force(flux, error, 0.5, lambda m: 0.6 * m)
+    mean, std, sfr, quantiles, ess = by_brute_force(flux, error, 0.5, lambda m: 0.6 * m)
     assert found.extra["logmstar_std"][0] == pytest.approx(std, rel=0.01, abs=1e-4)
     assert found.point[0] == pytest.approx([mean, sfr], abs=0.01 * std + 1e-4)
     assert found.quantiles[0, 0] == pytest.approx(quantiles, abs=0.06 * std)
     assert found.extra["n_draws"][0] == np.count_nonzero(young_enough(FEW, 0.5))
+    assert found.extra["ess"][0] == pytest.approx(ess, rel=0.01)
 
 
 @pytest.mark.parametrize("s_n", [-2.0, 0.5, 3.0])
@@ -82,8 +85,9 @@ def test_sources_that_are_hardly_seen(s_n):
     error = np.array([3.0, 3.0, 1.0, 2.0, 3.0]) * flux[2]
     flux = flux * s_n
     found = fit_posterior(sources_of(flux, error, 0.5), FEW, PRIOR, enough=1e9)
-    mean, std, sfr, quantiles = by_brute_force(flux, error, 0.5, lambda m: 0.6 * m)
+    mean, std, sfr, quantiles, ess = by_brute_force(flux, error, 0.5, lambda m: 0.6 * m)
     assert found.point[0] == pytest.approx([mean, sfr], abs=0.02 * std)
+    assert found.extra["ess"][0] == pytest.approx(ess, rel=0.05)
     assert found.extra["logmstar_std"][0] == pytest.approx(std, rel=0.02)
     assert found.quantiles[0, 0] == pytest.approx(quantiles, abs=0.1 * std)
 
@@ -95,8 +99,9 @@ def test_upper_limits_by_brute_force(level):
     limit = np.array([True, False, False, False, True])
     flux = np.where(limit, level, 1.0) * flux
     found = fit_posterior(sources_of(flux, error, 0.5, limit=limit[None]), FEW, PRIOR, enough=1e9)
-    mean, std, sfr, _ = by_brute_force(flux, error, 0.5, lambda m: 0.6 * m, limit=limit)
+    mean, std, sfr, _, ess = by_brute_force(flux, error, 0.5, lambda m: 0.6 * m, limit=limit)
     assert found.point[0] == pytest.approx([mean, sfr], abs=0.02 * std)
+    assert found.extra["ess"][0] == pytest.approx(ess, rel=0.05)
     assert found.extra["logmstar_std"][0] == pytest.approx(std, rel=0.02)
     assert found.flags[0] & Flag.UPPER_LIMIT
 
@@ -106,8 +111,9 @@ def test_limits_alone_still_say_something():
     flux = flux_of(FEW, 60, 0.5, 8.5)
     limit = np.ones(5, bool)
     found = fit_posterior(sources_of(flux, 0.2 * flux, 0.5, limit=limit[None]), FEW, PRIOR, enough=1e9)
-    mean, std, sfr, _ = by_brute_force(flux, 0.2 * flux, 0.5, lambda m: 0.6 * m, limit=limit)
+    mean, std, sfr, _, ess = by_brute_force(flux, 0.2 * flux, 0.5, lambda m: 0.6 * m, limit=limit)
     assert found.point[0] == pytest.approx([mean, sfr], abs=0.05 * std)
+    assert found.extra["ess"][0] == pytest.approx(ess, rel=0.1)
     loose = fit_posterior(sources_of(100 * flux, 20 * flux, 0.5, limit=limit[None]), FEW, PRIOR, enough=1e9)
     assert loose.point[0, 0] > found.point[0, 0]
 
@@ -311,6 +317,7 @@ def test_requests_that_cannot_be_met():
 
 def test_progress_and_record():
     sources, _, _ = mocks(7, seed=40)
+    sources = Sources(id=sources.id, redshift=[0.5] * 5 + [np.nan, 0.5], photometry=sources.photometry)
     done = []
     found = fit_posterior(sources, CACHE, PRIOR, parameters=("age", "logmstar"), progress=done.append, enough=50.0)
     assert sum(done) == 7

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from galprism.fit.weighted import effective_sample_size, weighted_mean_std, weighted_quantiles
+from galprism.fit.weighted import weighted_mean_std, weighted_quantiles
 
 
 def by_hand(values, weights, level):
@@ -43,8 +43,6 @@ def test_a_quantile_splits_the_weight(pairs, level):
     assert weights[values < quantile].sum() <= level * total * (1 + 1e-9)
 
 
-def test_moments_and_effective_sample_size():
+def test_moments():
     values, weights = np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 1.0])
     assert weighted_mean_std(values, weights) == pytest.approx((2.25, np.sqrt(1.1875)))
-    assert effective_sample_size(np.ones(7)) == pytest.approx(7)
-    assert effective_sample_size(np.array([1.0, 0.0, 0.0])) == pytest.approx(1)

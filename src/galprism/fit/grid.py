@@ -62,6 +62,8 @@ def fit_grid(
     rows = prepare(sources, cache, parameters, flux_err=flux_err, model_error=model_error)
     estimates = Estimates(len(sources), parameters, levels)
     linear = {name: np.full(len(sources), np.nan) for name in parameters if name in SCALED}
+    if progress is not None:
+        progress(int(np.count_nonzero(~rows.usable)))
     narrow = cache.select(rows.bands)
     for redshift, members in rows.groups(redshift_step, *cache.redshift_range):
         models = cache.models(redshift)

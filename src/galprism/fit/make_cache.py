@@ -31,7 +31,8 @@ TESTED = 500
 """Models that the errors of a cache are measured on."""
 ANCHOR = 6
 """The other models are computed at every so many redshifts."""
-BATCH = 16384
+BATCH = 8_000_000
+"""Fluxes (models x redshifts x bands) that are computed together."""
 
 
 def make_grid(
@@ -102,16 +103,20 @@ def make_cache(
     training, tested = chosen[:TRAINING], chosen[TRAINING : TRAINING + TESTED] if m > TRAINING else chosen[:TESTED]
 
     def log_light(rows: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """(m, Z, B) of some models at redshifts (Z,)."""
         galaxies = Galaxies.from_numpy(redshift=low, logu=logu, **{k: v[rows] for k, v in columns.items()})
-        flux = model.fluxes_at(galaxies, at).numpy().transpose(1, 0, 2)  # (m, Z, B)
+        flux = model.fluxes_at(galaxies, at).numpy().transpose(1, 0, 2)
         return floored_log(flux * (luminosity_distance_mpc(at) ** 2 / (1.0 + at))[:, None])
 
-    first = np.concatenate([log_light(rows, nodes) for rows in _batches(training)])
+    def batches(rows: np.ndarray, at: np.ndarray) -> list[np.ndarray]:
+        return np.array_split(rows, -(-len(rows) * len(at) * len(curves) // BATCH))
+
+    first = np.concatenate([log_light(rows, nodes) for rows in batches(training, nodes)])
     mean, directions = compress(first, min(n_scores, len(first) - 1))
     anchors = np.unique(np.append(np.arange(0, len(nodes), ANCHOR), len(nodes) - 1))
     solve = np.linalg.pinv(directions[:, anchors].reshape(len(directions), -1))
     scores = np.empty((m, len(directions)), dtype=np.float32)
-    for rows in _batches(np.arange(m)):
+    for rows in batches(np.arange(m), anchors):
         scores[rows] = (log_light(rows, nodes[anchors]) - mean[anchors]).reshape(len(rows), -1) @ solve
         if progress is not None:
             progress(len(rows))
@@ -186,7 +191,3 @@ def _values(model: ForwardModel, columns: Mapping[str, np.ndarray], logu: float)
         "age": columns["age"],
     }
     return {name: np.asarray(value, dtype=np.float32) for name, value in values.items()}
-
-
-def _batches(rows: np.ndarray) -> list[np.ndarray]:
-    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]

@@ -148,6 +148,8 @@ def fit_posterior(
     if prior.band not in draws.bands:
         raise RequestError(f"the prior's band {prior.band!r} is not in the model cache: {', '.join(draws.bands)}")
     estimates = Estimates(len(sources), parameters, levels)
+    if progress is not None:
+        progress(int(np.count_nonzero(~rows.usable)))
     ess, n_draws = np.full(len(sources), np.nan), np.zeros(len(sources), np.int64)
 
     def fit_group(group: tuple[float, np.ndarray]) -> None:

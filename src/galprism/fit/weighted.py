@@ -10,12 +10,6 @@ FEW = 4096
 BINS = 512
 
 
-def effective_sample_size(weights: np.ndarray) -> float:
-    """(sum w)^2 / sum w^2 (Kish 1965) of weights (K,): how many equal weights would know as much."""
-    total = float(weights.sum(dtype=np.float64))
-    return total * total / float(np.dot(weights, weights))
-
-
 def weighted_mean_std(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """Mean and standard deviation of values (K,) under weights (K,), in float64."""
     total = weights.sum()
