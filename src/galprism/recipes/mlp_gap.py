@@ -76,6 +76,7 @@ SAMPLES = (
             "drop.blocks=0.0",
             "drop.errors=0.0",
             "net.width=192",
+            "train.epochs=[16]",
         ),
     ),
     Sample("noisy", "KiDS noise, true r < 24", True, ()),
@@ -111,12 +112,15 @@ class Reproduction:
 
     def stages(self) -> list[Stage]:
         """In the order in which they are run."""
-        stages = [self._mock(sample) for sample in SAMPLES]
-        stages += [self._train(name, sample) for sample in SAMPLES for name in NETWORKS]
-        stages += [self._cache(method) for method in references.METHODS]
-        for sample in SAMPLES:
-            stages += [self._predict(sample), self._grid(sample), self._posterior(sample), self._evaluate(sample)]
-        return stages
+        return [
+            *(self._mock(sample) for sample in SAMPLES),
+            *(self._cache(method) for method in references.METHODS),
+            *(self._grid(sample) for sample in SAMPLES),
+            *(self._posterior(sample) for sample in SAMPLES),
+            *(self._train(name, sample) for sample in SAMPLES for name in NETWORKS),
+            *(self._predict(sample) for sample in SAMPLES),
+            *(self._evaluate(sample) for sample in SAMPLES),
+        ]
 
     def bars(self) -> list[Bar]:
         """The paper's figures and ours, of both samples, once all stages are done."""
@@ -147,10 +151,10 @@ class Reproduction:
     # What is done.
 
     def _recipe(self, name: str, sample: Sample) -> Recipe:
-        settings = QUICK[name] if self.quick else ()
+        quick = QUICK[name] if self.quick else ()
         if name == "mlp-gap":
-            return load(name, (*settings, f"noise.perturb={str(sample.perturb).lower()}"))
-        return load(name, (*settings, *sample.settings))
+            return load(name, (f"noise.perturb={str(sample.perturb).lower()}", *quick))
+        return load(name, (*sample.settings, *quick))
 
     def _mock(self, sample: Sample) -> Stage:
         recipe, path = self._recipe("mlp-gap", sample), self._catalogue(sample)
@@ -190,7 +194,6 @@ class Reproduction:
         def run() -> None:
             sources = self._sources(sample)
             for name, table in zip(NETWORKS, tables, strict=True):
-                table.parent.mkdir(exist_ok=True)
                 write_predictions(table, predict(bundle.load(self._bundle(name, sample)), sources, LEVELS))
 
         return Stage(f"predict-{sample.name}", "both networks on the test galaxies", 5, tables, sample.name, run)
@@ -199,6 +202,7 @@ class Reproduction:
         table = self._table("grid", sample)
 
         def run() -> None:
+            table.parent.mkdir(exist_ok=True)
             cache = references.reference_cache(self.fit, "grid", self.folder)
             write_predictions(table, references.fit(self.fit, self._sources(sample), "grid", cache, levels=LEVELS))
 
