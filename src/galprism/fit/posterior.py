@@ -265,7 +265,7 @@ def weigh_group(
 def weigh_draws(sample: Sample, block: Block, photometry: Weighted, k: int, s1: np.ndarray, s2: np.ndarray) -> None:
     """Add the draws of one block to the sample of source k. s1, s2 : (M,), the source's row of `Table.sums`."""
     flux, weight, limit_err = photometry.flux[k], photometry.weight[k], photometry.limit_err[k]
-    total, unit = photometry.total[k], photometry.unit[k]
+    total, unit = float(photometry.total[k]), float(photometry.unit[k])  # so that float32 stays float32
     measured, has_limits = bool(weight.any()), bool(limit_err.any())
     scale = s1 / s2 if measured else np.zeros_like(s1)  # best flux in the prior's band, in units of the source's
     chi2 = np.maximum(total - s1 * scale, 0.0)
