@@ -128,9 +128,7 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
 
     Raises RequestError where the folder holds something else, or cannot be written.
     """
-    folder = Path(folder)
-    if folder.exists() and not (folder / JSON_NAME).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RequestError(f"{folder} exists and is not a bundle; give a new folder")
+    folder = check_folder(folder)
     contents = {MODEL_NAME: bundle.model, CARD_NAME: bundle.card.encode()}
     plain = _to_plain(bundle) | {"files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}}
     contents[JSON_NAME] = (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
@@ -148,6 +146,20 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise RequestError(f"{folder}: cannot be written: {error.strerror}") from error
+    return folder
+
+
+def check_folder(folder: str | os.PathLike[str]) -> Path:
+    """The folder, when a bundle may be written there; asked before any work is done.
+
+    Raises RequestError where it holds something else, or lies in what is not a folder.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder / JSON_NAME).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RequestError(f"{folder} exists and is not a bundle; give a new folder")
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise RequestError(f"{folder}: cannot be written: {above} is not a folder")
     return folder
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from galprism.cli.folders import made
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where the results go."""
@@ -18,5 +20,5 @@ def run(args: argparse.Namespace) -> None:
     from galprism.recipes.demo import demo
 
     out = Path(args.output)
-    out.mkdir(parents=True, exist_ok=True)
-    demo(out)
+    with made(out):
+        demo(out)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from galprism import recipes
 from galprism.cli.extras import require
+from galprism.cli.folders import made
 from galprism.cli.progress import Progress
 
 
@@ -28,10 +29,12 @@ def run(args: argparse.Namespace) -> None:
     from galprism.recipes.sky import write_mock
 
     path = Path(args.output)
-    if not path.suffix:
-        path.mkdir(parents=True, exist_ok=True)
-        path /= "catalogue.parquet"
     progress = Progress("galaxies", args.n)
-    write_mock(recipe, args.n, path, first=args.first, progress=progress)
+    if path.suffix:
+        write_mock(recipe, args.n, path, first=args.first, progress=progress)
+    else:
+        with made(path):
+            path /= "catalogue.parquet"
+            write_mock(recipe, args.n, path, first=args.first, progress=progress)
     progress.finish()
     print(f"{args.n:,} simulated galaxies with their truth: {path}")

@@ -100,6 +100,14 @@ def build_estimator(recipe: Recipe, n_inputs: int, seed: int) -> tuple[Estimator
     return estimator, {"kind": kind, "components": components, **plain(network), "weights": estimator.n_weights}
 
 
+def check_device(device: str) -> None:
+    """Raises RequestError where PyTorch has no such device here."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # PyTorch raises the second where it was built without CUDA
+        raise RequestError(f"device {device!r} is not here; accepted: cpu, or cuda where there is a GPU") from error
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """A network at the end of its training, and what it needs to be asked."""
@@ -124,6 +132,8 @@ def learn(
     Raises RequestError for a recipe that asks for what is not there, GalprismError where the training fails.
     """
     config = fill(LoopConfig, recipe.train, "train")
+    build_estimator(recipe, 1, config.seed)  # a wrong network is refused before a galaxy is made
+    check_device(device)
     n_train, n_valid = recipe.sample.train, recipe.sample.validation
     everything = simulate_truths(recipe, n_train + n_valid, work, progress)
     train_set, valid_set = everything.take(slice(0, n_train)), everything.take(slice(n_train, n_train + n_valid))
@@ -172,6 +182,7 @@ def train_bundle(
     work : keeps checkpoints, so that the same call takes up a training that stopped; `out` with `.work` behind it
     when not given, and then it is removed at the end.
     """
+    bundle.check_folder(out)
     folder = out.with_name(out.name + ".work") if work is None else work
     trained = learn(recipe, folder, device=device, report=report, progress=progress)
     written = bundle.save(to_bundle(recipe, trained), out)
