@@ -10,7 +10,7 @@ from pathlib import Path
 from galprism import bundle, surveys
 from galprism.data.tables import open_table, read_predictions, read_truth, write_predictions
 from galprism.evaluate import Report, evaluate
-from galprism.infer import predict
+from galprism.infer import Predictor
 from galprism.recipes import references
 from galprism.recipes.recipe import load
 
@@ -33,8 +33,9 @@ def demo(out: Path, say: Callable[[str], None] = print) -> Report:
     say(f"catalogue   {len(sources):,} galaxies in {' '.join(survey.band_names)} ({made['made_by']})")
 
     seconds = {}
+    predictor = Predictor(model)
     clock = time.perf_counter()
-    network = predict(model, sources, LEVELS)
+    network = predictor.predict(sources, LEVELS)
     seconds["network"] = time.perf_counter() - clock
     say(f"network     {model.name}: {len(sources) / seconds['network']:,.0f} galaxies/s, with joint uncertainties")
 
