@@ -21,7 +21,8 @@ def lock(name: str, wanted: list[str]) -> None:
         subprocess.run([*pip, "install", "--quiet", *wanted], check=True)
         frozen = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True).stdout
     lines = [line.split("+")[0] for line in frozen.splitlines() if not line.startswith("nvidia-")]
-    (HERE / name).write_text(f"# Made by requirements/lock.py with Python {sys.version.split()[0]}\n" + "\n".join(lines) + "\n")
+    head = f"# Made by requirements/lock.py with Python {sys.version.split()[0]}"
+    (HERE / name).write_text("\n".join([head, *lines]) + "\n")
 
 
 def main() -> None:

@@ -11,13 +11,11 @@ import numpy as np
 from galprism import surveys
 from galprism.data import Predictions, Sources
 from galprism.errors import RequestError
-from galprism.fit import MagnitudePrior, ModelCache, fit_grid, fit_posterior, load_cache, save_cache, shipped
+from galprism.fit import ModelCache, fit_grid, fit_posterior, load_cache, magnitude_prior, save_cache, shipped
 from galprism.mocks import calibration_error, counts_of
 from galprism.recipes.recipe import Recipe
 
 METHODS = ("grid", "posterior")
-EXACT_FLUX_ERROR = 0.01
-"""Fraction added to the stated errors where the fluxes are exact (noise.perturb = false): a chi2 needs a width."""
 
 
 def fit(
@@ -50,7 +48,7 @@ def fit(
         return fit_posterior(
             sources,
             cache,
-            magnitude_prior(recipe),
+            magnitude_prior(recipe.population, counts_of(recipe.population, survey)),
             parameters=recipe.targets.names,
             levels=levels,
             flux_err=survey.flux_err,
@@ -59,14 +57,6 @@ def fit(
             progress=progress,
         )
     raise RequestError(f"method {method!r}; accepted: {', '.join(METHODS)}")
-
-
-def magnitude_prior(recipe: Recipe) -> MagnitudePrior:
-    """p(magnitude | redshift) of the recipe's population."""
-    population = recipe.population
-    bright, faint = population.magnitude
-    counts = counts_of(population, surveys.get(recipe.survey))
-    return MagnitudePrior(population.band, bright, faint, counts.log_density)
 
 
 def reference_cache(recipe: Recipe, method: str, folder: Path | None = None) -> ModelCache:
