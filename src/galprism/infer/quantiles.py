@@ -14,28 +14,50 @@ def mixture_quantiles(
 ) -> np.ndarray:
     """(M,): the quantiles at levels (M,) of M mixtures of K Gaussians, weight, mean and sigma each (M, K).
 
-    Newton's method on the probability from `start` (M,), bracketed by the components' own quantiles; a step that leaves
-    the bracket, and every third step in any case, halves it, so that it always closes.
+    The network's own steps (galprism.nets.quantiles) from `start` (M,), until a bracket that starts from the
+    components' own quantiles is closed; a step that leaves it, and a bracket that has not halved in four steps, halve
+    it instead.
     """
-    weight, mean, sigma, p = (np.asarray(x, np.float64) for x in (weight, mean, sigma, level))
+    weight, mean, sigma, level = (np.asarray(x, np.float64) for x in (weight, mean, sigma, level))
     weight = weight / weight.sum(axis=1, keepdims=True)
-    own = mean + sigma * ndtri(p)[:, None]
+    own = mean + sigma * ndtri(level)[:, None]
     low, high = own.min(axis=1), own.max(axis=1)
     centre = (weight * mean).sum(axis=1, keepdims=True)
-    tolerance = CLOSE * np.sqrt((weight * (sigma**2 + (mean - centre) ** 2)).sum(axis=1))
-    x = 0.5 * (low + high) if start is None else np.clip(np.nan_to_num(start), low, high)
-    step = 0
-    while np.any(high - low > tolerance):
+    close = CLOSE * np.sqrt((weight * (sigma**2 + (mean - centre) ** 2)).sum(axis=1))
+    result = 0.5 * (low + high)
+    x = result.copy() if start is None else np.where(np.isfinite(start), np.clip(start, low, high), result)
+    wide = np.full(len(x), np.inf)
+    rows, step = np.arange(len(x)), 0
+    while len(rows):
         u = (x[:, None] - mean) / sigma
-        excess = (weight * ndtr(u)).sum(axis=1) - p
-        low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
-        density = (weight * np.exp(-0.5 * u * u) / sigma).sum(axis=1) / np.sqrt(2 * np.pi)
-        move = -excess / np.maximum(density, 1e-300)
-        newton = x + move + np.sign(move) * 0.25 * tolerance  # a step past the root closes the bracket there
+        below = np.clip((weight * ndtr(u)).sum(axis=1), 1e-15, 1 - 1e-15)
+        low, high = np.where(below < level, x, low), np.where(below < level, high, x)
+        move = _halley(weight, sigma, u, below, level)
+        # a root that is all but reached is stepped over, to close the bracket from its other side
+        new = x + move + np.where(np.abs(move) < close, np.copysign(0.5 * close, move), 0.0)
         step += 1
-        halve = (newton <= low) | (newton >= high) | (step % 3 == 0)
-        x = np.where(halve, 0.5 * (low + high), newton)
-    return 0.5 * (low + high)
+        halve = ~((new > low) & (new < high))
+        if step % 4 == 0:
+            halve |= high - low > 0.5 * wide
+            wide = high - low
+        x = np.where(halve, 0.5 * (low + high), new)
+        result[rows] = 0.5 * (low + high)
+        left = high - low > close
+        if not left.all():
+            rows, x, low, high, close, level, wide = (v[left] for v in (rows, x, low, high, close, level, wide))
+            weight, mean, sigma = weight[left], mean[left], sigma[left]
+    return result
+
+
+def _halley(weight: np.ndarray, sigma: np.ndarray, u: np.ndarray, below: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """(M,): Halley's step towards the level, on the logit of the distribution function `below` (M,)."""
+    bell = weight * np.exp(-0.5 * u * u) / (sigma * np.sqrt(2 * np.pi))
+    f = np.maximum(bell.sum(axis=1), 1e-290)
+    climb = f / (below * (1 - below))
+    gap = (np.log(below / (1 - below)) - np.log(level / (1 - level))) / climb
+    bow = -(bell * u / sigma).sum(axis=1) / f - climb * (1 - 2 * below)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return -gap / np.clip(1 - 0.5 * gap * bow, 0.5, 2.0)
 
 
 def mixture_cdf(weight: np.ndarray, mean: np.ndarray, sigma: np.ndarray, x: np.ndarray) -> np.ndarray:

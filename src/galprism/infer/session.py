@@ -36,7 +36,7 @@ class Session:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(bundle.model, options, providers=["CPUExecutionProvider"])
+            self.onnx = onnxruntime.InferenceSession(bundle.model, options, providers=["CPUExecutionProvider"])
         except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented) as error:
             raise RequestError(f"bundle {bundle.name}: ONNX Runtime cannot load its network: {error}") from error
         self.mixture = bundle.kind == "mixture"
@@ -48,15 +48,15 @@ class Session:
         point = np.empty((n, p), np.float32)
         if not self.mixture:
             for rows in _batches(n):
-                (found,) = self._session.run(["point"], {"features": inputs[rows]})
+                (found,) = self.onnx.run(["point"], {"features": inputs[rows]})
                 point[rows] = found.T
             return Answers(point, None)
         quantiles = np.empty((n, p, q), np.float32)
-        feed = _levels(levels or (0.5,))
+        feed = model_inputs(levels or (0.5,))
         wanted = ["point", "quantiles", "doubt", "weight", "mean", "sigma"]
         unsure = []
         for rows in _batches(n):
-            found, x, doubt, weight, mean, sigma = self._session.run(wanted, {"features": inputs[rows], **feed})
+            found, x, doubt, weight, mean, sigma = self.onnx.run(wanted, {"features": inputs[rows], **feed})
             point[rows] = found.T
             if q:
                 quantiles[rows] = x.transpose(2, 0, 1)
@@ -68,23 +68,30 @@ class Session:
             quantiles[row, i, j] = mixture_quantiles(weight, mean, sigma, level, quantiles[row, i, j])
         return Answers(point, quantiles)
 
+    def marginals(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights (K, N), means and sigmas (P, K, N) of the targets' mixtures, anchors taken off."""
+        feed = model_inputs((0.5,))
+        parts = [
+            self.onnx.run(["weight", "mean", "sigma"], {"features": inputs[rows], **feed})
+            for rows in _batches(len(inputs))
+        ]
+        weight, mean, sigma = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
+        return weight, mean, sigma
+
     def cdf(self, inputs: np.ndarray, x: np.ndarray) -> np.ndarray:
         """(N, P), the probability below x (N, P), anchors taken off."""
-        result = np.empty(x.shape)
-        feed = _levels((0.5,))
-        for rows in _batches(len(inputs)):
-            outputs = self._session.run(["weight", "mean", "sigma"], {"features": inputs[rows], **feed})
-            weight, mean, sigma = outputs
-            for i in range(self.n_targets):
-                result[rows, i] = mixture_cdf(weight.T, mean[i].T, sigma[i].T, x[rows, i])
-        return result
+        if not len(inputs):
+            return np.zeros(x.shape)
+        weight, mean, sigma = self.marginals(inputs)
+        below = [mixture_cdf(weight.T, mean[i].T, sigma[i].T, x[:, i]) for i in range(self.n_targets)]
+        return np.stack(below, axis=1)
 
 
 def _batches(n: int) -> list[slice]:
     return [slice(start, min(start + BATCH_ROWS, n)) for start in range(0, n, BATCH_ROWS)]
 
 
-def _levels(levels: tuple[float, ...]) -> dict[str, Any]:
+def model_inputs(levels: tuple[float, ...]) -> dict[str, Any]:
     """The model's inputs that say which quantiles are wanted."""
     level = np.array(levels, np.float64)
     return {"level": level.astype(np.float32), "probit": ndtri(level).astype(np.float32)}

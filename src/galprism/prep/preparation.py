@@ -117,7 +117,8 @@ class Preparation:
         Raises RequestError where the sources have no photometry, no redshifts, or lack a band altogether.
         """
         photometry, redshift = _blocks(sources)
-        photometry = photometry.select(self.bands)
+        if photometry.bands != self.bands:
+            photometry = photometry.select(self.bands)
         flags = _flags(sources, photometry, redshift, self.redshift_range)
         usable = (flags & np.uint32(Flag.NOT_INFERRED)) == 0
         inputs = _measure(self.config, photometry, np.where(usable, redshift, 1.0), self.assumed_err)
