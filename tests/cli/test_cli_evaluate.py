@@ -1,0 +1,92 @@
+"""`galprism evaluate`: what it judges, and what it refuses before anything is written."""
+
+import json
+
+import numpy as np
+import pytest
+from commands import MODEL, everything
+
+from galprism.data.tables import write_table
+from galprism.recipes.demo import CATALOGUE, FOLDER
+
+TRUTH = FOLDER / CATALOGUE
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    """Write a table of predictions of some ids, by hand."""
+
+    def write(ids, name="guess.parquet", shift=0.0):
+        n = len(ids)
+        logmstar = np.linspace(9, 11, n).astype(np.float32) + np.float32(shift)
+        table = {"id": np.asarray(ids), "logmstar": logmstar, "n_bands": np.full(n, 9, np.int16)}
+        write_table(tmp_path / name, table | {"flags": np.zeros(n, np.uint32)})
+        return tmp_path / name
+
+    return write
+
+
+def test_two_fits_are_compared_without_a_truth(galprism, predictions, tmp_path):
+    ids = np.arange(300)
+    first, second = predictions(ids), predictions(ids, "other.fits", shift=0.25)
+    result = galprism("evaluate", f"ours={first}", second, "-o", tmp_path / "report", "--title", "Two guesses")
+    assert result.status == 0, result.err
+    assert {"report/index.html", "report/metrics.json"} <= set(everything(tmp_path))
+    assert str(tmp_path / "report" / "index.html") in result.out
+    assert "ours" in result.out
+    assert "other" in result.out
+    assert "Two guesses" in (tmp_path / "report" / "index.html").read_text()
+    metrics = (tmp_path / "report" / "metrics.json").read_text()
+    biases = [abs(value) for value in numbers(json.loads(metrics), "bias")]
+    assert any(np.isclose(value, 0.25, atol=1e-5) for value in biases)
+
+
+def numbers(tree, key):
+    """Every number under `key`, however deep."""
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            if name == key and isinstance(value, float):
+                yield value
+            yield from numbers(value, key)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from numbers(value, key)
+
+
+def test_what_cannot_be_judged_is_refused(refused, predictions, catalogue, columns, tmp_path):
+    ids, report = np.arange(30), tmp_path / "report"
+    path, far = predictions(ids), predictions(10_000 + ids, "far.parquet")
+    empty = predictions(ids[:0], "empty.parquet")
+    (tmp_path / "other").mkdir()
+    same = predictions(ids, "other/guess.fits")
+    table = catalogue(columns)
+    refused(("evaluate", path, "-o", report), "without a truth", "two")
+    refused(("evaluate", path, same, "-o", report), "same name", "NAME=PATH")
+    refused(("evaluate", path, far, "-o", report), "no id is common", "10000")
+    refused(("evaluate", far, "--truth", TRUTH, "-o", report), "no id is common")
+    refused(("evaluate", empty, "--truth", TRUTH, "-o", report), "empty", "no rows")
+    refused(("evaluate", table, "--truth", TRUTH, "-o", report), "nothing can be judged", "logmstar")
+    refused(("evaluate", path, "--truth", table, "-o", report), table)
+    refused(("evaluate", tmp_path / "nowhere.fits", "--truth", TRUTH, "-o", report), "nowhere.fits", "no such file")
+    refused(("evaluate", path, "--truth", TRUTH, "--limit", "best", "-o", report), "'best'", "guess")
+    refused(("evaluate", path, "--truth", TRUTH, "--catalogue", TRUTH, "--survey", "kidz", "-o", report), "'kidz'")
+    refused(("evaluate", f"truth={path}", "--truth", TRUTH, "-o", report), "'truth'")
+
+
+def test_a_report_does_not_replace_what_is_none(refused, predictions, tmp_path):
+    path = predictions(np.arange(30))
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("years of work")
+    refused(("evaluate", path, "--truth", TRUTH, "-o", tmp_path / "thesis"), "thesis", "not a report")
+    refused(("evaluate", path, "--truth", TRUTH, "-o", path), path, "is a file")
+    refused(("evaluate", path, "--truth", TRUTH, "-o", path / "report"), path)
+
+
+def test_ids_of_a_catalogue_join_text_and_numbers(predicted, galprism, catalogue, columns, tmp_path):
+    columns["id"] = columns["id"].astype(str)
+    predicted(catalogue(columns))
+    result = galprism(
+        "evaluate", tmp_path / "predicted.parquet", "--truth", TRUTH, "-o", tmp_path / "report", "--title", MODEL
+    )
+    assert result.status == 0, result.err
+    assert "64" in result.out
