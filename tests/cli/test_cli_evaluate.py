@@ -66,7 +66,7 @@ def test_what_cannot_be_judged_is_refused(refused, predictions, catalogue, colum
     refused(("evaluate", far, "--truth", TRUTH, "-o", report), "no id is common")
     refused(("evaluate", empty, "--truth", TRUTH, "-o", report), "empty", "no rows")
     refused(("evaluate", table, "--truth", TRUTH, "-o", report), "nothing can be judged", "logmstar")
-    refused(("evaluate", path, "--truth", table, "-o", report), table)
+    refused(("evaluate", path, "--truth", table, "-o", report), "nothing can be judged", "the truth has redshift")
     refused(("evaluate", tmp_path / "nowhere.fits", "--truth", TRUTH, "-o", report), "nowhere.fits", "no such file")
     refused(("evaluate", path, "--truth", TRUTH, "--limit", "best", "-o", report), "'best'", "guess")
     refused(("evaluate", path, "--truth", TRUTH, "--catalogue", TRUTH, "--survey", "kidz", "-o", report), "'kidz'")
