@@ -112,7 +112,7 @@ class TestResume:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            train(small(seed=1), Linear(), VALID, config, folder, report=stop)
+            train(small(seed=1), Linear(12), VALID, config, folder, report=stop)
 
     @pytest.mark.parametrize(
         "config",
@@ -121,13 +121,13 @@ class TestResume:
     )
     def test_taken_up_it_ends_as_if_never_stopped(self, tmp_path, config):
         whole = small(seed=1)
-        history = train(whole, Linear(), VALID, config, tmp_path / "whole")
+        history = train(whole, Linear(12), VALID, config, tmp_path / "whole")
         for after in (1, 2, 3):
             folder = tmp_path / f"stopped-{after}"
             self.interrupted(folder, config, after)
             resumed, seen = small(seed=7), []  # what it starts from does not matter
             again = train(
-                resumed, Linear(), VALID, config, folder, report=lambda line, n, seen=seen: seen.append(line.epoch)
+                resumed, Linear(12), VALID, config, folder, report=lambda line, n, seen=seen: seen.append(line.epoch)
             )
             assert seen == list(range(after, 4))
             assert torch.equal(weights(resumed), weights(whole))
@@ -137,9 +137,9 @@ class TestResume:
 
     def test_a_finished_training_is_not_done_again(self, tmp_path):
         one = small(seed=1)
-        train(one, Linear(), VALID, CONFIG, tmp_path)
+        train(one, Linear(12), VALID, CONFIG, tmp_path)
         two, seen = small(seed=2), []
-        train(two, Linear(), VALID, CONFIG, tmp_path, report=lambda *args: seen.append(args))
+        train(two, Linear(12), VALID, CONFIG, tmp_path, report=lambda *args: seen.append(args))
         assert not seen
         assert torch.equal(weights(one), weights(two))
 

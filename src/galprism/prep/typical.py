@@ -14,6 +14,8 @@ import numpy as np
 
 FIT_ROWS = 20_000
 """The mixture is fitted to at most this many sources; its threshold is taken from all."""
+BLOCK_ROWS = 1024
+"""Sources that are compared at a time: what that needs stays in the cache of one core."""
 RARE = 1e-3
 """The share of the training set that is itself called unlike it."""
 
@@ -78,11 +80,15 @@ class Typical:
     def distance(self, values: np.ndarray) -> np.ndarray:
         """(N,): the squared Mahalanobis distance to the nearest component, plus that component's offset."""
         k, v = len(self.offset), self.whiten.shape[0]
+        sums = np.repeat(np.eye(k, dtype=np.float32), v, axis=0)  # (K V, K): adds up each component's V values
+        each = np.empty((len(values), k), np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # infinitely far is far
-            white = values @ self.whiten
-            white -= self.centre
-            white *= white
-            each = white @ np.repeat(np.eye(k, dtype=np.float32), v, axis=0) + self.offset  # (N, K)
+            for start in range(0, len(values), BLOCK_ROWS):
+                white = values[start : start + BLOCK_ROWS] @ self.whiten
+                white -= self.centre
+                white *= white
+                np.matmul(white, sums, out=each[start : start + BLOCK_ROWS])
+            each += self.offset
             return np.minimum.reduce([each[:, i] for i in range(k)])
 
     def unlike(self, values: np.ndarray) -> np.ndarray:
