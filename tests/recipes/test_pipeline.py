@@ -150,16 +150,12 @@ def test_in_the_demo_the_network_is_within_5_per_cent_of_the_limit_and_nobody_pa
     assert limit < grid
 
 
-@pytest.mark.parametrize(
-    "parameter",
-    [
-        pytest.param(
-            "logmstar",
-            marks=pytest.mark.xfail(strict=True, reason="the grid's sigma is 0.133 dex, the network's 0.136"),
-        ),
-        "logsfr",
-    ],
-)
-def test_in_the_demo_the_network_scatters_less_than_the_grid(report, parameter):
-    network, grid = (report[0].value("sigma", parameter=parameter, method=name) for name in ("network", "grid fit"))
-    assert network < grid
+@pytest.mark.parametrize("parameter", ["logmstar", "logsfr"])
+def test_in_the_demo_the_network_is_near_the_limit(report, parameter):
+    assert 0.98 < report[0].value("rms_over_limit", parameter=parameter, method="network") < 1.05
+
+
+def test_in_the_demo_the_grid_knows_less_of_the_star_formation_rate(report):
+    """Of the mass it knows as much: its models cover the very prior that these galaxies were drawn from."""
+    network, grid = (report[0].value("rms", parameter="logsfr", method=name) for name in ("network", "grid fit"))
+    assert network < 0.95 * grid
