@@ -14,7 +14,10 @@ from galprism.train import DrawnData, take_rows
 
 
 def bundle(kind="mixture", n=3000, steps=60):
-    """(bundle, estimator, targets). `mixture`: colours, residual network, any bands. `point`: the paper's kind, magnitudes and a perceptron."""
+    """(bundle, estimator, targets).
+
+    `mixture`: colours, residual network, any bands. `point`: the paper's kind, magnitudes and a perceptron.
+    """
     sources, truth = toy_sky.catalogue(n, seed=1)
     if kind == "point":
         good = np.all(sources.photometry.flux > 0, axis=1)

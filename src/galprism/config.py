@@ -119,7 +119,9 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
             return tuple(_convert(item, args[0], f"{where}[{i}]") for i, item in enumerate(value))
         if len(value) != len(args):
             raise RequestError(f"{where} = {value!r} has {len(value)} values; expected {len(args)}")
-        return tuple(_convert(item, arg, f"{where}[{i}]") for i, (item, arg) in enumerate(zip(value, args, strict=True)))
+        return tuple(
+            _convert(item, arg, f"{where}[{i}]") for i, (item, arg) in enumerate(zip(value, args, strict=True))
+        )
     if origin is dict:
         if not isinstance(value, Mapping):
             raise RequestError(f"{where} = {value!r} is not a section with keys")
