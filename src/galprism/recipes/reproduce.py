@@ -49,8 +49,9 @@ def page(
         table.markdown(),
     ]
     for text, summary, report in results:
-        parts += [f"## {text[0].upper()}{text[1:]}", summary.read_text().strip()]
         numbers = json.loads((report / "metrics.json").read_text())
+        sample = f"{numbers['meta']['sample']}. Noise: {numbers['meta']['noise']}."
+        parts += [f"## {text[0].upper()}{text[1:]}", sample, summary.read_text().strip()]
         parts += [f"- {note}" for note in numbers["notes"]]
         figures = sorted(report.glob("figures/*.png"))
         parts += [f"![{path.stem}]({report.name}/figures/{path.name})" for path in figures]
