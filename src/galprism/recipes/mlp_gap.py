@@ -266,7 +266,8 @@ class Reproduction:
         size = "; quick: reduced training, test set and draws" if self.quick else ""
         return {
             "title": f"MLP-GaP (Guo et al. 2024) rebuilt, and ours: {sample.text}{size}",
-            "sample": f"{self.size.test:,} simulated test galaxies never trained on, true r < 24, none left out",
+            "sample": f"{self.size.test:,} simulated test galaxies never trained on, true r < 24; a row that a "
+            "method cannot infer is left out for all (column null)",
             "noise": sample.text
             if sample.perturb
             else f"{sample.text}; the posterior beside them is no limit: it "
