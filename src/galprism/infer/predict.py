@@ -35,10 +35,10 @@ class Predictor:
         """
         levels = check_levels(levels) if self.bundle.kind == "mixture" else ()
         n, p = len(sources), len(self.bundle.targets)
-        point = np.full((n, p), np.nan, np.float32)
-        quantiles = np.full((n, p, len(levels)), np.nan, np.float32)
+        point = np.full((p, n), np.nan, np.float32)
+        quantiles = np.full((len(levels), p, n), np.nan, np.float32)
         flags, n_bands = np.zeros(n, np.uint32), np.zeros(n, np.int16)
-        anchored = np.array(self.bundle.anchored)
+        anchored = np.array(self.bundle.anchored)[:, None]
         for start in range(0, n, CHUNK_ROWS) or (0,):
             rows = slice(start, start + CHUNK_ROWS)
             features = self._features(sources.take(rows))
@@ -46,18 +46,18 @@ class Predictor:
             flags[rows], n_bands[rows] = features.flags, np.where(usable, features.n_bands, 0)
             picked = slice(None) if usable.all() else usable
             answers = self._session.run(features.inputs[picked], levels)
-            anchor = features.anchor[picked, None] * anchored  # (M, P), float64
-            point[rows][picked] = answers.point + anchor
+            anchor = anchored * features.anchor[picked]  # (P, M), float64
+            point[:, rows][:, picked] = answers.point + anchor
             if answers.quantiles is not None:
-                quantiles[rows][picked] = answers.quantiles + anchor[:, :, None]
+                quantiles[:, :, rows][:, :, picked] = answers.quantiles + anchor
         return Predictions(
             id=sources.id,
             names=self.bundle.targets,
-            point=point,
+            point=point.T,
             flags=flags,
             n_bands=n_bands,
             levels=levels,
-            quantiles=quantiles if levels else None,
+            quantiles=quantiles.T if levels else None,
             ra=sources.ra,
             dec=sources.dec,
             meta=describe(self.bundle),

@@ -32,6 +32,8 @@ from galprism.infer.duplicates import keys, repeated_in_parts
 from galprism.infer.predict import Predictor, check_levels, describe
 from galprism.surveys import Layout, Survey, understood
 
+SAMPLE_ROWS = 16_384
+"""The first rows, which say whether the table's values can be the survey's."""
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 """What reading a part that was cut off may raise."""
 
@@ -198,7 +200,7 @@ def _answers(
             sources = layout.sources(batch, first_row)
             if first_row == 0:
                 try:
-                    layout.check_range(sources)
+                    layout.check_range(sources.take(slice(0, SAMPLE_ROWS)))
                 except RequestError as error:
                     raise RequestError(f"{table.path}: {error}") from error
             first_row += len(sources)

@@ -43,10 +43,11 @@ def measure(
     used = photometry.observed if photometry.limit is None else photometry.observed & ~photometry.limit
     unknown = used & np.isnan(photometry.ivar)
     with np.errstate(all="ignore"):  # what overflows is found below
-        flux = np.where(used, photometry.flux, 0).astype(np.float32)
-        ivar = np.where(used, photometry.ivar, 1).astype(np.float32)
-        ivar = np.where(unknown, (assumed_err**-2.0).astype(np.float32), ivar)
-        err = 1 / np.sqrt(ivar)
+        flux, ivar = (x.astype(np.float32, copy=False) for x in (photometry.flux, photometry.ivar))
+        if not used.all():
+            flux, ivar = np.where(used, flux, np.float32(0)), np.where(used, ivar, np.float32(1))
+        if unknown.any():
+            ivar = np.where(unknown, (assumed_err**-2.0).astype(np.float32), ivar)
         weight = ivar * used
         if reference:
             alone = photometry.bands.index(reference)
@@ -59,11 +60,12 @@ def measure(
         ln_reference = np.log(flux_ref)
         anchor = 0.4 * (np.interp(np.log(redshift), _LN_Z, _MODULUS) - AB_ZEROPOINT_NJY) + ln_reference / np.log(10.0)
 
-        soft = np.float32(0.5 / softening) / err
+        soft = np.sqrt(ivar) * np.float32(0.5 / softening)
         colour = np.arcsinh(flux * soft) - np.arcsinh(flux_ref[:, None] * soft)
+        ln_err = np.float32(-0.5) * np.log(ivar)
         z = redshift.astype(np.float32)
         rest = np.stack([ln_reference, z, np.log1p(z)], axis=1)
-        values = np.concatenate([colour, np.log(err) - ln_reference[:, None], rest], axis=1)
+        values = np.concatenate([colour, ln_err - ln_reference[:, None], rest], axis=1)
 
     there = np.concatenate([used, used & ~unknown, np.ones((len(flux), 3), bool)], axis=1)
     good = there
