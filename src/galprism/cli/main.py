@@ -50,12 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GalprismError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print(f"{program}: stopped; run the same command again to take it up", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:  # a full disk, a network folder that went away: not a fault of ours or of the request
+        what = f"{error.filename}: " if error.filename else ""
+        print(f"{program}: {what}{error.strerror or error}; the output was not written", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"{program}: stopped; run the same command again to take it up", file=sys.stderr)
+        return INTERRUPTED
     return DONE
 
 

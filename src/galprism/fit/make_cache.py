@@ -8,7 +8,6 @@ The shipped cache `kids` is `save_cache(make_grid(surveys.get("kids"), load_bc03
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -130,7 +129,7 @@ def make_cache(
         meta={
             "survey": survey.name,
             "passbands": {band.name: curve.hash for band, curve in zip(survey.bands, curves, strict=True)},
-            "library": {"name": library.name, "imf": library.imf, "hash": library_hash(library)},
+            "library": {"name": library.name, "imf": library.imf, "hash": library.hash},
             "nebular": nebular,
             "logu": logu,
             "seed": seed,
@@ -161,14 +160,6 @@ def measure(cache: ModelCache, rows: np.ndarray, redshift: np.ndarray, log_light
         "p99.9": round(float(np.quantile(error, 0.999)), 5),
         "max": round(float(error.max()), 5),
     }
-
-
-def library_hash(library: SSPLibrary) -> str:
-    """sha256 of a library's spectra and what they belong to."""
-    digest = hashlib.sha256(library.name.encode())
-    for array in (library.wave, library.age, library.z_met, library.flux, library.surviving):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _values(model: ForwardModel, columns: Mapping[str, np.ndarray], logu: float) -> dict[str, np.ndarray]:

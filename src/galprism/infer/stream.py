@@ -93,6 +93,10 @@ def predict_file(
     except RequestError:
         parts.remove()
         raise
+    except OSError:  # a full disk, say: what is whole is kept for the next try
+        if not parts.n_done:
+            parts.remove()
+        raise
     parts.remove()
     return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start)
 

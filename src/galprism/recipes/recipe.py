@@ -57,7 +57,7 @@ class Recipe:
     """The paper that it rebuilds."""
     seed: int = 1
     library: str = "bc03-miles"
-    """Simple stellar populations: bc03-miles, or the path of a library of the user's."""
+    """Simple stellar populations, see galprism.sps.load_library: a name, or the path of files of the user's."""
     nebular: bool = True
     population: PopulationConfig = field(default_factory=PopulationConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)

@@ -83,9 +83,9 @@ def reference_cache(recipe: Recipe, method: str, folder: Path | None = None) -> 
 def make_reference_cache(recipe: Recipe, method: str, progress: Callable[[int], None] | None = None) -> ModelCache:
     """Model fluxes for a method, from the forward model. Needs PyTorch."""
     from galprism.fit.make_cache import make_draws, make_grid
-    from galprism.recipes.sky import library
+    from galprism.sps import load_library
 
-    survey, stars = surveys.get(recipe.survey), library(recipe.library)
+    survey, stars = surveys.get(recipe.survey), load_library(recipe.library)
     common: dict[str, Any] = {"nebular": recipe.nebular, "progress": progress, "step": recipe.fit.redshift_step}
     if method == "grid":
         population = recipe.population

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from galprism import surveys
 from galprism.config import plain
@@ -13,31 +14,25 @@ from galprism.errors import RequestError
 from galprism.mocks.simulate import Sky, simulate
 from galprism.params import COSMOLOGY
 from galprism.recipes.recipe import Recipe
-from galprism.sps import SSPLibrary, load_bc03_miles
-
-
-@lru_cache(maxsize=2)
-def library(name: str) -> SSPLibrary:
-    """The simple stellar populations that a recipe names. Raises RequestError for a name that is not known."""
-    if name != "bc03-miles":
-        raise RequestError(f"library = {name!r}; accepted: bc03-miles")
-    return load_bc03_miles()
+from galprism.sps import load_library
 
 
 def sky(recipe: Recipe) -> Sky:
-    """The sky that the recipe's galaxies live in."""
-    return Sky(
-        recipe.population,
-        surveys.get(recipe.survey),
-        library(recipe.library),
-        seed=recipe.seed,
-        nebular=recipe.nebular,
-    )
+    """The sky that the recipe's galaxies live in. Raises RequestError where the recipe's library cannot make it."""
+    stars = load_library(recipe.library)
+    if not np.isfinite(stars.surviving).all():
+        raise RequestError(f"library = {recipe.library!r}: {stars.name} does not say what mass survives")
+    for z_met in recipe.population.z_met:
+        if not np.isclose(stars.z_met, z_met, rtol=0.01, atol=0.0).any():
+            accepted = ", ".join(f"{z:.3g}" for z in stars.z_met)
+            raise RequestError(f"population.z_met has {z_met:g}; accepted, those of {stars.name}: {accepted}")
+    survey = surveys.get(recipe.survey)
+    return Sky(recipe.population, survey, stars, seed=recipe.seed, nebular=recipe.nebular)
 
 
 def describe(recipe: Recipe) -> dict[str, object]:
     """What a catalogue of this recipe says of itself."""
-    stars = library(recipe.library)
+    stars = load_library(recipe.library)
     return {
         "made_by": "galprism's simulator: no real galaxy is in this table",
         "recipe": recipe.name,
@@ -46,6 +41,7 @@ def describe(recipe: Recipe) -> dict[str, object]:
         "population": plain(recipe.population),
         "noise": plain(recipe.noise),
         "library": stars.name,
+        "library_hash": stars.hash,
         "imf": stars.imf,
         "cosmology": COSMOLOGY,
     }

@@ -22,6 +22,7 @@ from galprism.prep import Preparation, Targets, drop
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe, sky
 from galprism.recipes.stages import digest
+from galprism.sps import load_library
 from galprism.train import DrawnData, Epoch, LoopConfig, train
 from galprism.train.data import Draw
 
@@ -52,7 +53,8 @@ class Truths:
 
 def simulate_truths(recipe: Recipe, n: int, folder: Path, progress: Callable[[int], None] | None = None) -> Truths:
     """The galaxies with ids 0 … n - 1, kept in `folder` so that a resumed training need not make them again."""
-    made_of = [recipe.population, recipe.seed, recipe.survey, recipe.library, recipe.nebular, recipe.targets.names, n]
+    made_of = [recipe.population, recipe.seed, recipe.survey, load_library(recipe.library).hash, recipe.nebular]
+    made_of += [recipe.targets.names, n]
     path = folder / f"galaxies-{digest([plain(item) for item in made_of])}.npz"
     if path.exists():
         with np.load(path, allow_pickle=False) as kept:

@@ -19,6 +19,7 @@ from galprism.sps.histories import (
 )
 from galprism.sps.library import NebularGrid, SSPLibrary
 from galprism.sps.miles import load_miles
+from galprism.sps.named import load_library
 from galprism.sps.ppxf import load_ppxf
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "delayed_burst",
     "load_bc03_miles",
     "load_fsps",
+    "load_library",
     "load_miles",
     "load_ppxf",
     "mix",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -72,6 +74,14 @@ class SSPLibrary:
                 raise RequestError(f"{self.name}: {name} is not ascending")
         if not np.isfinite(self.flux).all():
             raise RequestError(f"{self.name}: flux is not finite somewhere")
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 of the spectra and what they belong to."""
+        digest = hashlib.sha256(self.name.encode())
+        for array in (self.wave, self.age, self.z_met, self.flux, self.surviving):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def to_vacuum(self, wave: np.ndarray) -> np.ndarray:
         """Wavelengths of this library's medium in vacuum."""
