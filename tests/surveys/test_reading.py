@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from galprism import surveys
-from galprism.data.tables import write_table
+from galprism.data import Photometry, Sources
+from galprism.data.tables import ColumnInfo, open_table, write_catalogue, write_table
 from galprism.errors import RequestError
 from galprism.flags import Flag, counts
 
@@ -62,6 +63,30 @@ def test_limits_survive_the_joining(made, kids, tmp_path):
     assert joined.photometry.limit.sum() == 1
     assert joined.photometry.limit[7, 0]
     assert joined.flags[7] == Flag.UPPER_LIMIT
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "fits", "csv"])
+def test_limits_come_back_from_our_own_tables(suffix, made, kids, tmp_path):
+    flux, err = made.catalogue(kids, 10)
+    limit = np.zeros(flux.shape, bool)
+    limit[7, 0] = limit[2, 8] = True
+    ivar = (err**-2).astype(np.float32)
+    ivar[4, 1] = 0.0
+    photometry = Photometry(np.where(ivar > 0, flux, 0).astype(np.float32), ivar, kids.band_names, limit)
+    path = tmp_path / f"limits.{suffix}"
+    write_catalogue(path, Sources(id=np.arange(10), redshift=np.full(10, 0.3), photometry=photometry))
+    found = surveys.read(path, kids, unit="nJy")
+    np.testing.assert_array_equal(found.photometry.limit, limit)
+    np.testing.assert_array_equal(np.flatnonzero(found.flags & np.uint32(Flag.UPPER_LIMIT)), [2, 7])
+    assert "upper limits by limit_u" in "\n".join(kids.layout(open_table(path).columns, unit="nJy").describe())
+
+
+def test_a_limit_column_of_words_is_refused(written, kids):
+    path, _ = written
+    columns = dict(open_table(path).columns)
+    columns["limit_g"] = ColumnInfo("limit_g", None, np.dtype(str))
+    with pytest.raises(RequestError, match=r"column limit_g holds .*; expected true or false"):
+        kids.layout(columns)
 
 
 def test_errors_name_the_file(kids, written, tmp_path):

@@ -48,6 +48,13 @@ class BandColumns:
     meaning: Meaning
     extinction: Cell | None = None
     """A_band in mag."""
+    limit: Cell | None = None
+    """True, or above 0, where the value is an upper limit."""
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All that are read of this band."""
+        return tuple(cell for cell in (self.value, self.error, self.extinction, self.limit) if cell)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Layout:
     """Names of the columns that `sources` wants."""
 
     def __post_init__(self) -> None:
-        cells = [cell for band in self.columns if band for cell in (band.value, band.error, band.extinction) if cell]
+        cells = [cell for band in self.columns if band for cell in band.cells]
         names = [self.id, self.ra, self.dec, self.redshift, self.ebv, *(cell.column for cell in cells)]
         object.__setattr__(self, "needs", tuple(dict.fromkeys(name for name in names if name)))
 
@@ -96,7 +103,8 @@ class Layout:
                 continue
             spread = {"err": "+-", "ivar": "inverse variance"}[columns.meaning.error_kind]
             error = f"{spread} {columns.error}" if columns.error else "without errors (asked for)"
-            lines.append(f"{band.name}: {columns.value} {error} [{columns.unit}]")
+            limit = f", upper limits by {columns.limit}" if columns.limit else ""
+            lines.append(f"{band.name}: {columns.value} {error} [{columns.unit}]{limit}")
         lines.append(f"id: {self.id or 'the row number, from 0'}")
         if self.ra and self.dec:
             lines.append(f"position: {self.ra}, {self.dec}")
@@ -125,6 +133,10 @@ class Layout:
                 continue
             error = columns.error.of(batch) if columns.error else None
             limited = understand(columns.meaning, columns.value.of(batch), error, flags, out)
+            if columns.limit:
+                said = (columns.limit.of(batch) > 0) & (out[1] != 0)
+                flags[said] |= np.uint32(Flag.UPPER_LIMIT)
+                limited = said if limited is None else limited | said
             if limited is not None:
                 limit = np.zeros((len(self.bands), n), bool) if limit is None else limit
                 limit[number] = limited

@@ -44,11 +44,13 @@ class Preset:
     """Whether the values are corrected for Galactic extinction; None when the format does not say."""
     extinction: str | None = None
     """Pattern of the column of a band's Galactic extinction in mag."""
+    limit: str | None = None
+    """Pattern of a column, which a table may lack, that says where the value is an upper limit (true, or above 0)."""
     softening: dict[str, float] = field(default_factory=dict)
     """b of asinh magnitudes by band (Lupton, Gunn & Szalay 1999); empty for ordinary ones."""
 
     def __post_init__(self) -> None:
-        for name in ("value", "error", "extinction"):
+        for name in ("value", "error", "extinction", "limit"):
             pattern = getattr(self, name)
             if pattern is not None and "{band}" not in pattern:
                 raise RequestError(f"preset {self.name}: {name} = {pattern!r} has no {{band}} in it")
@@ -61,7 +63,14 @@ class Preset:
 
 
 PLAIN = (
-    Preset("flux", "flux_{band}", "flux_err_{band}", "flux", "plain columns, any unit of flux density"),
+    Preset(
+        "flux",
+        "flux_{band}",
+        "flux_err_{band}",
+        "flux",
+        "plain columns, any unit of flux density",
+        limit="limit_{band}",
+    ),
     Preset(
         "flux-ivar",
         "flux_{band}",
@@ -69,6 +78,7 @@ PLAIN = (
         "flux",
         "plain columns with inverse variances",
         error_kind="ivar",
+        limit="limit_{band}",
     ),
     Preset("mag", "mag_{band}", "mag_err_{band}", "mag", "plain columns, AB magnitudes"),
 )

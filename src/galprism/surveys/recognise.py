@@ -277,6 +277,7 @@ def _band_columns(
         value=value,
         error=error,
         unit=shown,
+        limit=_limit(band, preset, columns) if same else None,
         meaning=Meaning(
             kind="mag" if kind == "mag" else "flux",
             error_kind="ivar" if (given.error_kind or (preset.error_kind if same else "err")) == "ivar" else "err",
@@ -291,6 +292,17 @@ def _band_columns(
             brightest=brightest_flux(band.mag_bright),
         ),
     )
+
+
+def _limit(band: Band, preset: Preset, columns: Mapping[str, ColumnInfo]) -> Cell | None:
+    """The column that marks upper limits, where the table has it."""
+    cell = _cell(columns, preset.column(preset.limit, band.name)) if preset.limit else None
+    if cell is not None and columns[cell.column].dtype.kind not in "biuf":
+        raise RequestError(
+            f"column {cell.column} holds {columns[cell.column].dtype}; expected true or false, whether the flux of "
+            f"{band.name} is an upper limit"
+        )
+    return cell
 
 
 def _flux_unit(
@@ -365,7 +377,7 @@ def _extinction(
         cells = [_cell(columns, preset.column(preset.extinction, band.name)) for band in bands]
         if all(cell is not None or spec is None for cell, spec in zip(cells, specs, strict=True)):
             with_cells = [
-                None if spec is None else BandColumns(spec.value, spec.error, spec.unit, spec.meaning, cell)
+                None if spec is None else replace(spec, extinction=cell)
                 for spec, cell in zip(specs, cells, strict=True)
             ]
             shown = ", ".join(str(cell) for cell in cells if cell is not None)
