@@ -196,15 +196,14 @@ def living_over_surviving(recipe: recipes.Recipe, age: np.ndarray) -> np.ndarray
 
     The median over prior draws of the recipe whose age is alike.
     """
-    from galprism.recipes.sky import library
-    from galprism.sps import ForwardModel, Galaxies
+    from galprism.sps import ForwardModel, Galaxies, load_library
 
     stars = draw_stars(recipe.population, np.full(4096, recipe.population.redshift[0]), np.random.default_rng(1))
     galaxies = Galaxies.from_numpy(
         redshift=0.1, tau=stars["tau"], age=stars["age"], z_met=stars["z_met"], ebv=0.0, logu=recipe.population.logu
     )
     band = surveys.get(recipe.survey).bands[0].passband
-    derived = ForwardModel(library(recipe.library), [passbands.get(band)], nebular=False).derive(galaxies)
+    derived = ForwardModel(load_library(recipe.library), [passbands.get(band)], nebular=False).derive(galaxies)
     ratio = np.log10(derived.mlive.numpy() / derived.mstar.numpy())
     order = np.argsort(derived.age_mw.numpy())
     ages = derived.age_mw.numpy()[order]
