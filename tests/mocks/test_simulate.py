@@ -7,7 +7,8 @@ from galprism.data.tables import read_truth, write_catalogue
 from galprism.errors import RequestError
 from galprism.mocks import ErrorSample, NoiseConfig, calibration_error, observe
 from galprism.mocks.simulate import Sky, simulate
-from galprism.recipes.sky import library, sky, write_mock
+from galprism.recipes.sky import sky, write_mock
+from galprism.sps import load_library
 from galprism.units import abmag_from_njy, flux_err_from_mag_err
 
 KIDS = surveys.get("kids")
@@ -57,14 +58,14 @@ def test_the_same_galaxies_however_they_are_asked_for(kids_sky):
 
 def test_another_seed_is_another_sky():
     population = recipes.load("mlp-gap").population
-    skies = [Sky(population, KIDS, library("bc03-miles"), seed=seed) for seed in (1, 2)]
+    skies = [Sky(population, KIDS, load_library("bc03-miles"), seed=seed) for seed in (1, 2)]
     assert not np.allclose(skies[0].draw(0).tau, skies[1].draw(0).tau)
 
 
 def test_a_population_in_a_band_that_the_survey_lacks_is_refused():
     population = recipes.load("mlp-gap", ["population.band='y'"]).population
     with pytest.raises(RequestError, match=r"population.band = 'y' is not a band of kids: u, g, r"):
-        Sky(population, KIDS, library("bc03-miles"), seed=1)
+        Sky(population, KIDS, load_library("bc03-miles"), seed=1)
 
 
 def test_noise_is_as_wide_as_it_says():
