@@ -22,6 +22,13 @@ def test_there_and_back(relative, standardise, values, anchor):
     np.testing.assert_allclose(back, values, atol=1e-3)
 
 
+def test_a_spread_of_mere_rounding_is_not_divided_by():
+    values, anchor = np.zeros((7, 4)), np.array([1.0, 0, 0, 0, 0, 0, 0])
+    values[1, 1] = 1.5e-136
+    targets = Targets.fit(TargetsConfig(NAMES), values, anchor)
+    np.testing.assert_allclose(targets.decode(targets.encode(values, anchor).astype(float), anchor), values, atol=1e-6)
+
+
 def test_rates_are_specific_and_masses_over_light():
     values = np.array([[5.0, -1.0, 9.0, 0.0], [6.0, 0.5, 10.0, 0.1]])
     anchor = np.array([8.0, 8.5])

@@ -65,7 +65,8 @@ class Targets:
         mean, sd = np.zeros(n), np.ones(n)
         if config.standardise:
             mean, sd = plain.mean(axis=0), plain.std(axis=0)
-            sd = np.where(sd > 0, sd, 1.0)
+            # What single precision cannot tell from a constant is one: its spread is rounding, no scale to divide by.
+            sd = np.where(sd > np.finfo(np.float32).eps * (1 + np.abs(mean)), sd, 1.0)
         return cls(config, combine * sd, combine @ mean, anchored)
 
     @property
