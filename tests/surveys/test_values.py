@@ -68,6 +68,7 @@ def test_a_flux_in_every_state(made, kids, values, flags):
         ({"mag_err_r": 0.0}, (MISSING, "ZERO_ERROR")),
         ({"mag_err_r": -0.1}, (MISSING, "NEGATIVE_ERROR")),
         ({"mag_err_r": 15.0}, ()),
+        ({"mag_err_r": 1e30}, (MISSING,)),
     ],
 )
 def test_a_magnitude_in_every_state(made, sdss, values, flags):

@@ -162,6 +162,8 @@ def _state_by_state(
     endless = ~absent & np.isinf(ivar.astype(np.float32))
     _mark(flags, endless, Flag.ZERO_ERROR)
     absent |= endless
+    # And one so large that nothing is left of its weight measures nothing.
+    absent |= ivar.astype(np.float32) == 0
     limit &= ~absent
     _mark(flags, limit | (undetected & ~absent), Flag.UPPER_LIMIT)
     _mark(flags, ~absent & np.isnan(ivar), Flag.ERROR_UNKNOWN)
