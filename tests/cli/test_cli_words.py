@@ -61,7 +61,7 @@ def test_words_that_make_no_sense_are_refused_in_one_line(words, said, galprism)
     [
         ("models", [MODEL]),
         ("recipes", ["mlp-gap", "kids-mass-sfr", "sdss-mass-sfr"]),
-        ("surveys", ["kids", "sdss"]),
+        ("surveys", ["hsc", "kids", "rubin", "sdss"]),
         ("passbands", passbands.names()),
         ("params", list(params.PARAMS)),
         ("flags", [str(int(flag)) for flag in flags.Flag]),

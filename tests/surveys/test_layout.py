@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from galprism import surveys
 from galprism.data.tables import ColumnInfo
 from galprism.errors import RequestError
 from galprism.flags import Flag, names
@@ -379,3 +380,22 @@ def test_an_empty_batch_gives_no_sources(made, kids):
     sources = layout.sources(batch)
     assert len(sources) == 0
     layout.check_range(sources)
+
+
+def test_hsc_and_rubin_are_read_by_their_own_names(made):
+    """Both count in nJy; HSC's tables carry the extinction, Rubin's none."""
+    hsc, rubin = surveys.get("hsc"), surveys.get("rubin")
+    batch = {"object_id": np.arange(2)}
+    for band in hsc.band_names:
+        batch |= {f"{band}_cmodel_flux": np.full(2, 1e3), f"{band}_cmodel_fluxerr": np.full(2, 50.0)}
+        batch[f"a_{band}"] = np.array([0.0, 0.1])
+    layout = hsc.layout(made.columns_of(batch))
+    assert layout.preset.startswith("hsc-cmodel ")
+    np.testing.assert_allclose(flux(layout, batch)[0], 1e3, rtol=1e-6)
+    np.testing.assert_allclose(flux(layout, batch)[1], 1e3 * 10**0.04, rtol=1e-5)
+    batch = {"objectId": np.arange(2), "coord_ra": np.full(2, 53.0), "coord_dec": np.full(2, -28.0)}
+    for band in rubin.band_names:
+        batch |= {f"{band}_cModelFlux": np.full(2, 1e3), f"{band}_cModelFluxErr": np.full(2, 50.0)}
+    layout = rubin.layout(made.columns_of(batch))
+    np.testing.assert_allclose(flux(layout, batch), 1e3, rtol=1e-6)
+    assert layout.sources(batch).ra[0] == 53.0

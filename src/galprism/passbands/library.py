@@ -23,6 +23,8 @@ SHIPPED = {
         for band in ("Z", "Y", "J", "H", "Ks")
     },
     **{f"SLOAN/SDSS.{band}": (f"sdss_{band}", (f"sdss/{band}",)) for band in "ugriz"},
+    **{f"LSST/LSST.{band}": (f"lsst_{band}", (f"rubin/{band}", f"lsst/{band}")) for band in "ugrizy"},
+    **{f"Subaru/HSC.{name}": (f"hsc_{name[0]}", (f"hsc/{name[0]}",)) for name in ("g", "r2", "i2", "z", "y")},
 }
 """Name: (file in `curves/`, aliases)."""
 
