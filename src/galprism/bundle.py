@@ -3,6 +3,7 @@
     bundle.json   what it is: survey, bands, preparation, targets, definitions, ranges, recipe, seed, versions, metrics,
                   and the sha256 of the other files
     model.onnx    the network with its weights; features in, parameters out (see galprism.nets.readout)
+    basis.npz     of a model of any bands: its basis of spectra
     README.md     the model card
 
 Nothing in it is pickled, and loading one runs no code from it.
@@ -16,20 +17,23 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import galprism
+from galprism import passbands
 from galprism.errors import RequestError
 from galprism.params import PARAMS
 from galprism.prep import Preparation
+from galprism.prep.basis import Basis
+from galprism.surveys import Survey
 
 FORMAT = "galprism bundle"
 FORMAT_VERSION = 1
-JSON_NAME, MODEL_NAME, CARD_NAME = "bundle.json", "model.onnx", "README.md"
+JSON_NAME, MODEL_NAME, CARD_NAME, BASIS_NAME = "bundle.json", "model.onnx", "README.md", "basis.npz"
 SHIPPED = resources.files("galprism") / "models"
 """A folder for each shipped bundle."""
 
@@ -43,7 +47,8 @@ class Bundle:
     """One sentence, for lists."""
     survey: str
     passbands: dict[str, dict[str, str]]
-    """Band to the `name` and `hash` of its curve, in the preparation's order of bands."""
+    """Band to the `name` and `hash` of its curve, in the preparation's order of bands; empty for a model of any bands
+    that is not bound to a survey."""
     preparation: Preparation
     targets: tuple[str, ...]
     """P parameters, the rows of the model's outputs."""
@@ -73,6 +78,23 @@ class Bundle:
     def bands(self) -> tuple[str, ...]:
         """The bands that go in, in order."""
         return self.preparation.bands
+
+    @property
+    def any_bands(self) -> bool:
+        """It serves any survey, once it is bound to it."""
+        return self.preparation.any_bands
+
+    def bind(self, survey: Survey) -> Bundle:
+        """A model of any bands, made ready for the bands of a survey. Raises RequestError for any other model."""
+        if not self.any_bands:
+            raise RequestError(f"bundle {self.name} is for the bands {', '.join(self.bands)} and takes no others")
+        curves = [passbands.get(band.passband) for band in survey.bands]
+        described = {
+            band.name: {"name": band.passband, "hash": curve.hash}
+            for band, curve in zip(survey.bands, curves, strict=True)
+        }
+        preparation = self.preparation.bind(survey.band_names, curves)
+        return replace(self, survey=survey.name, passbands=described, preparation=preparation)
 
     @property
     def recipe_name(self) -> str:
@@ -109,7 +131,8 @@ def load(name_or_path: str | os.PathLike[str]) -> Bundle:
         )
     try:
         files = {name: _checked(folder, name, digest) for name, digest in plain["files"].items()}
-        return _from_plain(plain, files[MODEL_NAME], hashlib.sha256(text).hexdigest())
+        basis = Basis.from_bytes(files[BASIS_NAME]) if BASIS_NAME in files else None
+        return _from_plain(plain, files[MODEL_NAME], basis, hashlib.sha256(text).hexdigest())
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, RequestError):
             raise RequestError(f"{folder / JSON_NAME}: {error}") from error
@@ -130,6 +153,8 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
     """
     folder = check_folder(folder)
     contents = {MODEL_NAME: bundle.model, CARD_NAME: bundle.card.encode()}
+    if bundle.preparation.basis is not None:
+        contents[BASIS_NAME] = bundle.preparation.basis.to_bytes()
     plain = _to_plain(bundle) | {"files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}}
     contents[JSON_NAME] = (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
     try:
@@ -200,7 +225,7 @@ def _to_plain(bundle: Bundle) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "galprism": bundle.version,
         **{name: getattr(bundle, name) for name in _PLAIN},
-        "bands": list(bundle.bands),
+        "bands": list(bundle.passbands),
         "targets": list(bundle.targets),
         "anchored": list(bundle.anchored),
         "definitions": bundle.definitions or define(bundle.targets),
@@ -208,7 +233,7 @@ def _to_plain(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _from_plain(plain: Mapping[str, Any], model: bytes, digest: str) -> Bundle:
+def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | None, digest: str) -> Bundle:
     unknown = [name for name in plain["targets"] if name not in PARAMS]
     if unknown:
         raise RequestError(f"target {', '.join(unknown)} is no parameter of this galprism")
@@ -216,7 +241,7 @@ def _from_plain(plain: Mapping[str, Any], model: bytes, digest: str) -> Bundle:
         raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point")
     return Bundle(
         **{name: plain[name] for name in _PLAIN},
-        preparation=Preparation.from_plain(plain["preparation"]),
+        preparation=Preparation.from_plain(plain["preparation"], basis),
         targets=tuple(plain["targets"]),
         anchored=tuple(plain["anchored"]),
         definitions=plain["definitions"],
@@ -240,7 +265,7 @@ def model_card(bundle: Bundle) -> str:
         "",
         bundle.title,
         "",
-        f"- Survey: {bundle.survey}; bands {', '.join(bundle.bands)}; redshift {low:.4g} to {high:.4g}",
+        f"- Survey: {bundle.survey}; bands {', '.join(bundle.bands) or 'any'}; redshift {low:.4g} to {high:.4g}",
         f"- Answers: {'joint posterior (mixture of Gaussians)' if bundle.kind == 'mixture' else 'point estimates'}",
         f"- Trained by recipe `{bundle.recipe_name}`, seed {bundle.seed}, galprism {bundle.version}",
         f"- Network: {', '.join(f'{key} {value}' for key, value in bundle.network.items()) or 'not said'}",

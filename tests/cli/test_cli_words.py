@@ -60,7 +60,7 @@ def test_words_that_make_no_sense_are_refused_in_one_line(words, said, galprism)
     ("what", "names"),
     [
         ("models", [MODEL]),
-        ("recipes", ["mlp-gap", "kids-mass-sfr", "sdss-mass-sfr"]),
+        ("recipes", ["mlp-gap", "kids-mass-sfr", "sdss-mass-sfr", "galaxy-photometry"]),
         ("surveys", ["hsc", "kids", "rubin", "sdss"]),
         ("passbands", passbands.names()),
         ("params", list(params.PARAMS)),

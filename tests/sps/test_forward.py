@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from galprism import passbands
+from galprism import igm, passbands
 from galprism.cosmology import luminosity_distance_mpc
 from galprism.errors import RequestError
 from galprism.params import PARAMS
-from galprism.sps import Dust, ForwardModel, Galaxies, igm, mix, parameters
+from galprism.sps import Dust, ForwardModel, Galaxies, mix, parameters
 from galprism.sps.dust import ccm89, starburst
 from galprism.sps.galaxies import Derived
 from galprism.sps.histories import Burst, Constant, DelayedTau, bin_weights, bursts, delayed_burst

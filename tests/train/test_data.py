@@ -17,9 +17,9 @@ def parts():
     flux, z, values = toy_sky.draw(N)
 
     def draw(rows, rng):
-        return Sources(id=rows, redshift=z[rows], photometry=toy_sky.observe(flux[rows], rng))
+        return [(rows, Sources(id=rows, redshift=z[rows], photometry=toy_sky.observe(flux[rows], rng)))]
 
-    sources = draw(np.arange(N), np.random.default_rng(0))
+    ((_, sources),) = draw(np.arange(N), np.random.default_rng(0))
     preparation = Preparation.fit(PreparationConfig(), sources, typical=False)
     targets = Targets.fit(TargetsConfig(), values, preparation.features(sources).anchor)
     return draw, values, preparation, targets
@@ -80,8 +80,9 @@ def test_what_cannot_be_used_is_left_out(parts):
     values[::10] = np.nan
 
     def lossy(rows, rng):
-        sources = draw(rows, rng)
-        return Sources(rows, redshift=np.where(rows % 2 == 0, sources.redshift, np.nan), photometry=sources.photometry)
+        ((_, sources),) = draw(rows, rng)
+        redshift = np.where(rows % 2 == 0, sources.redshift, np.nan)
+        return [(rows, Sources(rows, redshift=redshift, photometry=sources.photometry))]
 
     x, y = DrawnData(lossy, values, preparation, targets, 64, seed=0, fixed=True).everything()
     assert len(x) == N // 2 - N // 10

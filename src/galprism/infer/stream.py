@@ -74,6 +74,8 @@ def predict_file(
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
     if threads < 1 or batch_rows < 1:
         raise RequestError(f"threads = {threads}, batch_rows = {batch_rows}; accepted: 1 or more")
+    if bundle.any_bands:
+        bundle = bundle.bind(survey)
     check_passbands(bundle, survey)
     predictor = Predictor(bundle)
     table = open_table(in_path)
@@ -126,6 +128,7 @@ def request(
         "bundle": bundle.hash,
         "table": [str(table.path.resolve()), status.st_size, status.st_mtime_ns, table.n_rows],
         "layout": layout.describe(),
+        "passbands": bundle.passbands,
         "levels": list(levels),
         "batch_rows": batch_rows,
     }

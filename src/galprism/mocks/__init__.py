@@ -6,6 +6,7 @@
 from galprism.mocks.counts import CatalogueMagnitudeRedshift, Counts, MagnitudeRedshift, counts_of
 from galprism.mocks.noise import ErrorSample, NoiseConfig, calibration_error, observe
 from galprism.mocks.population import BLOCK, Draws, PopulationConfig, block_rng, draw_stars
+from galprism.mocks.random_surveys import RandomSurveysConfig, observe_at_random, pool_survey
 
 __all__ = [
     "BLOCK",
@@ -16,9 +17,12 @@ __all__ = [
     "MagnitudeRedshift",
     "NoiseConfig",
     "PopulationConfig",
+    "RandomSurveysConfig",
     "block_rng",
     "calibration_error",
     "counts_of",
     "draw_stars",
     "observe",
+    "observe_at_random",
+    "pool_survey",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -23,3 +24,10 @@ class Inputs:
     """(N,), bool: a value that is needed cannot be formed (a magnitude of a negative flux, an overflow)."""
     n_bands: np.ndarray
     """(N,), int16, bands that are used."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Inputs]) -> Inputs:
+        """Several sets of sources, one after the other."""
+        return cls(
+            **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)}
+        )

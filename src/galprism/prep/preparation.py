@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,9 @@ from galprism import config as configs
 from galprism.data import Photometry, Sources
 from galprism.errors import RequestError
 from galprism.flags import Flag
-from galprism.prep import colours, magnitudes
+from galprism.passbands import Passband
+from galprism.prep import colours, magnitudes, spectra
+from galprism.prep.basis import BandTable, Basis
 from galprism.prep.inputs import Inputs
 from galprism.prep.scaling import Scaling
 from galprism.prep.typical import Typical
@@ -25,7 +27,10 @@ STATISTICS_ROWS = 200_000
 class PreparationConfig:
     """How photometry becomes the inputs of a network."""
 
-    kind: Literal["colours", "magnitudes"] = "colours"
+    kind: Literal["colours", "magnitudes", "spectra"] = "colours"
+    """Of a fixed set of bands, or (`spectra`) of any bands, by what they say of a basis of spectra."""
+    basis_size: int = 16
+    """Of spectra: coefficients beside the scale."""
     standardise: bool = True
     softening: float = 1.0
     """Of colours: where they go over from logarithmic to linear in flux, in units of the flux's error: 1 for noisy
@@ -37,6 +42,8 @@ class PreparationConfig:
     def __post_init__(self) -> None:
         if not self.softening > 0:
             raise RequestError(f"prep.softening = {self.softening}; accepted: a positive number")
+        if not 1 <= self.basis_size <= 64:
+            raise RequestError(f"prep.basis_size = {self.basis_size}; accepted: 1 to 64")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,54 +68,115 @@ class Features:
         return (self.flags & np.uint32(Flag.NOT_INFERRED)) == 0
 
 
+_NO_SCALING = Scaling(*(np.zeros(0),) * 4)
+
+
 @dataclass(frozen=True, eq=False)
 class Preparation:
     """A way to prepare photometry, with the statistics of the set that it was fitted to."""
 
     config: PreparationConfig
     bands: tuple[str, ...]
+    """Empty for a preparation of any bands that is not bound to some yet."""
     assumed_err: np.ndarray
     """(B,), nJy, the training set's median errors: they stand in for errors that are not known."""
     scaling: Scaling
     redshift_range: tuple[float, float]
     typical: Typical | None = None
     """None where it was not fitted: then no source is called unlike the training set."""
+    basis: Basis | None = None
+    """Of spectra."""
+    table: BandTable | None = None
+    """Of spectra: what the bands see of the basis."""
 
     @classmethod
-    def fit(cls, config: PreparationConfig, sources: Sources, *, typical: bool = True) -> Preparation:
+    def fit(
+        cls,
+        config: PreparationConfig,
+        sources: Sources | Sequence[Sources],
+        *,
+        typical: bool = True,
+        basis: Basis | None = None,
+        table: BandTable | None = None,
+    ) -> Preparation:
         """The statistics of a training set as it comes, noise and missing bands included.
 
+        basis, table : of kind "spectra", which takes several sets of sources, each with bands of its own.
         Raises RequestError where the sources have no photometry or redshifts, or where nothing can be prepared.
         """
-        photometry, redshift = _blocks(sources)
-        if config.reference and config.reference not in photometry.bands:
-            raise RequestError(f"prep.reference = {config.reference!r}; accepted: {', '.join(photometry.bands)}")
-        step = -(-len(sources) // STATISTICS_ROWS) if len(sources) else 1
-        photometry, redshift = photometry.take(slice(None, None, step)), redshift[::step]
-        good = np.isfinite(redshift) & (redshift > 0)
-        if not good.any():
+        parts = [sources] if isinstance(sources, Sources) else list(sources)
+        if (config.kind == "spectra") != (basis is not None and table is not None):
+            raise RequestError(
+                f"prep.kind = {config.kind!r}: a basis and its table are for 'spectra', which needs them"
+            )
+        bands = _blocks(parts[0])[0].bands if table is None else ()
+        if config.reference and config.reference not in bands:
+            raise RequestError(f"prep.reference = {config.reference!r}; accepted: {', '.join(bands) or 'none'}")
+        n = sum(len(part) for part in parts)
+        step = -(-n // STATISTICS_ROWS) if n else 1
+        started = cls(config, bands, np.ones(len(bands)), _NO_SCALING, (0.0, 0.0), None, basis, table)
+        measured, redshifts = [], []
+        for part in parts:
+            photometry, redshift = _blocks(part)
+            photometry, redshift = photometry.take(slice(None, None, step)), redshift[::step]
+            good = np.isfinite(redshift) & (redshift > 0)
+            photometry, redshift = photometry.take(good), redshift[good]
+            if table is None and len(redshift):
+                started = replace(started, assumed_err=_median_err(photometry))
+            measured.append(started._measure(photometry, redshift))
+            redshifts.append(redshift)
+        redshift = np.concatenate(redshifts)
+        if not len(redshift):
             raise RequestError("no source of the training set has a positive redshift; nothing can be learnt from it")
-        photometry, redshift = photometry.take(good), redshift[good]
-        assumed_err = _median_err(photometry)
-        inputs = _measure(config, photometry, redshift, assumed_err)
+        inputs = Inputs.joined(measured)
         if inputs.broken.all():
             raise RequestError(f"no source of the training set can be prepared as {config.kind}; are bands missing?")
         scaling = Scaling.fit(inputs)
-        values = scaling.apply(inputs)[~inputs.broken, : inputs.values.shape[1]]
-        return cls(
-            config=config,
-            bands=photometry.bands,
-            assumed_err=assumed_err,
+        values = scaling.apply(inputs)[~inputs.broken]
+        return replace(
+            started,
             scaling=scaling,
             redshift_range=(float(redshift.min()), float(redshift.max())),
-            typical=Typical.fit(values) if typical else None,
+            typical=Typical.fit(values[:, started._judged]) if typical else None,
         )
+
+    def bind(self, bands: Sequence[str], passbands: Sequence[Passband]) -> Preparation:
+        """A preparation of any bands, made ready for these. Raises RequestError for one of a fixed set of bands."""
+        if self.basis is None:
+            raise RequestError(f"a preparation of kind {self.config.kind!r} has its own bands: {', '.join(self.bands)}")
+        table = self.basis.table(bands, passbands, self.redshift_range[1])
+        return replace(self, bands=tuple(bands), table=table)
+
+    @property
+    def any_bands(self) -> bool:
+        """It serves any bands once it is bound to them."""
+        return self.config.kind == "spectra"
 
     @property
     def input_names(self) -> tuple[str, ...]:
         """The F inputs, in order."""
-        values, indicators = (colours if self.config.kind == "colours" else magnitudes).names(self.bands)
+        if self.config.kind == "spectra":
+            values, indicators = spectra.names(self.config.basis_size)
+        else:
+            values, indicators = (colours if self.config.kind == "colours" else magnitudes).names(self.bands)
         return values + indicators
+
+    @property
+    def _judged(self) -> slice:
+        """The inputs by which a source is called unlike the training set."""
+        names = spectra if self.config.kind == "spectra" else colours if self.config.kind == "colours" else magnitudes
+        n_values = len(names.names(self.config.basis_size if names is spectra else self.bands)[0])  # type: ignore[arg-type]
+        return spectra.typical_columns(self.config.basis_size) if names is spectra else slice(0, n_values)
+
+    def _measure(self, photometry: Photometry, redshift: np.ndarray) -> Inputs:
+        config = self.config
+        if config.kind == "magnitudes":
+            return magnitudes.measure(photometry, redshift)
+        if config.kind == "colours":
+            return colours.measure(photometry, redshift, config.softening, config.reference, self.assumed_err)
+        if self.basis is None or self.table is None:
+            raise RequestError("this model takes any bands: say which, for example bundle.bind(surveys.get('kids'))")
+        return spectra.measure(photometry, redshift, self.table.select(photometry.bands), spectra.windows(self.basis))
 
     def features(self, sources: Sources, *, check: bool = True) -> Features:
         """What the network sees; every row is kept, and what cannot be inferred is flagged.
@@ -117,20 +185,19 @@ class Preparation:
         Raises RequestError where the sources have no photometry, no redshifts, or lack a band altogether.
         """
         photometry, redshift = _blocks(sources)
-        if photometry.bands != self.bands:
+        if photometry.bands != self.bands and self.bands:
             photometry = photometry.select(self.bands)
         flags = _flags(sources, photometry, redshift, self.redshift_range)
         usable = (flags & np.uint32(Flag.NOT_INFERRED)) == 0
-        inputs = _measure(self.config, photometry, np.where(usable, redshift, 1.0), self.assumed_err)
+        inputs = self._measure(photometry, np.where(usable, redshift, min(1.0, self.redshift_range[1])))
         broken = usable & inputs.broken
         flags[broken] |= np.uint32(Flag.INPUT_OUT_OF_RANGE | Flag.NOT_INFERRED)
-        n = inputs.values.shape[1]
         scaled = self.scaling.apply(inputs) if check or self.config.standardise else None
         if check:
             assert scaled is not None
             flags[usable & self.scaling.outside(inputs)] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
             if self.typical is not None:
-                flags[usable & self.typical.unlike(scaled[:, :n])] |= np.uint32(Flag.UNLIKE_TRAINING)
+                flags[usable & self.typical.unlike(scaled[:, self._judged])] |= np.uint32(Flag.UNLIKE_TRAINING)
         plain = scaled if self.config.standardise else np.concatenate([inputs.values, inputs.indicators], axis=1)
         assert plain is not None
         return Features(inputs=plain, anchor=inputs.anchor, flags=flags, n_bands=inputs.n_bands)
@@ -139,7 +206,7 @@ class Preparation:
         """Nested dicts and lists that JSON holds."""
         plain = {
             "config": configs.plain(self.config),
-            "bands": list(self.bands),
+            "bands": [] if self.any_bands else list(self.bands),
             "inputs": list(self.input_names),
             "assumed_err": self.assumed_err.tolist(),
             "scaling": self.scaling.to_plain(),
@@ -150,7 +217,7 @@ class Preparation:
         return plain
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Preparation:
+    def from_plain(cls, plain: Mapping[str, Any], basis: Basis | None = None) -> Preparation:
         """The inverse of `to_plain`. Raises KeyError, TypeError or ValueError where something is missing or odd."""
         typical = plain.get("typical")
         return cls(
@@ -160,6 +227,7 @@ class Preparation:
             scaling=Scaling.from_plain(plain["scaling"]),
             redshift_range=(float(plain["redshift_range"][0]), float(plain["redshift_range"][1])),
             typical=None if typical is None else Typical.from_plain(typical),
+            basis=basis,
         )
 
 
@@ -176,14 +244,6 @@ def _median_err(photometry: Photometry) -> np.ndarray:
     err = np.asarray(photometry.flux_err, np.float64)
     err[:, np.isnan(err).all(axis=0)] = 1.0
     return np.nanmedian(err, axis=0)
-
-
-def _measure(
-    config: PreparationConfig, photometry: Photometry, redshift: np.ndarray, assumed_err: np.ndarray
-) -> Inputs:
-    if config.kind == "magnitudes":
-        return magnitudes.measure(photometry, redshift)
-    return colours.measure(photometry, redshift, config.softening, config.reference, assumed_err)
 
 
 def _flags(

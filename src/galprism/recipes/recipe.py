@@ -11,9 +11,11 @@ from typing import Any
 
 from galprism import config
 from galprism.errors import RequestError
-from galprism.mocks import NoiseConfig, PopulationConfig
+from galprism.mocks import NoiseConfig, PopulationConfig, RandomSurveysConfig
 from galprism.prep import DropConfig, PreparationConfig, TargetsConfig
 
+ANY = "any"
+"""In place of a survey's name: surveys are drawn at random from a pool of passbands."""
 FOLDER = resources.files("galprism.recipes") / "shipped"
 
 
@@ -61,6 +63,8 @@ class Recipe:
     nebular: bool = True
     population: PopulationConfig = field(default_factory=PopulationConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    surveys: RandomSurveysConfig = field(default_factory=RandomSurveysConfig)
+    """Surveys drawn at random, where `survey` is "any"; they take the place of `noise` and `drop`."""
     sample: SampleConfig = field(default_factory=SampleConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     prep: PreparationConfig = field(default_factory=PreparationConfig)
@@ -69,6 +73,14 @@ class Recipe:
     """The network: `kind`, `components` of its mixture (0 for a point), and the settings of that kind."""
     train: dict[str, Any] = field(default_factory=dict)
     """The training loop: the fields of galprism.train.LoopConfig. These two are checked where PyTorch is there."""
+
+    def __post_init__(self) -> None:
+        kinds = {self.survey == ANY, bool(self.surveys.pool), self.prep.kind == "spectra"}
+        if len(kinds) > 1:
+            raise RequestError(
+                f"survey = {self.survey!r}, surveys.pool of {len(self.surveys.pool)} passbands and prep.kind = "
+                f"{self.prep.kind!r} do not go together; for any bands: 'any', a pool, 'spectra'"
+            )
 
 
 def names() -> list[str]:

@@ -11,10 +11,26 @@ from galprism import surveys
 from galprism.config import plain
 from galprism.data.tables import CatalogueWriter, check_writable
 from galprism.errors import RequestError
-from galprism.mocks.simulate import Sky, simulate
+from galprism.mocks import pool_survey
+from galprism.mocks.simulate import Sky, galaxies_of, simulate
 from galprism.params import COSMOLOGY
-from galprism.recipes.recipe import Recipe
+from galprism.prep.basis import Basis, fit_basis
+from galprism.recipes.recipe import ANY, Recipe
 from galprism.sps import load_library
+from galprism.surveys import Survey
+from galprism.wavegrid import LogGrid
+
+BASIS_BLOCKS = 4
+"""Blocks of galaxies that a basis is fitted to."""
+BLUEST = 911.8
+"""Angstrom, the Lyman limit: a basis begins here."""
+
+
+def survey_of(recipe: Recipe) -> Survey:
+    """The survey of a recipe: one by name, or the pool that random ones are drawn from."""
+    if recipe.survey == ANY:
+        return pool_survey(recipe.surveys, recipe.population.band)
+    return surveys.get(recipe.survey)
 
 
 def sky(recipe: Recipe) -> Sky:
@@ -26,8 +42,25 @@ def sky(recipe: Recipe) -> Sky:
         if not np.isclose(stars.z_met, z_met, rtol=0.01, atol=0.0).any():
             accepted = ", ".join(f"{z:.3g}" for z in stars.z_met)
             raise RequestError(f"population.z_met has {z_met:g}; accepted, those of {stars.name}: {accepted}")
-    survey = surveys.get(recipe.survey)
-    return Sky(recipe.population, survey, stars, seed=recipe.seed, nebular=recipe.nebular)
+    return Sky(recipe.population, survey_of(recipe), stars, seed=recipe.seed, nebular=recipe.nebular)
+
+
+def make_basis(recipe: Recipe) -> Basis:
+    """The basis of spectra that holds the light of the recipe's galaxies, lines included, bluewards of nothing but
+    what hydrogen leaves: rest-frame light below the Lyman limit counts as none."""
+    made = sky(recipe)
+    grid = made.model.grid
+    first = int(np.searchsorted(grid.edges, BLUEST))
+    continuum, line = [], []
+    for number in range(BASIS_BLOCKS):
+        sed = made.model.rest_sed(galaxies_of(made.draw(number), recipe.population.logu))
+        continuum.append(sed.flux[:, first:].numpy())
+        line.append(sed.line.numpy())
+    trimmed = LogGrid(grid.start + first * grid.step, grid.step, grid.size - first)
+    wave = sed.line_wave.double().numpy()
+    kept = wave >= trimmed.edges[0]
+    lines = np.concatenate(line)[:, kept]
+    return fit_basis(trimmed, np.concatenate(continuum), wave[kept], lines, recipe.prep.basis_size)
 
 
 def describe(recipe: Recipe) -> dict[str, object]:

@@ -15,12 +15,13 @@ from galprism import bundle, passbands, surveys
 from galprism.config import fill, plain
 from galprism.data import Photometry, Sources
 from galprism.errors import RequestError
-from galprism.mocks import observe
+from galprism.mocks import observe, observe_at_random
 from galprism.mocks.simulate import error_sample
 from galprism.nets import NETWORKS, Estimator, MixtureConfig, readout_to_onnx
 from galprism.prep import Preparation, Targets, drop
-from galprism.recipes.recipe import Recipe
-from galprism.recipes.sky import describe, sky
+from galprism.prep.basis import Basis
+from galprism.recipes.recipe import ANY, Recipe
+from galprism.recipes.sky import describe, make_basis, sky, survey_of
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
 from galprism.train import DrawnData, Epoch, LoopConfig, train
@@ -53,7 +54,8 @@ class Truths:
 
 def simulate_truths(recipe: Recipe, n: int, folder: Path, progress: Callable[[int], None] | None = None) -> Truths:
     """The galaxies with ids 0 … n - 1, kept in `folder` so that a resumed training need not make them again."""
-    made_of = [recipe.population, recipe.seed, recipe.survey, load_library(recipe.library).hash, recipe.nebular]
+    made_of: list[Any] = [recipe.surveys.pool] if recipe.survey == ANY else []
+    made_of += [recipe.population, recipe.seed, recipe.survey, load_library(recipe.library).hash, recipe.nebular]
     made_of += [recipe.targets.names, n]
     path = folder / f"galaxies-{digest([plain(item) for item in made_of])}.npz"
     if path.exists():
@@ -76,15 +78,35 @@ def simulate_truths(recipe: Recipe, n: int, folder: Path, progress: Callable[[in
 
 
 def measured(recipe: Recipe, truths: Truths) -> Draw:
-    """Sources of some rows of `truths`, with fresh noise each time."""
+    """Sources of some rows of `truths`, with fresh noise, and from fresh surveys, each time."""
+    if recipe.survey == ANY:
+
+        def draw_surveys(rows: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, Sources]]:
+            parts = observe_at_random(truths.flux[rows], recipe.surveys, rng)
+            return [(rows[some], Sources(rows[some], None, None, truths.redshift[rows[some]], p)) for some, p in parts]
+
+        return draw_surveys
     survey = surveys.get(recipe.survey)
     reference = error_sample(recipe.noise, survey)
 
-    def draw(rows: np.ndarray, rng: np.random.Generator) -> Sources:
+    def draw(rows: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, Sources]]:
         photometry: Photometry = observe(truths.flux[rows], survey, recipe.noise, rng, reference)
-        return Sources(id=rows, redshift=truths.redshift[rows], photometry=photometry)
+        return [(rows, Sources(id=rows, redshift=truths.redshift[rows], photometry=photometry))]
 
     return draw
+
+
+def kept_basis(recipe: Recipe, folder: Path) -> Basis:
+    """The recipe's basis of spectra, kept in `folder` so that a resumed training need not make it again."""
+    made_of = [recipe.population, recipe.seed, recipe.surveys.pool, recipe.nebular, recipe.prep.basis_size]
+    path = folder / f"basis-{digest([load_library(recipe.library).hash, *(plain(item) for item in made_of)])}.npz"
+    if path.exists():
+        return Basis.from_bytes(path.read_bytes())
+    basis = make_basis(recipe)
+    partial = path.with_suffix(".part")
+    partial.write_bytes(basis.to_bytes())
+    partial.replace(path)
+    return basis
 
 
 def build_estimator(recipe: Recipe, n_inputs: int, seed: int) -> tuple[Estimator, dict[str, Any]]:
@@ -100,6 +122,19 @@ def build_estimator(recipe: Recipe, n_inputs: int, seed: int) -> tuple[Estimator
     mixture = MixtureConfig(components) if components else None
     estimator = Estimator(kind, network, n_inputs, len(recipe.targets.names), mixture, seed=seed)
     return estimator, {"kind": kind, "components": components, **plain(network), "weights": estimator.n_weights}
+
+
+def prepare(recipe: Recipe, sources: list[Sources], work: Path) -> Preparation:
+    """The recipe's preparation, fitted to sources as one pass measures them."""
+    if recipe.survey == ANY:
+        basis = kept_basis(recipe, work)
+        curves = [passbands.get(name) for name in recipe.surveys.pool]
+        table = basis.table(recipe.surveys.pool, curves, recipe.population.redshift[1])
+        return Preparation.fit(recipe.prep, sources, basis=basis, table=table)
+    (all_sources,) = sources
+    assert all_sources.photometry is not None
+    dropped = drop(all_sources.photometry, recipe.drop, np.random.default_rng((recipe.seed, 1)))
+    return Preparation.fit(recipe.prep, replace(all_sources, photometry=dropped))
 
 
 def check_device(device: str) -> None:
@@ -143,10 +178,11 @@ def learn(
     draw = measured(recipe, train_set)
     rows = np.arange(0, n_train, -(-n_train // STATISTICS_ROWS))
     first = draw(rows, np.random.default_rng((recipe.seed, 0)))
-    assert first.photometry is not None
-    dropped = drop(first.photometry, recipe.drop, np.random.default_rng((recipe.seed, 1)))
-    preparation = Preparation.fit(recipe.prep, replace(first, photometry=dropped))
-    targets = Targets.fit(recipe.targets, train_set.values[rows], preparation.features(first, check=False).anchor)
+    preparation = prepare(recipe, [sources for _, sources in first], work)
+    features = [preparation.features(sources, check=False) for _, sources in first]
+    usable, anchor = (np.concatenate([getattr(part, name) for part in features]) for name in ("usable", "anchor"))
+    seen = np.concatenate([some for some, _ in first])
+    targets = Targets.fit(recipe.targets, train_set.values[seen][usable], anchor[usable])
 
     estimator, architecture = build_estimator(recipe, len(preparation.input_names), config.seed)
     common: dict[str, Any] = {
@@ -196,7 +232,8 @@ def train_bundle(
 
 def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
     """What inference needs of a trained network."""
-    survey, targets = surveys.get(recipe.survey), trained.targets
+    targets = trained.targets
+    bands = () if recipe.survey == ANY else survey_of(recipe).bands
     linear, offset = torch.from_numpy(targets.linear), torch.from_numpy(targets.offset)
     best = min(trained.history, key=lambda epoch: epoch.valid_loss)
     spread = np.abs(targets.linear).max(axis=1)
@@ -204,9 +241,7 @@ def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
         name=recipe.name,
         title=recipe.title,
         survey=recipe.survey,
-        passbands={
-            band.name: {"name": band.passband, "hash": passbands.get(band.passband).hash} for band in survey.bands
-        },
+        passbands={band.name: {"name": band.passband, "hash": passbands.get(band.passband).hash} for band in bands},
         preparation=trained.preparation,
         targets=targets.names,
         anchored=tuple(targets.anchored.tolist()),

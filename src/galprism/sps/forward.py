@@ -18,7 +18,7 @@ from galprism.sps.histories import bin_weights
 from galprism.sps.library import SSPLibrary
 from galprism.sps.projection import Projector, flux_per_luminosity
 from galprism.sps.spectra import Gas, prepare
-from galprism.sps.wavegrid import LogGrid
+from galprism.wavegrid import LogGrid
 
 MAG = 0.4 * np.log(10.0)
 Z_MAX = 10.0

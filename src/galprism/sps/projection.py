@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from galprism import cosmology
+from galprism import cosmology, igm
 from galprism.passbands import Passband, band_matrix, line_abflux
-from galprism.sps import igm
-from galprism.sps.wavegrid import LogGrid
+from galprism.wavegrid import LogGrid
 
 LINE_STEP = 2e-4
 """Bins in ln(wavelength) in which curves are tabulated for emission lines: 1 A at 5000 A."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from galprism.errors import RequestError
 from galprism.sps.library import SSPLibrary
-from galprism.sps.wavegrid import LogGrid, averaging_matrix
+from galprism.wavegrid import LogGrid, averaging_matrix
 
 LYMAN_EDGE = 912.0
 """Angstrom; the gas around young stars takes all their light bluewards of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -30,8 +30,8 @@ class TrainingData(Protocol):
         ...
 
 
-Draw = Callable[[np.ndarray, np.random.Generator], Sources]
-"""(rows, rng) -> Sources of those rows as a survey would measure them this time."""
+Draw = Callable[[np.ndarray, np.random.Generator], Sequence[tuple[np.ndarray, Sources]]]
+"""(rows, rng) -> those rows as a survey, or several, would measure them this time: (rows of it, Sources) of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +94,21 @@ class DrawnData:
         for number, start in enumerate(range(0, len(rows), CHUNK_ROWS)):
             picked = rows[start : start + CHUNK_ROWS]
             rng = np.random.default_rng((self.seed, 0 if self.fixed else epoch, 1 + number))
-            sources = self.draw(picked, rng)
-            assert sources.photometry is not None
-            photometry = drop(sources.photometry.select(self.preparation.bands), self.drop, rng)
-            features = self.preparation.features(replace(sources, photometry=photometry), check=False)
-            y = self.targets.encode(self.values[picked], features.anchor)
-            good = features.usable & np.isfinite(y).all(axis=1)
-            yield features.inputs[good], y[good]
+            parts = []
+            for drawn, sources in self.draw(picked, rng):
+                assert sources.photometry is not None
+                photometry = sources.photometry
+                if not self.preparation.any_bands:
+                    photometry = drop(photometry.select(self.preparation.bands), self.drop, rng)
+                features = self.preparation.features(replace(sources, photometry=photometry), check=False)
+                y = self.targets.encode(self.values[drawn], features.anchor)
+                good = features.usable & np.isfinite(y).all(axis=1)
+                parts.append((features.inputs[good], y[good]))
+            x, y = (np.concatenate(column) for column in zip(*parts, strict=True)) if len(parts) > 1 else parts[0]
+            mixed = rng.permutation(len(x)) if len(parts) > 1 else slice(None)  # several surveys in every batch
+            yield x[mixed], y[mixed]
 
 
 def take_rows(sources: Sources) -> Draw:
     """A Draw that gives the sources as they are: for labelled catalogues, and mocks whose noise is fixed."""
-    return lambda rows, rng: sources.take(rows)
+    return lambda rows, rng: [(rows, sources.take(rows))]

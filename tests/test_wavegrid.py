@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from galprism.errors import RequestError
-from galprism.sps.wavegrid import LogGrid, averaging_matrix
+from galprism.wavegrid import LogGrid, averaging_matrix
 
 
 def test_covering_grid_covers_with_centres_on_multiples_of_the_step():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from galprism.sps.igm import binned_depth, optical_depth, transmission
+from galprism.igm import binned_depth, optical_depth, transmission
 
 
 @pytest.mark.parametrize("z", [2.2, 2.6, 3.0, 3.5, 4.0, 4.5])

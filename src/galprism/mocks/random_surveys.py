@@ -1,0 +1,82 @@
+"""Surveys drawn at random: some of a pool of passbands, each with a depth and a calibration of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from galprism import passbands
+from galprism.data import Photometry
+from galprism.errors import RequestError
+from galprism.surveys import Band, Survey
+from galprism.units import FRACTIONAL_ERROR_PER_MAG, njy_from_abmag
+
+
+@dataclass(frozen=True)
+class RandomSurveysConfig:
+    """What the surveys are drawn from. Numbers in brackets are ranges that are drawn from evenly."""
+
+    pool: tuple[str, ...] = ()
+    """Names of passbands; empty where a recipe is of one survey."""
+    n_bands: tuple[int, int] = (3, 60)
+    """Drawn evenly in the logarithm."""
+    depth: tuple[float, float] = (22.0, 30.0)
+    """AB magnitude at 5 sigma, of a survey as a whole."""
+    depth_slope: float = 1.0
+    """mag a unit of ln(wavelength), rms: surveys are deeper in the blue or in the red."""
+    band_scatter: float = 0.6
+    """mag, rms, of the depths of the bands of one survey."""
+    source_scatter: float = 0.3
+    """mag, rms, of the depth from source to source, each band by itself."""
+    zeropoint_error: tuple[float, float] = (0.0, 0.02)
+    """mag; of a survey, every band of every source by itself; not part of the stated error."""
+    sources: int = 512
+    """Galaxies that one survey sees before the next is drawn."""
+
+    def __post_init__(self) -> None:
+        low, high = self.n_bands
+        if not 1 <= low <= high or self.sources < 1:
+            raise RequestError(
+                f"surveys.n_bands = {list(self.n_bands)}, surveys.sources = {self.sources}; accepted: 1 or more, the "
+                "least number of bands first"
+            )
+        for name in ("depth", "zeropoint_error"):
+            if getattr(self, name)[0] > getattr(self, name)[1]:
+                raise RequestError(f"surveys.{name} = {list(getattr(self, name))}; accepted: [least, most], in mag")
+
+
+def pool_survey(config: RandomSurveysConfig, band: str) -> Survey:
+    """All passbands of the pool, and `band` that magnitudes are given in, as one survey of which others are parts.
+
+    Bands have the names of their passbands; their depths mean nothing. Raises RequestError for an unknown passband.
+    """
+    names = dict.fromkeys((*config.pool, band))
+    bands = [Band(name, name, config.depth[0], 0.0, 0.0, config.depth[0] - 1.0, config.depth[1]) for name in names]
+    for name in names:
+        passbands.get(name)
+    return Survey("pool", tuple(bands), description="the pool that random surveys are drawn from")
+
+
+def observe_at_random(
+    flux: np.ndarray, config: RandomSurveysConfig, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, Photometry]]:
+    """Galaxies of true fluxes (N, P) in nJy through the pool's P passbands, as random surveys measure them.
+
+    Yields (indices of `sources` galaxies, their photometry), until every galaxy was seen once.
+    """
+    ln_wave = np.log([passbands.get(name).effective_wavelength for name in config.pool])
+    low, high = config.n_bands
+    for start in range(0, len(flux), config.sources):
+        rows = np.arange(start, min(start + config.sources, len(flux)))
+        n_bands = int(np.exp(rng.uniform(np.log(low), np.log(min(high, len(config.pool)) + 1.0))))
+        chosen = np.sort(rng.choice(len(config.pool), n_bands, replace=False))
+        depth = rng.uniform(*config.depth) + config.band_scatter * rng.standard_normal(n_bands)
+        depth += config.depth_slope * rng.standard_normal() * (ln_wave[chosen] - ln_wave.mean())
+        shallower = config.source_scatter * rng.standard_normal((len(rows), n_bands), dtype=np.float32)
+        sigma = (0.2 * njy_from_abmag(depth - shallower)).astype(np.float32)
+        true = flux[rows[:, None], chosen]
+        calibration = np.float32(FRACTIONAL_ERROR_PER_MAG * rng.uniform(*config.zeropoint_error))
+        noise = np.hypot(sigma, calibration * true) * rng.standard_normal(true.shape, dtype=np.float32)
+        yield rows, Photometry(true + noise, sigma**-2.0, tuple(config.pool[i] for i in chosen))

@@ -1,0 +1,105 @@
+"""The preparation that takes any bands: what they say of a galaxy's coefficients on a basis of spectra.
+
+A source's inputs are the Gaussian posterior of its coefficients (mean, errors and correlations), the light of the
+posterior-mean spectrum in a few rest-frame windows, its scale, how well the basis describes it, and the redshift. They
+are the same numbers whatever the bands were, so that a network that has learnt from many surveys serves any other.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from galprism.data import Photometry
+from galprism.prep.basis import BandTable, Basis, flux_per_lsun
+from galprism.prep.inputs import Inputs
+from galprism.prep.linear import Posterior, posterior
+
+MODEL_ERROR = 0.007
+"""Relative, of every flux: what the basis leaves out, and calibration errors of a per cent."""
+UNKNOWN_ERROR = 0.1
+"""Relative: stands in for an error that is not known."""
+WINDOWS = np.geomspace(1100.0, 22000.0, 25)
+"""Angstrom: edges of the rest-frame windows of pseudo-photometry."""
+FAINT = 0.02
+"""Of a window's light relative to the mean galaxy's: where pseudo-photometry goes over from logarithmic to linear."""
+
+
+def names(size: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the values, and of no indicators, for a basis of `size` coefficients."""
+    coefficients = ["scale", *[f"u{k}" for k in range(1, size + 1)]]
+    values = [f"mean_{c}" for c in coefficients] + [f"ln_err_{c}" for c in coefficients]
+    values += [f"corr_{coefficients[i]}_{coefficients[j]}" for i, j in zip(*np.triu_indices(size + 1, 1), strict=True)]
+    values += [f"ln_light_{wave:.0f}" for wave in np.sqrt(WINDOWS[1:] * WINDOWS[:-1])]
+    return (*values, "ln_scale", "ln_scale_err", "chi2_excess", "ln_n_bands", "redshift", "ln_1pz"), ()
+
+
+def typical_columns(size: int) -> slice:
+    """The values by which a source is called unlike the training set: the coefficients' means."""
+    return slice(0, size + 1)
+
+
+@lru_cache(maxsize=8)
+def windows(basis: Basis) -> np.ndarray:
+    """(J, K + 1): the light of the basis in J rest-frame windows relative to that of its mean galaxy."""
+    wave = basis.grid.wave
+    inside = [(wave >= low) & (wave < high) for low, high in pairwise(WINDOWS)]
+    light = np.stack([basis.continuum[:, rows].mean(axis=1) for rows in inside])
+    return light / light[:, :1]
+
+
+def measure(photometry: Photometry, redshift: np.ndarray, table: BandTable, light: np.ndarray) -> Inputs:
+    """The inputs of N sources whose redshifts are positive and within the table.
+
+    table : of the photometry's bands; light : `windows` of the basis. Upper limits count as not observed.
+
+    The anchor is log10 of the scale in Lsun: log mass is predicted as a log of mass over light.
+    """
+    used = photometry.observed if photometry.limit is None else photometry.observed & ~photometry.limit
+    flux, ivar = photometry.flux.T, photometry.ivar.T
+    unknown = np.isnan(ivar)
+    if unknown.any():
+        ivar = np.where(unknown, 1.0 / np.maximum(UNKNOWN_ERROR * np.abs(flux), 1e-6) ** 2, ivar)
+    with np.errstate(all="ignore"):  # what overflows is found below
+        seen = table.at(redshift) * flux_per_lsun(redshift).astype(np.float32)
+        used = used.T & np.isfinite(seen[:, 0])
+        found = posterior(seen, flux, np.where(used, ivar, 0.0), MODEL_ERROR)
+        values = _values(found, redshift, light)
+        anchor = np.log10(found.scale)
+    finite = np.isfinite(values)
+    broken = ~finite.all(axis=1)
+    return Inputs(
+        values=np.where(finite, values, np.float32(0)),
+        there=np.ones(values.shape, bool),
+        indicators=np.zeros((len(values), 0), np.float32),
+        anchor=np.where(broken, 0.0, anchor),
+        broken=broken,
+        n_bands=found.n_bands,
+    )
+
+
+def _values(found: Posterior, redshift: np.ndarray, light: np.ndarray) -> np.ndarray:
+    d, n = found.mean.shape
+    sigma = np.sqrt(found.covariance[np.arange(d), np.arange(d)])
+    i, j = np.triu_indices(d, 1)
+    one_plus = np.concatenate([1.0 + found.mean[:1], found.mean[1:]])
+    parts = [
+        found.mean,
+        np.log(sigma),
+        found.covariance[i, j] / (sigma[i] * sigma[j]),
+        np.arcsinh(light @ one_plus / (2.0 * FAINT)),
+        np.log(found.scale)[None],
+        np.log(found.scale_err)[None] - np.log(found.scale),
+        ((found.chi2 - found.n_bands) / np.sqrt(2.0 * found.n_bands))[None],
+        np.log(found.n_bands)[None],
+        redshift[None],
+        np.log1p(redshift)[None],
+    ]
+    values = np.empty((n, sum(len(part) for part in parts)), np.float32)
+    column = 0
+    for part in parts:
+        values[:, column : column + len(part)] = part.T
+        column += len(part)
+    return values
