@@ -199,9 +199,7 @@ def living_over_surviving(recipe: recipes.Recipe, age: np.ndarray) -> np.ndarray
     from galprism.sps import ForwardModel, Galaxies, load_library
 
     stars = draw_stars(recipe.population, np.full(4096, recipe.population.redshift[0]), np.random.default_rng(1))
-    galaxies = Galaxies.from_numpy(
-        redshift=0.1, tau=stars["tau"], age=stars["age"], z_met=stars["z_met"], ebv=0.0, logu=recipe.population.logu
-    )
+    galaxies = Galaxies.from_numpy(redshift=0.1, **stars)
     band = surveys.get(recipe.survey).bands[0].passband
     derived = ForwardModel(load_library(recipe.library), [passbands.get(band)], nebular=False).derive(galaxies)
     ratio = np.log10(derived.mlive.numpy() / derived.mstar.numpy())

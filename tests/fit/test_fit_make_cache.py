@@ -181,10 +181,7 @@ def test_planted_galaxies_are_found_with_the_shipped_cache(model):
     rng = np.random.default_rng(5)
     redshift = rng.uniform(0.1, 0.9, 100)
     stars = draw_stars(PopulationConfig(), redshift, rng)
-    galaxies = Galaxies.from_numpy(
-        redshift=redshift, logu=-3.0, tau=stars["tau"], age=stars["age"], z_met=stars["z_met"], ebv=stars["av"] / 3.1
-    )
-    seen = model(galaxies)
+    seen = model(Galaxies.from_numpy(redshift=redshift, **stars))
     log_mass = np.log10(njy_from_abmag(rng.uniform(19.5, 22.5, 100)) / seen.flux.numpy()[:, 2])
     flux = seen.flux.numpy() * 10 ** log_mass[:, None]
     photometry = observe(flux, KIDS, NoiseConfig(), rng)

@@ -16,7 +16,7 @@ def rng(seed=1):
 def test_priors_are_uniform_over_their_ranges():
     redshift = np.full(N, 0.5)
     stars = draw_stars(PopulationConfig(), redshift, rng())
-    for name, low, high in [("tau", 0.25, 8.0), ("age", 0.25, age_gyr(0.5)), ("av", 0.0, 2.0)]:
+    for name, low, high in [("tau", 0.25, 8.0), ("age", 0.25, age_gyr(0.5)), ("ebv", 0.0, 2.0 / 3.1)]:
         assert stats.kstest(stars[name], stats.uniform(low, high - low).cdf).pvalue > 1e-3, name
     values, counts = np.unique(stars["z_met"], return_counts=True)
     assert list(values) == [0.0001, 0.0004, 0.004, 0.008, 0.02, 0.05]
@@ -33,12 +33,44 @@ def test_no_galaxy_is_older_than_the_universe():
 
 def test_steps_are_those_of_the_paper():
     stars = draw_stars(PopulationConfig(steps=True), np.full(N, 0.3), rng())
-    for name, step in [("tau", 0.05), ("age", 0.05), ("av", 0.01)]:
+    for name, step in [("tau", 0.05), ("age", 0.05), ("ebv", 0.01 / 3.1)]:
         on_step = stars[name] / step
         np.testing.assert_allclose(on_step, np.round(on_step), atol=1e-6)
     assert stars["tau"].min() == pytest.approx(0.25)
     assert stars["tau"].max() == pytest.approx(8.0)
-    assert stars["av"].max() == pytest.approx(2.0)
+    assert stars["ebv"].max() == pytest.approx(2.0 / 3.1)
+
+
+RICH = PopulationConfig(
+    logu_spread=0.5,
+    z_met_between=True,
+    constant_share=0.1,
+    burst_share=0.3,
+    change_share=0.4,
+    dust_slope=(-0.5, 0.2),
+    dust_bump=(0.0, 3.0),
+)
+
+
+def test_a_richer_population_has_the_stated_shares_and_is_the_plain_one_besides():
+    redshift = rng(2).uniform(0.01, 3.0, N)
+    plain, rich = draw_stars(PopulationConfig(), redshift, rng()), draw_stars(RICH, redshift, rng())
+    for name in ("tau", "age", "ebv"):
+        np.testing.assert_array_equal(rich[name], plain[name])
+    error = 4 * np.sqrt(0.25 / N)
+    assert np.mean(rich["constant"]) == pytest.approx(0.1, abs=error)
+    assert np.mean(rich["f_burst"] > 0) == pytest.approx(0.3, abs=error)
+    assert np.mean(rich["change"] != 1) == pytest.approx(0.4, abs=error)
+    bursting, cut = rich["f_burst"][rich["f_burst"] > 0], np.log(rich["change"][rich["change"] != 1])
+    span = np.log([0.003, 0.3])
+    assert stats.kstest(np.log(bursting), stats.uniform(span[0], np.diff(span)[0]).cdf).pvalue > 1e-3
+    assert stats.kstest(cut, stats.uniform(np.log(0.001), np.log(1e4)).cdf).pvalue > 1e-3
+    span = np.log10([0.0001, 0.05])
+    assert stats.kstest(np.log10(rich["z_met"]), stats.uniform(span[0], np.diff(span)[0]).cdf).pvalue > 1e-3
+    for name, low, high in [("logu", -3.5, -2.5), ("dust_slope", -0.5, 0.2), ("dust_bump", 0.0, 3.0)]:
+        assert stats.kstest(rich[name], stats.uniform(low, high - low).cdf).pvalue > 1e-3, name
+    assert (rich["age_burst"] <= rich["age"]).all()
+    assert (rich["age_change"] <= 0.9 * rich["age"] + 1e-12).all()
 
 
 def test_counts_rise_as_stated_and_redshifts_have_the_stated_median():
@@ -101,6 +133,10 @@ def test_blocks_have_streams_of_their_own():
     [
         ({"tau": (8.0, 0.25)}, "population.tau"),
         ({"redshift": (0.0, 3.0)}, "above zero"),
+        ({"burst_share": 1.5}, "population.burst_share = 1.5; accepted: 0 to 1"),
+        ({"f_burst": (0.1, 1.0)}, "both below 1"),
+        ({"change": (0.0, 1.0)}, "accepted: two numbers above zero"),
+        ({"dust_slope": (0.3, 0.1)}, "the first must not be above the second"),
         ({"age_min": 3.0}, "more than the age of the Universe at z = 3.0, 2.11 Gyr"),
     ],
 )

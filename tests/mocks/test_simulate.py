@@ -59,7 +59,7 @@ def test_the_same_galaxies_however_they_are_asked_for(kids_sky):
 def test_another_seed_is_another_sky():
     population = recipes.load("mlp-gap").population
     skies = [Sky(population, KIDS, load_library("bc03-miles"), seed=seed) for seed in (1, 2)]
-    assert not np.allclose(skies[0].draw(0).tau, skies[1].draw(0).tau)
+    assert not np.allclose(skies[0].draw(0).stars["tau"], skies[1].draw(0).stars["tau"])
 
 
 def test_a_population_in_a_band_that_the_survey_lacks_is_refused():

@@ -11,7 +11,7 @@ from galprism.params import PARAMS
 from galprism.sps import Dust, ForwardModel, Galaxies, mix, parameters
 from galprism.sps.dust import ccm89, starburst
 from galprism.sps.galaxies import Derived
-from galprism.sps.histories import Burst, Constant, DelayedTau, bin_weights, bursts, delayed_burst
+from galprism.sps.histories import Burst, Constant, DelayedTau, bin_weights, bursts, with_burst
 from galprism.sps.projection import flux_per_luminosity
 
 PARSEC_CM = 3.0856775814913673e18
@@ -242,7 +242,7 @@ def test_any_history_gives_light(model):
     values = {"redshift": 0.1, "z_met": 0.02, "ebv": 0.0}
     one = torch.ones(1, dtype=torch.float64)
     quiet = model(Galaxies.from_numpy(history=DelayedTau(one, 8 * one), **values)).flux[0]
-    history = delayed_burst(one, 8 * one, 0.05 * one, 0.05 * one, 0.02 * one)
+    history = with_burst(DelayedTau(one, 8 * one), 0.05 * one, 0.05 * one, 0.02 * one)
     starry = model(Galaxies.from_numpy(history=history, **values)).flux[0]
     assert starry[0] / starry[3] > 2 * quiet[0] / quiet[3]
     by_fields = Galaxies.from_numpy(tau=[1.0], age=8.0, f_burst=0.05, tau_burst=0.05, age_burst=0.02, **values)
@@ -252,6 +252,23 @@ def test_any_history_gives_light(model):
     ages, shares = torch.tensor([[2.0, 2.0]]).double(), torch.tensor([[0.4, 0.6]]).double()
     halves = Galaxies.from_numpy(history=bursts(ages, shares), **values)
     torch.testing.assert_close(model(halves.to("cpu")).flux, model(whole.to("cpu")).flux, rtol=1e-5, atol=0)
+
+
+def test_a_cut_galaxy_forms_fewer_stars_and_keeps_its_old_ones(model):
+    """Its rate cut to a hundredth 0.5 Gyr ago: redder, older, less mass left, and the rate that the history says."""
+    one = {"redshift": [0.1], "tau": 3.0, "age": 6.0, "z_met": 0.02, "ebv": 0.0}
+    plain, cut = (model(Galaxies.from_numpy(**one, **change)) for change in ({}, {"change": 0.01, "age_change": 0.5}))
+    recent = DelayedTau(torch.tensor([3.0]).double(), torch.tensor([6.0]).double()).younger(
+        torch.tensor([0.5]).double()
+    )
+    assert (cut.sfr / plain.sfr).item() == pytest.approx(0.01 / (1 - 0.99 * recent.item()), rel=1e-6)
+    assert cut.age_mw.item() > plain.age_mw.item()
+    assert cut.mstar.item() < plain.mstar.item()
+    assert cut.flux[0, 0] / cut.flux[0, 3] < 0.7 * plain.flux[0, 0] / plain.flux[0, 3]
+    steady = model(Galaxies.from_numpy(**one, constant=1.0))
+    history = Constant(torch.tensor([6.0]).double(), torch.zeros(1).double())
+    values = {name: one[name] for name in ("redshift", "z_met", "ebv")}
+    torch.testing.assert_close(steady.flux, model(Galaxies.from_numpy(history=history, **values)).flux)
 
 
 def test_metallicities_are_snapped_or_mixed(model, smooth, library, draw):
@@ -401,7 +418,7 @@ def test_bad_requests(library, kids, model, draw):
         ({"ebv": -1.0}, "ebv = -1"),
         ({"tau": np.nan}, "tau is not finite"),
         ({"tau": np.ones(4)}, "disagree in length"),
-        ({"f_burst": 0.1}, "a burst needs f_burst, tau_burst and age_burst"),
+        ({"f_burst": 0.1}, "a burst needs f_burst, tau_burst, age_burst; not given: tau_burst, age_burst"),
         ({"history": DelayedTau(torch.ones(3).double(), torch.ones(3).double())}, "not both"),
     ):
         with pytest.raises(RequestError, match=message):

@@ -6,6 +6,7 @@ from scipy.integrate import quad
 from galprism.errors import RequestError
 from galprism.sps.histories import (
     Burst,
+    Changed,
     Composite,
     Constant,
     DelayedTau,
@@ -13,8 +14,8 @@ from galprism.sps.histories import (
     Tabulated,
     bin_weights,
     bursts,
-    delayed_burst,
     mean_sfr,
+    with_burst,
 )
 
 
@@ -35,8 +36,11 @@ HISTORIES = {
     "bursts": bursts(
         torch.stack([t(0.1, 1.0, 5.0), t(3.0, 9.0, 11.0)], 1), torch.stack([t(0.2, 0.5, 1.0), t(0.8, 0.5, 0.0)], 1)
     ),
-    "delayed with a burst": delayed_burst(
-        t(1.0, 3.0, 8.0), t(9.0, 5.0, 1.0), t(0.0, 0.1, 0.5), t(0.05, 0.1, 5.0), t(0.1, 0.02, 0.3)
+    "cut short and revived": Changed(
+        DelayedTau(t(0.5, 2.0, 6.0), t(9.0, 5.0, 1.0)), t(1.0, 0.3, 0.02), t(0.01, 0.5, 8.0)
+    ),
+    "delayed with a burst": with_burst(
+        DelayedTau(t(1.0, 3.0, 8.0), t(9.0, 5.0, 1.0)), t(0.0, 0.1, 0.5), t(0.05, 0.1, 5.0), t(0.1, 0.02, 0.3)
     ),
 }
 
@@ -112,11 +116,27 @@ def test_rates_are_averaged_over_what_they_say():
 def test_burst_share_is_cigales():
     """CIGALE: the burst forms f of all the stars, f / (1 - f) times those of the main history."""
     main = DelayedTau(t(2.0), t(8.0))
-    burst = delayed_burst(t(2.0), t(8.0), t(0.2), t(0.05), t(0.02))
+    burst = with_burst(DelayedTau(t(2.0), t(8.0)), t(0.2), t(0.05), t(0.02))
     older = 1.0 - burst.younger(t(0.02))
     torch.testing.assert_close(older, 0.8 * (1.0 - main.younger(t(0.02))))
     by_hand = 0.8 * main.sfr() + 0.2 * Exponential(t(0.05), t(0.02)).sfr()
     torch.testing.assert_close(burst.sfr(), by_hand)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.2, 1.0, 5.0])
+def test_a_change_against_quadrature(factor):
+    tau, age, since = 2.0, 7.0, 0.6
+
+    def rate(lookback):
+        return (age - lookback) * np.exp(-(age - lookback) / tau) * (factor if lookback < since else 1.0)
+
+    def formed(young):
+        return quad(rate, 0.0, young, points=[min(since, young)], epsabs=0, epsrel=1e-11)[0]
+
+    history = Changed(DelayedTau(t(tau), t(age)), t(since), t(factor))
+    for young in (0.1, 0.6, 1.5, 6.9):
+        assert history.younger(t(young)).item() == pytest.approx(formed(young) / formed(age), rel=1e-8, abs=1e-12)
+    assert history.sfr().item() == pytest.approx(rate(0.0) / formed(age) / 1e9, rel=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +152,10 @@ def test_burst_share_is_cigales():
         (lambda: Tabulated(t(0.0, 1.0, 1.0)[None], t(1.0, 2.0)[None]), "a step between edges = 0"),
         (lambda: Tabulated(t(0.0, 1.0, 2.0)[None], t(1.0, -2.0)[None]), "a rate = -2"),
         (lambda: Tabulated(t(0.0, 1.0, 2.0)[None], t(0.0, 0.0)[None]), "the mass formed = 0"),
-        (lambda: delayed_burst(t(1.0), t(1.0), t(1.0), t(1.0), t(1.0)), "f_burst from 1 to 1"),
+        (lambda: with_burst(DelayedTau(t(1.0), t(1.0)), t(1.0), t(1.0), t(1.0)), "f_burst from 1 to 1"),
+        (lambda: Changed(DelayedTau(t(1.0), t(1.0)), t(0.0), t(1.0)), "the time since a change = 0"),
+        (lambda: Changed(DelayedTau(t(1.0), t(1.0)), t(0.5), t(-1.0)), "the factor of a change = -1"),
+        (lambda: Changed(DelayedTau(t(1.0), t(1.0)), t(2.0), t(0.0)), "the mass formed = 0"),
         (lambda: Composite([DelayedTau(t(1.0), t(1.0))], t(0.5)[None]), "sum to one"),
         (lambda: Composite([DelayedTau(t(1.0), t(1.0))], t(0.5, 0.5)[None]), r"shares of shape \(1, 2\)"),
     ],

@@ -35,11 +35,20 @@ BATCH = 8_000_000
 
 
 def make_grid(
-    survey: Survey, library: SSPLibrary, grid: GridConfig | None = None, *, n_scores: int = 32, **options: Any
+    survey: Survey,
+    library: SSPLibrary,
+    grid: GridConfig | None = None,
+    *,
+    logu: float = -3.0,
+    n_scores: int = 32,
+    **options: Any,
 ) -> ModelCache:
-    """The cache of a grid for `fit_grid`; options as of `make_cache`."""
+    """The cache of a grid for `fit_grid`, all of one ionisation parameter; options as of `make_cache`."""
     grid = grid or GridConfig()
-    return make_cache(survey, library, grid.columns(), n_scores=n_scores, made_of={"grid": asdict(grid)}, **options)
+    columns = grid.columns()
+    columns["logu"] = np.full(len(columns["age"]), logu)
+    made_of = {"grid": asdict(grid), "logu": logu}
+    return make_cache(survey, library, columns, n_scores=n_scores, made_of=made_of, **options)
 
 
 def make_draws(
@@ -55,7 +64,7 @@ def make_draws(
 ) -> ModelCache:
     """The cache of prior draws for `fit_posterior`; options as of `make_cache`."""
     columns = prior_columns(population, n, seed)
-    options = {"redshift": population.redshift, "logu": population.logu, **options}
+    options = {"redshift": population.redshift, "metallicity": population.metallicity, **options}
     made_of = {"population": asdict(population), "n": n}
     return make_cache(survey, library, columns, n_scores=n_scores, block=block, seed=seed, made_of=made_of, **options)
 
@@ -70,16 +79,16 @@ def make_cache(
     n_scores: int = 32,
     block: int | None = None,
     nebular: bool = True,
-    logu: float = -3.0,
+    metallicity: str = "nearest",
     seed: int = 0,
     made_of: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ModelCache:
     """Model fluxes of a survey's bands over redshift.
 
-    columns : tau and age [Gyr], z_met, ebv [mag, stars] of M models, each (M,). redshift : the range, in steps of
-    `step` in ln(1 + z). n_scores : numbers kept of each model. block : rows that are sorted by age together; None for
-    all. nebular, logu : as in the forward model. seed : of the choice of models that the curves are found from.
+    columns : of M models, each (M,), by the names of Galaxies' fields; tau, age, z_met and ebv at least. redshift : the
+    range, in steps of `step` in ln(1 + z). n_scores : numbers kept of each model. block : rows that are sorted by age
+    together; None for all. nebular, metallicity : as in the forward model. seed : of the choice of models that the curves are found from.
     made_of : what the columns come from, for the cache's meta. progress : called with the number of models done since
     the last call.
 
@@ -93,7 +102,7 @@ def make_cache(
     nodes = np.expm1(np.linspace(np.log1p(low), np.log1p(high), steps + 1))
     nodes[[0, -1]] = low, high
     curves = [passbands.get(band.passband) for band in survey.bands]
-    model = ForwardModel(library, curves, nebular=nebular, z_max=high * 1.0001)
+    model = ForwardModel(library, curves, nebular=nebular, metallicity=metallicity, z_max=high * 1.0001)
 
     order = sort_by_age(np.asarray(columns["age"]), block or len(columns["age"]))
     columns = {name: np.asarray(value, dtype=np.float64)[order] for name, value in columns.items()}
@@ -103,7 +112,7 @@ def make_cache(
 
     def log_light(rows: np.ndarray, at: np.ndarray) -> np.ndarray:
         """(m, Z, B) of some models at redshifts (Z,)."""
-        galaxies = Galaxies.from_numpy(redshift=low, logu=logu, **{k: v[rows] for k, v in columns.items()})
+        galaxies = Galaxies.from_numpy(redshift=low, **{k: v[rows] for k, v in columns.items()})
         flux = model.fluxes_at(galaxies, at).numpy().transpose(1, 0, 2)
         return floored_log(flux * (luminosity_distance_mpc(at) ** 2 / (1.0 + at))[:, None])
 
@@ -124,14 +133,14 @@ def make_cache(
         redshift=nodes,
         curves=np.concatenate([mean[:, None], directions.transpose(1, 0, 2)], axis=1).astype(np.float32),
         scores=scores,
-        values=_values(model, columns, logu),
+        values=_values(model, columns),
         block=block or m,
         meta={
             "survey": survey.name,
             "passbands": {band.name: curve.hash for band, curve in zip(survey.bands, curves, strict=True)},
             "library": {"name": library.name, "imf": library.imf, "hash": library.hash},
             "nebular": nebular,
-            "logu": logu,
+            "metallicity": metallicity,
             "seed": seed,
             "cosmology": COSMOLOGY,
             "galprism": __version__,
@@ -162,9 +171,9 @@ def measure(cache: ModelCache, rows: np.ndarray, redshift: np.ndarray, log_light
     }
 
 
-def _values(model: ForwardModel, columns: Mapping[str, np.ndarray], logu: float) -> dict[str, np.ndarray]:
+def _values(model: ForwardModel, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Parameters of the models by their names in PARAMS, per Msun formed where they grow with the mass."""
-    derived = model.derive(Galaxies.from_numpy(redshift=0.1, logu=logu, **columns))
+    derived = model.derive(Galaxies.from_numpy(redshift=0.1, **columns))
     mstar, sfr = derived.mstar.double().numpy(), derived.sfr.double().numpy()
     with np.errstate(divide="ignore"):
         logssfr = np.maximum(np.log10(sfr / mstar), -99.0)

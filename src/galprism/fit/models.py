@@ -48,14 +48,12 @@ class GridConfig:
 
 
 def prior_columns(population: PopulationConfig, n: int, seed: int) -> dict[str, np.ndarray]:
-    """tau, age, z_met and ebv of n draws of a population's stars, for all its redshifts, each (n,).
+    """n draws of a population's stars, for all its redshifts, as `draw_stars` gives them.
 
     Drawn at its lowest redshift: leaving out those older than the Universe at a higher one gives the prior there,
-    since age is drawn evenly up to that limit and nothing else depends on redshift.
+    since age is drawn evenly up to that limit and nothing else depends on redshift but through it.
     """
-    rng = np.random.default_rng(seed)
-    stars = draw_stars(population, np.full(n, population.redshift[0]), rng)
-    return {"tau": stars["tau"], "age": stars["age"], "z_met": stars["z_met"], "ebv": stars["av"] / 3.1}
+    return draw_stars(population, np.full(n, population.redshift[0]), np.random.default_rng(seed))
 
 
 def magnitude_prior(population: PopulationConfig, counts: Counts) -> MagnitudePrior:

@@ -1,8 +1,10 @@
 """A population of galaxies: the priors of what they are made of, and how many there are at each (redshift, magnitude).
 
 The stellar populations are those of the MLP-GaP paper (Guo et al. 2024, Table 1): every range uniform, every galaxy
-independent of its redshift but for its age, which is at most that of the Universe. Redshift and magnitude come from
-a catalogue of the user's, as in the paper, or from a built-in distribution (`galprism.mocks.counts`).
+independent of its redshift but for its age, which is at most that of the Universe. Settings add what real galaxies
+have besides: bursts, histories that were cut short or revived, constant ones, metallicities between the library's,
+dust of another law, gas of another ionisation. Redshift and magnitude come from a catalogue of the user's, as in the
+paper, or from a built-in distribution (`galprism.mocks.counts`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from galprism.errors import RequestError
 BLOCK = 4096
 """Galaxies are drawn in blocks of this many ids, each from its own stream of random numbers: the answer depends on
 the seed and the id, never on how many are asked for at once."""
+
+R_V = 3.1
+"""A_V over the E(B-V) of the stars."""
 
 STREAMS = ("population", "noise", "split", "draws", "prior")
 
@@ -41,7 +46,31 @@ class PopulationConfig:
     steps: bool = False
     """Draw tau and age on the paper's steps of 0.05 Gyr and A_V on 0.01 mag, instead of anywhere between."""
     logu: float = -3.0
-    """Ionisation parameter of the nebular emission."""
+    """log10 of the ionisation parameter of the nebular emission."""
+    logu_spread: float = 0.0
+    """It is uniform within this of `logu`."""
+    z_met_between: bool = False
+    """Metallicities anywhere between the first and the last of `z_met`, uniform in the logarithm."""
+    constant_share: float = 0.0
+    """Fraction of galaxies whose rate is constant since `age` instead."""
+    burst_share: float = 0.0
+    """Fraction of galaxies with a burst on top."""
+    f_burst: tuple[float, float] = (0.003, 0.3)
+    """Its share of the mass formed; this and the next four: uniform in the logarithm."""
+    tau_burst: tuple[float, float] = (0.03, 1.0)
+    """Gyr, its e-folding time."""
+    age_burst: tuple[float, float] = (0.01, 2.0)
+    """Gyr since it began; at most `age`."""
+    change_share: float = 0.0
+    """Fraction of galaxies whose rate changed for good."""
+    change: tuple[float, float] = (0.001, 10.0)
+    """What it was multiplied by: cut short below 1, revived above."""
+    age_change: tuple[float, float] = (0.02, 3.0)
+    """Gyr since it changed; at most 0.9 of `age`."""
+    dust_slope: tuple[float, float] = (0.0, 0.0)
+    """delta of (lambda / 5500 A)^delta on the attenuation curve (Noll et al. 2009)."""
+    dust_bump: tuple[float, float] = (0.0, 0.0)
+    """Of the bump at 2175 A, in units of E(B-V); the Milky Way's is 3."""
     catalogue: str = ""
     """A table whose rows give (redshift, magnitude) together; empty for the built-in distribution below."""
     redshift: tuple[float, float] = (0.01, 3.0)
@@ -59,6 +88,18 @@ class PopulationConfig:
             low, high = getattr(self, name)
             if not low < high:
                 raise RequestError(f"population.{name} = [{low}, {high}]: the first must be below the second")
+        for name in ("dust_slope", "dust_bump"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise RequestError(f"population.{name} = [{low}, {high}]: the first must not be above the second")
+        for name in ("f_burst", "tau_burst", "age_burst", "change", "age_change"):
+            low, high = getattr(self, name)
+            if not 0 < low < high or (name == "f_burst" and high >= 1):
+                accepted = "two numbers above zero, the first the lower" + (", both below 1" * (name == "f_burst"))
+                raise RequestError(f"population.{name} = [{low}, {high}]; accepted: {accepted}")
+        for name in ("constant_share", "burst_share", "change_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RequestError(f"population.{name} = {getattr(self, name)}; accepted: 0 to 1")
         if self.redshift[0] <= 0 or self.tau[0] <= 0 or self.age_min <= 0:
             raise RequestError("population: redshift, tau and age_min must be above zero")
         if self.age_min >= age_gyr(self.redshift[1]):
@@ -67,33 +108,33 @@ class PopulationConfig:
                 f"z = {self.redshift[1]}, {age_gyr(self.redshift[1]):.2f} Gyr"
             )
 
+    @property
+    def metallicity(self) -> str:
+        """How the forward model takes metallicities that are not the library's."""
+        return "interpolate" if self.z_met_between else "nearest"
+
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Galaxies drawn from a population, before any light is computed; every field is (N,) float64."""
+    """Galaxies drawn from a population, before any light is computed."""
 
     redshift: np.ndarray
+    """(N,)."""
     magnitude: np.ndarray
-    """AB, in the population's band."""
-    tau: np.ndarray
-    """Gyr."""
-    age: np.ndarray
-    """Gyr since star formation began."""
-    z_met: np.ndarray
-    av: np.ndarray
-    """mag."""
+    """(N,), AB, in the population's band."""
+    stars: dict[str, np.ndarray]
+    """As `draw_stars` gives them."""
 
     def __len__(self) -> int:
         return len(self.redshift)
 
-    @property
-    def ebv(self) -> np.ndarray:
-        """Stellar E(B-V) in mag: A_V / 3.1 (Guo et al. 2024, Table 2, with CIGALE's factor 0.44)."""
-        return self.av / 3.1
-
 
 def draw_stars(config: PopulationConfig, redshift: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """tau, age, z_met and av, each (N,), of galaxies at the given redshifts (N,)."""
+    """What galaxies at redshifts (N,) are made of, each (N,), by the names that the forward model knows.
+
+    tau and age in Gyr, z_met, ebv of the stars in mag, which is A_V / 3.1 (Guo et al. 2024, Table 2, with CIGALE's
+    factor 0.44), logu; and of the other settings what the population has.
+    """
     n = len(redshift)
     if config.steps:
         tau = _on_steps(rng, config.tau[0], config.tau[1], 0.05, n)
@@ -103,7 +144,34 @@ def draw_stars(config: PopulationConfig, redshift: np.ndarray, rng: np.random.Ge
         tau = rng.uniform(*config.tau, n)
         age = rng.uniform(config.age_min, age_gyr(redshift), n)
         av = rng.uniform(*config.av, n)
-    return {"tau": tau, "age": age, "z_met": rng.choice(np.array(config.z_met), n), "av": av}
+    z_met = rng.choice(np.array(config.z_met), n)
+    if config.z_met_between:
+        z_met = _log_uniform(rng, min(config.z_met), max(config.z_met), n)
+    stars = {"tau": tau, "age": age, "z_met": z_met, "ebv": av / R_V, "logu": np.full(n, config.logu)}
+    if config.logu_spread:
+        stars["logu"] = config.logu + config.logu_spread * rng.uniform(-1.0, 1.0, n)
+    if config.constant_share:
+        stars["constant"] = (rng.random(n) < config.constant_share).astype(float)
+    if config.burst_share:
+        bursting = rng.random(n) < config.burst_share
+        stars["f_burst"] = np.where(bursting, _log_uniform(rng, *config.f_burst, n), 0.0)
+        stars["tau_burst"] = _log_uniform(rng, *config.tau_burst, n)
+        stars["age_burst"] = _log_uniform(rng, *config.age_burst, n, at_most=age)
+    if config.change_share:
+        changed = rng.random(n) < config.change_share
+        stars["change"] = np.where(changed, _log_uniform(rng, *config.change, n), 1.0)
+        stars["age_change"] = _log_uniform(rng, *config.age_change, n, at_most=0.9 * age)
+    for name in ("dust_slope", "dust_bump"):
+        low, high = getattr(config, name)
+        if (low, high) != (0.0, 0.0):
+            stars[name] = rng.uniform(low, high, n)
+    return stars
+
+
+def _log_uniform(rng, low: float, high: float, n: int, at_most: np.ndarray | None = None) -> np.ndarray:
+    """(n,), uniform in the logarithm from low to high, or to `at_most` where that is lower; low where even it is."""
+    top = np.log(high) if at_most is None else np.log(np.clip(at_most, low, high))
+    return np.exp(rng.uniform(np.log(low), top, n))
 
 
 def _on_steps(rng, low, high, step: float, n: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from galprism.data import Photometry, Sources, Truth
 from galprism.errors import RequestError
 from galprism.mocks.counts import Counts, counts_of
 from galprism.mocks.noise import ErrorSample, NoiseConfig, observe
-from galprism.mocks.population import BLOCK, Draws, PopulationConfig, block_rng, draw_stars
+from galprism.mocks.population import BLOCK, R_V, Draws, PopulationConfig, block_rng, draw_stars
 from galprism.params import compress_logssfr
 from galprism.sps import ForwardModel, Galaxies, SSPLibrary
 from galprism.surveys import Survey
@@ -50,7 +50,7 @@ class Sky:
         self.survey = survey
         self.seed = seed
         curves = [passbands.get(band.passband) for band in survey.bands]
-        self.model = ForwardModel(library, curves, nebular=nebular)
+        self.model = ForwardModel(library, curves, nebular=nebular, metallicity=population.metallicity)
 
     @cached_property
     def counts(self) -> Counts:
@@ -61,12 +61,12 @@ class Sky:
         """The galaxies of one block of ids."""
         rng = block_rng(self.seed, number, "population")
         redshift, magnitude = self.counts.draw(BLOCK, rng)
-        return Draws(redshift=redshift, magnitude=magnitude, **draw_stars(self.population, redshift, rng))
+        return Draws(redshift, magnitude, draw_stars(self.population, redshift, rng))
 
     def block(self, number: int) -> Block:
         """One block of galaxies with ids from number x BLOCK on, their true fluxes and truth."""
         draws = self.draw(number)
-        observed = self.model(galaxies_of(draws, self.population.logu))
+        observed = self.model(galaxies_of(draws))
         band = self.survey.band_names.index(self.population.band)
         flux = observed.flux.double().numpy()
         log_mass = np.log10(njy_from_abmag(draws.magnitude) / flux[:, band])  # formed, Msun
@@ -83,10 +83,10 @@ class Sky:
             "logmformed": log_mass,
             "age_mw": derived["age_mw"],
             "age_lw": derived["age_lw"],
-            "logzsol": np.log10(draws.z_met / 0.02),
-            "av": draws.av,
-            "tau": draws.tau,
-            "age": draws.age,
+            "logzsol": np.log10(draws.stars["z_met"] / 0.02),
+            "av": draws.stars["ebv"] * R_V,
+            "tau": draws.stars["tau"],
+            "age": draws.stars["age"],
         }
         truth = Truth(id=ident, names=TRUTH_NAMES, values=np.stack([values[name] for name in TRUTH_NAMES], axis=1))
         photometry = Photometry(flux=flux, ivar=np.full_like(flux, np.nan), bands=self.survey.band_names)
@@ -125,8 +125,6 @@ def error_sample(noise: NoiseConfig, survey: Survey) -> ErrorSample | None:
     return ErrorSample(photometry)
 
 
-def galaxies_of(draws: Draws, logu: float) -> Galaxies:
+def galaxies_of(draws: Draws) -> Galaxies:
     """Draws as the forward model takes them."""
-    return Galaxies.from_numpy(
-        redshift=draws.redshift, tau=draws.tau, age=draws.age, z_met=draws.z_met, ebv=draws.ebv, logu=logu
-    )
+    return Galaxies.from_numpy(redshift=draws.redshift, **draws.stars)

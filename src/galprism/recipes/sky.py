@@ -53,7 +53,7 @@ def make_basis(recipe: Recipe) -> Basis:
     first = int(np.searchsorted(grid.edges, BLUEST))
     continuum, line = [], []
     for number in range(BASIS_BLOCKS):
-        sed = made.model.rest_sed(galaxies_of(made.draw(number), recipe.population.logu))
+        sed = made.model.rest_sed(galaxies_of(made.draw(number)))
         continuum.append(sed.flux[:, first:].numpy())
         line.append(sed.line.numpy())
     trimmed = LogGrid(grid.start + first * grid.step, grid.step, grid.size - first)

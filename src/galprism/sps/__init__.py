@@ -9,13 +9,14 @@ from galprism.sps.fsps import load_fsps
 from galprism.sps.galaxies import Derived, Galaxies, Observed, RestSED
 from galprism.sps.histories import (
     Burst,
+    Changed,
     Composite,
     Constant,
     DelayedTau,
     Exponential,
     Tabulated,
     bursts,
-    delayed_burst,
+    with_burst,
 )
 from galprism.sps.library import NebularGrid, SSPLibrary
 from galprism.sps.miles import load_miles
@@ -24,6 +25,7 @@ from galprism.sps.ppxf import load_ppxf
 
 __all__ = [
     "Burst",
+    "Changed",
     "Composite",
     "Constant",
     "DelayedTau",
@@ -39,7 +41,6 @@ __all__ = [
     "Tabulated",
     "bursts",
     "cosmology",
-    "delayed_burst",
     "load_bc03_miles",
     "load_fsps",
     "load_library",
@@ -47,4 +48,5 @@ __all__ = [
     "load_ppxf",
     "mix",
     "parameters",
+    "with_burst",
 ]

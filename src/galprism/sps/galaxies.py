@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from galprism.errors import RequestError
-from galprism.sps.histories import DelayedTau, History, delayed_burst
+from galprism.sps.histories import Changed, Composite, Constant, DelayedTau, History, with_burst
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Galaxies:
     """N galaxies of one solar mass formed; every field is a (N,) float64 tensor, numbers are spread over all.
 
-    When the stars formed is told either by `tau` and `age` (a delayed history, with an exponential burst where
-    `f_burst` is given, as in CIGALE) or by any `history`.
+    When the stars formed is told either by any `history`, or by `tau` and `age`: a delayed history, with an exponential
+    burst where `f_burst` is given, as in CIGALE.
     """
 
     redshift: Tensor
@@ -38,6 +38,12 @@ class Galaxies:
     """Gyr, e-folding time of the burst."""
     age_burst: Tensor | None = None
     """Gyr since the burst began."""
+    constant: Tensor | None = None
+    """Share of the delayed history's mass that formed at a constant rate instead, since `age` too."""
+    change: Tensor | None = None
+    """What the rate is multiplied by since `age_change`; the burst is not."""
+    age_change: Tensor | None = None
+    """Gyr since the rate changed."""
     history: History | None = None
     logu: Tensor | float = -2.0
     """log10 of the ionisation parameter; CIGALE's default."""
@@ -78,11 +84,15 @@ class Galaxies:
     def _history(self) -> History:
         if self.tau is None or self.age is None:
             raise RequestError("galaxies need tau and age, or a history")
-        if self.f_burst is None and self.tau_burst is None and self.age_burst is None:
-            return DelayedTau(self.tau, self.age)
-        if self.f_burst is None or self.tau_burst is None or self.age_burst is None:
-            raise RequestError("a burst needs f_burst, tau_burst and age_burst")
-        return delayed_burst(self.tau, self.age, self.f_burst, self.tau_burst, self.age_burst)
+        smooth: History = DelayedTau(self.tau, self.age)
+        if self.constant is not None:
+            steady = Constant(self.age, torch.zeros_like(self.age))
+            smooth = Composite([smooth, steady], torch.stack([1.0 - self.constant, self.constant], dim=1))
+        if changed := _all_or_none("a change", age_change=self.age_change, change=self.change):
+            smooth = Changed(smooth, *changed)
+        if burst := _all_or_none("a burst", f_burst=self.f_burst, tau_burst=self.tau_burst, age_burst=self.age_burst):
+            smooth = with_burst(smooth, *burst)
+        return smooth
 
     @classmethod
     def from_numpy(cls, **columns) -> Galaxies:
@@ -107,6 +117,15 @@ class Galaxies:
             value = getattr(self, f.name)
             object.__setattr__(same, f.name, None if value is None else change(value))
         return same
+
+
+def _all_or_none(what: str, **given: Tensor | None) -> list[Tensor]:
+    """What is given, or nothing. Raises RequestError where some are given and others are not."""
+    there = [value for value in given.values() if value is not None]
+    if there and len(there) < len(given):
+        missing = ", ".join(name for name, value in given.items() if value is None)
+        raise RequestError(f"{what} needs {', '.join(given)}; not given: {missing}")
+    return there
 
 
 @dataclass(frozen=True, eq=False)

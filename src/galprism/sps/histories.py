@@ -25,7 +25,7 @@ class History(Protocol):
     def __len__(self) -> int: ...
 
     def younger(self, age: Tensor) -> Tensor:
-        """(N, E), fraction of the mass formed that is younger than `age` (E,) [Gyr, ascending]."""
+        """(N, E), fraction of the mass formed that is younger than `age` (E,) or (N, E) [Gyr, ascending]."""
         ...
 
     def sfr(self) -> Tensor:
@@ -284,15 +284,66 @@ class Composite:
         return same
 
 
-def delayed_burst(tau: Tensor, age: Tensor, f_burst: Tensor, tau_burst: Tensor, age_burst: Tensor) -> Composite:
-    """CIGALE's sfhdelayed: a delayed history and an exponential burst that began `age_burst` Gyr ago.
+@dataclass(frozen=True, eq=False)
+class Changed:
+    """A history whose rate is multiplied by a factor since some time ago: cut short, or revived.
 
-    `f_burst` (N,) is the burst's share of the mass formed (Malek et al. 2018; Boquien et al. 2019, section 3.1.1).
+    After Ciesla et al. (2017, A&A 608, A41), whose rate is constant since then; here it keeps its shape.
+    """
+
+    base: History
+    since: Tensor
+    """(N,), Gyr ago."""
+    factor: Tensor
+    """(N,), 0 or more."""
+
+    def __post_init__(self) -> None:
+        _check("the time since a change", self.since)
+        _check("the factor of a change", self.factor, above=-1e-300)
+        _check("the mass formed", self._of_base()[1])
+
+    def __len__(self) -> int:
+        return len(self.since)
+
+    def _of_base(self) -> tuple[Tensor, Tensor]:
+        """(N, 1) each: the share of the base that formed since the change, and the new mass over the old."""
+        recent = self.base.younger(self.since[:, None])
+        return recent, 1.0 + (self.factor[:, None] - 1.0) * recent
+
+    def younger(self, age: Tensor) -> Tensor:
+        recent, total = self._of_base()
+        formed = self.base.younger(age)
+        return (formed + (self.factor[:, None] - 1.0) * torch.minimum(formed, recent)) / total
+
+    def sfr(self) -> Tensor:
+        return self.base.sfr() * self.factor / self._of_base()[1][:, 0]
+
+    def oldest(self) -> Tensor:
+        return self.base.oldest()
+
+    def take(self, index) -> Changed:
+        return self._with(self.base.take(index), self.since[index], self.factor[index])
+
+    def to(self, device) -> Changed:
+        return self._with(self.base.to(device), self.since.to(device), self.factor.to(device))
+
+    def _with(self, base: History, since: Tensor, factor: Tensor) -> Changed:
+        same = object.__new__(Changed)
+        for name, value in (("base", base), ("since", since), ("factor", factor)):
+            object.__setattr__(same, name, value)
+        return same
+
+
+def with_burst(smooth: History, f_burst: Tensor, tau_burst: Tensor, age_burst: Tensor) -> Composite:
+    """A smooth history and an exponential burst that began `age_burst` Gyr ago.
+
+    `f_burst` (N,) is the burst's share of the mass formed. With a delayed history this is CIGALE's sfhdelayed
+    (Malek et al. 2018; Boquien et al. 2019, section 3.1.1).
     """
     if not bool(((f_burst >= 0) & (f_burst < 1)).all()):
         raise RequestError(f"f_burst from {f_burst.min():g} to {f_burst.max():g}; accepted: 0 up to, not including, 1")
     shares = torch.stack([1.0 - f_burst, f_burst], dim=1)
-    return Composite([DelayedTau(tau, age), Exponential(tau_burst, age_burst)], shares)
+    return Composite([smooth, Exponential(tau_burst, age_burst)], shares)
 
 
 def bursts(ages: Tensor, shares: Tensor, width: float = 1e-3) -> Composite:
