@@ -88,9 +88,9 @@ def make_cache(
 
     columns : of M models, each (M,), by the names of Galaxies' fields; tau, age, z_met and ebv at least. redshift : the
     range, in steps of `step` in ln(1 + z). n_scores : numbers kept of each model. block : rows that are sorted by age
-    together; None for all. nebular, metallicity : as in the forward model. seed : of the choice of models that the curves are found from.
-    made_of : what the columns come from, for the cache's meta. progress : called with the number of models done since
-    the last call.
+    together; None for all. nebular, metallicity : as in the forward model. seed : of the choice of models that the
+    curves are found from. made_of : what the columns come from, for the cache's meta. progress : called with the number
+    of models done since the last call.
 
     Its meta says how far the cached magnitudes are from the forward model's own, measured on redshifts, and where
     there are enough on models, that the curves were not found from.
