@@ -11,6 +11,8 @@ from galprism.errors import RequestError
 from galprism.passbands import svo
 from galprism.passbands.files import read_curve
 from galprism.passbands.passband import Passband
+from galprism.passbands.tophat import is_name as is_tophat
+from galprism.passbands.tophat import tophat
 
 CURVES = Path(__file__).parent / "curves"
 PACKAGES = {"speclite": ("data/filters", ".ecsv"), "sedpy": ("data/filters", ".par")}
@@ -36,10 +38,15 @@ def names() -> list[str]:
     return [*SHIPPED, *_package_curves()]
 
 
+def aliases(name: str) -> tuple[str, ...]:
+    """Other names of a passband."""
+    return SHIPPED[name][1] if name in SHIPPED else ()
+
+
 def get(name: str | Path) -> Passband:
     """The passband `name`: a shipped name (Paranal/OmegaCAM.u_SDSS) or alias (kids/u), a curve of an installed package
-    (speclite/twomass-J, sedpy/sdss_u0), a file (curve.ecsv, curve.txt, FILTER.RES:205), or a filter of the SVO by its
-    name there (Facility/Instrument.Band).
+    (speclite/twomass-J, sedpy/sdss_u0), a top-hat (tophat/5150x145), a file (curve.ecsv, curve.txt, FILTER.RES:205), or
+    a filter of the SVO by its name there (Facility/Instrument.Band).
 
     Raises RequestError when there is none, or when the curve fails the checks of `Passband.from_arrays`.
     """
@@ -49,6 +56,8 @@ def get(name: str | Path) -> Passband:
         return _shipped(known)
     if known in _package_curves():
         return _packaged(known)
+    if is_tophat(text):
+        return tophat(text)
     if Path(text).is_file():
         return read_curve(text)
     path, colon, selector = text.rpartition(":")

@@ -203,19 +203,8 @@ def fit_basis(
     relative to the spectrum's own light there, in f_nu, with FLOOR of its level as the least; a line counts as what
     it adds to a band of LINE_WIDTH. Weighted low-rank approximation: Srebro & Jaakkola (2003, ICML).
     """
-    scale = level(grid, continuum)[:, None]
-    per_bin = grid.wave**2 / np.mean(LEVEL)  # to f_nu, of order 1
-    wave = line_wave
-    near = np.clip(np.rint((np.log(wave) - grid.start) / grid.step).astype(int), 0, grid.size - 1)
-    light = continuum / scale * per_bin
-    lines = line / scale * (wave**2 / np.mean(LEVEL) / LINE_WIDTH)
-    data = np.concatenate([light, lines], axis=1)
-    total = np.concatenate([light, light[:, near] + lines], axis=1)
-    # bins are many and lines few: a line weighs as much as the bins of a band of its width
-    often = np.concatenate([np.ones(grid.size), LINE_WIDTH / (wave * grid.step)])
-    weight = (often / (total**2 + (FLOOR * np.abs(light).mean(axis=1, keepdims=True)) ** 2)).astype(np.float32)
-    data = data.astype(np.float32)
-
+    weighted = _weighted(grid, continuum, line_wave, line)
+    weight, data = weighted.weight, weighted.data
     root = np.sqrt(weight.mean(axis=0))
     spectra = np.linalg.svd(data[: 4 * data.shape[1]] * root, full_matrices=False)[2][:size] / root
     for _ in range(iterations):
@@ -226,13 +215,45 @@ def fit_basis(
     mean, covariance = found.mean(axis=0), np.cov(found.T)
     values, vectors = np.linalg.eigh(covariance)
     directions = (vectors * np.sqrt(values)).T[::-1]
-    rows = np.concatenate([mean[None], directions]) @ spectra
-    return Basis(
-        grid,
-        (rows[:, : grid.size] / per_bin).astype(np.float32),
-        np.asarray(line_wave, np.float64),
-        (rows[:, grid.size :] / (wave**2 / np.mean(LEVEL) / LINE_WIDTH)).astype(np.float32),
-    )
+    rows = (np.concatenate([mean[None], directions]) @ spectra / weighted.units).astype(np.float32)
+    return Basis(grid, rows[:, : grid.size], np.asarray(line_wave, np.float64), rows[:, grid.size :])
+
+
+def decompose(basis: Basis, continuum: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) scales in Lsun and (N, K) coefficients of spectra on a basis, in the sense of `fit_basis`: what is left out
+    is what the basis cannot hold. Spectra as there."""
+    weighted = _weighted(basis.grid, continuum, basis.line_wave, line)
+    rows = np.concatenate([basis.continuum, basis.line], axis=1) * weighted.units
+    found = _least_squares(weighted.weight, weighted.data, rows)
+    return weighted.scale * found[:, 0], found[:, 1:] / found[:, :1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Weighted:
+    """Spectra and lines side by side, D columns, in units in which both count as they should."""
+
+    data: np.ndarray
+    """(N, D), float32, of spectra of level 1."""
+    weight: np.ndarray
+    """(N, D), float32."""
+    scale: np.ndarray
+    """(N,), Lsun, the levels."""
+    units: np.ndarray
+    """(D,): a spectrum in Lsun/Angstrom and Lsun times this is a row of `data`."""
+
+
+def _weighted(grid: LogGrid, continuum: np.ndarray, line_wave: np.ndarray, line: np.ndarray) -> _Weighted:
+    scale = level(grid, continuum)
+    near = np.clip(np.rint((np.log(line_wave) - grid.start) / grid.step).astype(int), 0, grid.size - 1)
+    # to f_nu, of order 1; a line is spread over the width
+    units = np.concatenate([grid.wave**2, line_wave**2 / LINE_WIDTH]) / np.mean(LEVEL)
+    data = np.concatenate([continuum, line], axis=1) * units / scale[:, None]
+    light = data[:, : grid.size]
+    total = np.concatenate([light, light[:, near] + data[:, grid.size :]], axis=1)
+    # bins are many and lines few: a line weighs as much as the bins of a band of its width
+    often = np.concatenate([np.ones(grid.size), LINE_WIDTH / (line_wave * grid.step)])
+    weight = often / (total**2 + (FLOOR * np.abs(light).mean(axis=1, keepdims=True)) ** 2)
+    return _Weighted(data.astype(np.float32), weight.astype(np.float32), scale, units)
 
 
 def _least_squares(weight: np.ndarray, data: np.ndarray, spectra: np.ndarray) -> np.ndarray:
