@@ -1,5 +1,6 @@
 """A bundle comes back as it was written, and nothing else is taken for one."""
 
+import hashlib
 import json
 import shutil
 
@@ -24,9 +25,15 @@ def folder(packed, tmp_path):
     return bundle.save(packed, tmp_path / "toy")
 
 
+def rewrite(folder, plain):
+    """As its maker would, with the hash of the whole."""
+    plain.pop("sha256", None)
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    (folder / "bundle.json").write_text(json.dumps(plain | {"sha256": digest}))
+
+
 def edit(folder, **changes):
-    path = folder / "bundle.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    rewrite(folder, json.loads((folder / "bundle.json").read_text()) | changes)
 
 
 class TestRoundTrip:
@@ -117,6 +124,13 @@ class TestRefused:
         with pytest.raises(RequestError, match=r"model\.onnx is not what the bundle was made with: sha256"):
             bundle.load(folder)
 
+    @pytest.mark.parametrize("changes", [{"anchored": [0.99, 1.0]}, {"targets": ["logmstar"]}, {"title": "better"}])
+    def test_a_number_that_was_changed_by_hand(self, folder, changes):
+        path = folder / "bundle.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        with pytest.raises(RequestError, match=r"bundle\.json was changed after the bundle was made"):
+            bundle.load(folder)
+
     def test_a_file_that_is_gone(self, folder):
         (folder / "model.onnx").unlink()
         with pytest.raises(RequestError, match=r"model\.onnx is part of the bundle and cannot be read"):
@@ -131,7 +145,7 @@ class TestRefused:
     def test_a_part_that_is_missing(self, folder, name):
         plain = json.loads((folder / "bundle.json").read_text())
         del plain[name]
-        (folder / "bundle.json").write_text(json.dumps(plain))
+        rewrite(folder, plain)
         with pytest.raises(RequestError, match=f"incomplete or damaged: KeyError '{name}'"):
             bundle.load(folder)
 
@@ -151,7 +165,7 @@ class TestRefused:
     def test_a_setting_of_the_preparation_that_is_not_known(self, folder):
         plain = json.loads((folder / "bundle.json").read_text())
         plain["preparation"]["config"]["colour"] = "blue"
-        (folder / "bundle.json").write_text(json.dumps(plain))
+        rewrite(folder, plain)
         with pytest.raises(RequestError, match=r"bundle\.json: unknown key 'prep\.colour'"):
             bundle.load(folder)
 

@@ -1,7 +1,7 @@
 """A bundle: all that passes from training to inference, as a folder of JSON and ONNX.
 
     bundle.json   what it is: survey, bands, preparation, targets, definitions, ranges, recipe, seed, versions, metrics,
-                  and the sha256 of the other files
+                  and the sha256 of the other files and of itself
     model.onnx    the network with its weights; features in, parameters out (see galprism.nets.readout)
     basis.npz     of a model of any bands: its basis of spectra
     README.md     the model card
@@ -129,6 +129,10 @@ def load(name_or_path: str | os.PathLike[str]) -> Bundle:
             f"{folder} has bundle format {version!r}, made by galprism {plain.get('galprism')}; this is galprism "
             f"{galprism.__version__}, which reads formats up to {FORMAT_VERSION}: update it, or train the bundle anew"
         )
+    if plain.pop("sha256", None) != _digest(plain):
+        raise RequestError(
+            f"{folder / JSON_NAME} was changed after the bundle was made; take the bundle as it was made"
+        )
     try:
         files = {name: _checked(folder, name, digest) for name, digest in plain["files"].items()}
         basis = Basis.from_bytes(files[BASIS_NAME]) if BASIS_NAME in files else None
@@ -137,6 +141,11 @@ def load(name_or_path: str | os.PathLike[str]) -> Bundle:
         if isinstance(error, RequestError):
             raise RequestError(f"{folder / JSON_NAME}: {error}") from error
         raise RequestError(f"{folder / JSON_NAME} is incomplete or damaged: {type(error).__name__} {error}") from error
+
+
+def _digest(plain: Mapping[str, Any]) -> str:
+    """sha256 of all that bundle.json says, but for itself."""
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def names() -> list[str]:
@@ -156,7 +165,7 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
     if bundle.preparation.basis is not None:
         contents[BASIS_NAME] = bundle.preparation.basis.to_bytes()
     plain = _to_plain(bundle) | {"files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}}
-    contents[JSON_NAME] = (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
+    contents[JSON_NAME] = (json.dumps(plain | {"sha256": _digest(plain)}, indent=1, allow_nan=False) + "\n").encode()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))

@@ -27,7 +27,10 @@ def model(tmp_path):
 def edited(model, **changes):
     """The same with other words in its bundle.json."""
     path = model / "bundle.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    plain = json.loads(path.read_text()) | changes
+    plain.pop("sha256")
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(plain | {"sha256": digest}))
 
 
 @pytest.fixture
@@ -44,6 +47,12 @@ def test_a_copy_of_the_model_is_as_good(predicted, catalogue, columns, model, ga
     assert galprism("predict", model, path, "-o", answer).status == 0
     predicted(path)
     assert answer.read_bytes() == (tmp_path / "predicted.parquet").read_bytes()
+
+
+def test_a_number_that_was_changed_by_hand(model, predict_refused):
+    path = model / "bundle.json"
+    path.write_text(path.read_text().replace('"anchored": [', '"anchored": [0.9, ', 1))
+    predict_refused(model, "bundle.json was changed after the bundle was made")
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "README.md"])

@@ -51,6 +51,25 @@ def test_a_unit_that_is_given_replaces_a_missing_one(predicted, catalogue, colum
 
 
 @pytest.mark.parametrize("verb", ["predict", "fit"])
+def test_the_catalogue_is_not_overwritten_by_the_answer(verb, refused, catalogue, columns):
+    path = catalogue(columns)
+    before = path.read_bytes()
+    refused(asks(verb, path, path), path, "the output must be another file")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("verb", READERS)
+def test_another_unit_than_the_tables_own_is_refused(verb, refused, catalogue, columns, out):
+    path = catalogue(columns, unit="nJy")
+    refused(asks(verb, path, out, "--unit", "mJy"), path, "flux_u is in nJy by the table", "'mJy'")
+
+
+def test_a_binary_file_that_is_called_csv(refused, catalogue, columns, out, tmp_path):
+    path = catalogue(columns, "whole.parquet").rename(tmp_path / "renamed.csv")
+    refused(asks("predict", path, out), path, "holds binary data, not text")
+
+
+@pytest.mark.parametrize("verb", ["predict", "fit"])
 @pytest.mark.parametrize(("unit", "word"), [("uJy", "bright"), ("pJy", "faint")])
 def test_fluxes_a_thousand_times_off_are_refused(verb, unit, word, refused, catalogue, columns, out):
     path = catalogue(columns, unit=unit)

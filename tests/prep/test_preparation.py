@@ -113,6 +113,19 @@ class TestFlags:
         assert flagged(features, Flag.INPUT_OUT_OF_RANGE).mean() < 0.01
         assert flagged(features, Flag.UNLIKE_TRAINING).mean() < 0.004
 
+    def test_errors_and_numbers_of_bands_that_training_never_had(self, sky, preparation):
+        """One band where every source of training had two or more; errors ten times the largest in one band."""
+        full = sky.take(sky.photometry.observed.all(axis=1))
+        preparation = Preparation.fit(PreparationConfig(), full)
+        ivar = np.array(full.photometry.ivar)
+        ivar[:7, 1:] = 0.0
+        found = flagged(preparation.features(with_photometry(full, ivar=ivar)), Flag.INPUT_OUT_OF_RANGE)
+        assert found[:7].all()
+        assert not found[7:].any()
+        ivar = np.array(full.photometry.ivar)
+        ivar[:7, 3] = ivar[:, 3].min() / 100.0
+        assert flagged(preparation.features(with_photometry(full, ivar=ivar)), Flag.INPUT_OUT_OF_RANGE)[:7].all()
+
     def test_one_band_three_times_too_bright_is_unlike_training(self, sky):
         """Each flux well within its range, all of them together impossible."""
         preparation = Preparation.fit(PreparationConfig(), sky)

@@ -81,11 +81,25 @@ def test_cigale_tables_need_no_option(made, kids):
     assert "galex.NUV" not in layout.needs
 
 
-def test_the_columns_unit_wins_over_the_presets_and_the_users_over_both(made, kids):
+def test_the_columns_unit_wins_over_the_presets_and_the_users_must_not_contradict_it(made, kids):
     batch, values, _ = cigale_table(made, kids)
     in_jansky = made.columns_of(batch, {name: "Jy" for name in batch if "." in name})
     np.testing.assert_allclose(flux(kids.layout(in_jansky), batch), 1000 * values, rtol=1e-6)
-    np.testing.assert_allclose(flux(kids.layout(in_jansky, unit="nJy"), batch), values / 1e6, rtol=1e-6)
+    assert kids.layout(in_jansky, unit="Jy").columns[0].unit == "Jy"
+    with pytest.raises(RequestError, match=r"column sdss.up is in Jy by the table, and 'nJy' was said"):
+        kids.layout(in_jansky, unit="nJy")
+    silent = made.columns_of(batch)
+    np.testing.assert_allclose(flux(kids.layout(silent, unit="nJy"), batch), values / 1e6, rtol=1e-6)
+
+
+def test_errors_are_none_in_plain_columns_too(made, kids):
+    """Fluxes alone fit both presets of plain fluxes; without errors these are one."""
+    values, _ = made.catalogue(kids, 3)
+    batch = {f"flux_{band}": column for band, column in zip(kids.band_names, values.T, strict=True)}
+    layout = kids.layout(made.columns_of(batch), columns_map={"flux_err_*": "none"}, unit="nJy")
+    sources = layout.sources(batch)
+    np.testing.assert_allclose(sources.photometry.flux, values, rtol=1e-6)
+    assert np.isnan(sources.photometry.ivar).all()
 
 
 @pytest.mark.parametrize("unit", ["nJy", "uJy", "mJy", "Jy", "nanomaggy", "erg s-1 cm-2 Hz-1"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
 from galprism import bundle, flags, surveys
-from galprism.cli.reading import add_reading_arguments, reading_options
+from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
 from galprism.units import abmag_from_njy
@@ -16,7 +17,7 @@ from galprism.units import abmag_from_njy
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model or survey, and the catalogue."""
-    parser.add_argument("bundle", help="a model by name or path; or the name of a survey")
+    parser.add_argument("bundle", help="a model by name or path; or a survey by name or .toml file")
     parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
     parser.add_argument("--rows", type=int, default=200_000, help="how many rows to look at (default: 200000)")
     add_reading_arguments(parser)
@@ -24,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the understanding of the columns, then magnitudes by band, redshifts and flags."""
-    name = args.bundle if args.bundle in surveys.names() else bundle.load(args.bundle).survey
-    survey = surveys.get(name)
+    survey = survey_of(args.bundle)
     if args.rows < 1:
         raise RequestError(f"--rows {args.rows}; accepted: 1 or more")
     with open_table(args.catalogue) as table:
@@ -66,5 +66,16 @@ def run(args: argparse.Namespace) -> None:
         print(f"  redshift {low:.4f} – {high:.4f}, median {middle:.4f}")
     if repeated:
         found["DUPLICATE_ID"] += repeated
-    for flag, count in found.items():
-        print(f"  {count:>9,} {flag}: {flags.SENTENCE[flags.Flag[flag]]}")
+    print_flags(found)
+
+
+def survey_of(name: str) -> surveys.Survey:
+    """A survey by its name or file, or that of a model."""
+    if name in surveys.names() or name.endswith(".toml"):
+        return surveys.get(name)
+    if name not in bundle.names() and not Path(name).exists():
+        raise RequestError(
+            f"no model and no survey {name!r}; models: {', '.join(bundle.names())}; surveys: "
+            f"{', '.join(surveys.names())}; or give a model's folder or a survey's .toml file"
+        )
+    return surveys.get(bundle.load(name).survey)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from galprism import bundle, recipes, surveys
+from galprism import bundle, flags, recipes, surveys
 from galprism.cli.extras import require
 from galprism.cli.progress import Progress
-from galprism.cli.reading import add_reading_arguments, reading_options
+from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
 from galprism.data.tables import check_writable, open_table, write_predictions
 from galprism.errors import RequestError
 from galprism.fit import shipped
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     """Fit and write."""
     known = args.recipe in recipes.names() or args.recipe.endswith(".toml")
     recipe = recipes.load(args.recipe if known else bundle.load(args.recipe).recipe_name, args.settings)
-    output = check_writable(args.output)
+    output = check_writable(args.output, reads=[args.catalogue])
     survey, reading = surveys.get(recipe.survey), reading_options(args)
     with open_table(args.catalogue) as table:
         if surveys.understood(table, survey, **reading).redshift is None:
@@ -41,11 +42,30 @@ def run(args: argparse.Namespace) -> None:
                 f"{args.catalogue}: a fit needs redshifts; give their column with --column redshift=NAME"
             )
     sources = surveys.read(args.catalogue, survey, **reading)
+    if args.method == "grid":
+        check_settings(args.settings)
     folder = Path(args.cache) if args.cache else None
+    if folder is not None and (folder.suffix != ".npz" or folder.is_dir()):
+        raise RequestError(f"--cache {args.cache}; accepted: the name of an .npz file")
+    if args.workers < 1:
+        raise RequestError(f"--workers {args.workers}; accepted: 1 or more")
     if folder is not None and not folder.exists() and not (args.method == "grid" and recipe.survey in shipped()):
         require("mock", "making model fluxes")
     cache = reference_cache(recipe, args.method, folder)
     progress = Progress("sources", len(sources))
-    write_predictions(output, fit(recipe, sources, args.method, cache, workers=args.workers, progress=progress))
+    found = fit(recipe, sources, args.method, cache, workers=args.workers, progress=progress)
+    write_predictions(output, found)
     progress.finish()
     print(f"{len(sources):,} sources by {args.method} fit: {output}")
+    print_flags(flags.counts(found.flags))
+
+
+def check_settings(settings: Sequence[str]) -> None:
+    """Raises RequestError for a setting that has no part in a grid fit."""
+    for setting in settings:
+        key = setting.partition("=")[0].strip()
+        if key.startswith("population.") and key not in ("population.logu", "population.redshift"):
+            raise RequestError(
+                f"{key} has no part in a grid fit, whose models are a fixed grid; accepted with it: library, nebular, "
+                "population.logu, population.redshift. The posterior fit takes its prior from the population"
+            )

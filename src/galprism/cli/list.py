@@ -24,7 +24,7 @@ def survey_bands() -> dict[str, str]:
 
 
 def curves() -> dict[str, str]:
-    return {name: "" for name in passbands.names()}
+    return {name: ", ".join(passbands.aliases(name)) for name in passbands.names()}
 
 
 def params() -> dict[str, str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import galprism
@@ -23,6 +26,9 @@ VERBS = {
     "check": "say how a catalogue would be read, and what is odd in it",
     "list": "what there is: models, recipes, surveys, passbands, params, flags",
 }
+
+RESUMES = ("predict", "train", "reproduce")
+"""Verbs that keep what they have done when they are stopped."""
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
@@ -58,14 +64,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{program}: {what}{error.strerror or error}; the output was not written", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print(f"{program}: stopped; run the same command again to take it up", file=sys.stderr)
+        again = "; run the same command again to take it up" if verb in RESUMES else ""
+        print(f"{program}: stopped{again}", file=sys.stderr)
         return INTERRUPTED
     return DONE
 
 
+@contextmanager
+def _stop_at_once() -> Iterator[None]:
+    """While libraries are imported Ctrl-C ends the process: an interrupt raised inside an import may be lost in it.
+
+    Nothing is at stake then. Outside the main thread, and where Ctrl-C means something else already, it does nothing.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def run(verb: str, program: str, words: Sequence[str]) -> None:
     """Parse the words behind a verb and run it; only that verb is imported. Settings may stand behind options."""
-    module = importlib.import_module(f"galprism.cli.{verb}")
+    with _stop_at_once():
+        module = importlib.import_module(f"galprism.cli.{verb}")
     parser = Parser(prog=program, description=VERBS[verb][0].upper() + VERBS[verb][1:] + ".")
     module.add_arguments(parser)
     module.run(parser.parse_intermixed_args(words))

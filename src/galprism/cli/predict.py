@@ -7,11 +7,10 @@ import os
 
 from galprism import bundle, surveys
 from galprism.cli.progress import Progress
-from galprism.cli.reading import add_reading_arguments, reading_options
+from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
 from galprism.data.predictions import LEVELS
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
-from galprism.flags import SENTENCE, Flag
 from galprism.infer import predict_file
 
 
@@ -46,13 +45,12 @@ def run(args: argparse.Namespace) -> None:
     )
     progress.finish()
     print(f"{summary.n_rows:,} sources by {model.name} in {summary.seconds:.1f} s: {args.output}")
-    for name, count in summary.flags.items():
-        print(f"  {count:>9,} {name}: {SENTENCE[Flag[name]]}")
+    print_flags(summary.flags)
 
 
 def _levels(text: str) -> tuple[float, ...]:
     try:
-        return tuple(float(word) for word in text.split(",") if word.strip())
+        return tuple(float(word) for word in text.split(","))
     except ValueError as error:
         raise RequestError(
             f"--quantiles {text!r}; accepted: numbers separated by commas, such as 0.16,0.5,0.84"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 from galprism import config
 from galprism.errors import RequestError
+from galprism.flags import SENTENCE, Flag
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,3 +42,9 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
         "unit": args.unit,
         "without": tuple(args.without),
     }
+
+
+def print_flags(counts: Mapping[str, int]) -> None:
+    """How many rows carry each flag, and what it means, a line each."""
+    for name, count in counts.items():
+        print(f"  {count:>9,} {name}: {SENTENCE[Flag[name]]}")

@@ -23,9 +23,9 @@ nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin:
 aside { background: var(--tint); border-left: 4px solid var(--accent); padding: .6rem 1rem; margin: 1rem 0; }
 aside p { margin: .3rem 0; }
 .scroll { overflow-x: auto; margin: .8rem 0 1.4rem; }
-table { border-collapse: collapse; font-size: .84rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-size: .78rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: .3rem; font-weight: 600; }
-th, td { padding: .28rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: .26rem .38rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { padding-left: 0; }
 thead th { border-bottom: 2px solid var(--line); color: var(--soft); font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--paper); }

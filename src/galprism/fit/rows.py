@@ -125,6 +125,8 @@ class Estimates:
         """The output record: rows without an estimate are null and flagged, rows fitted badly are flagged."""
         reduced = self.chi2 / np.where(rows.n_bands > 1, rows.n_bands - 1.0, np.nan)
         flags = rows.flags.copy()
+        # A usable row without an estimate has no flux above zero in any model's sense: no mass can be given.
+        flags[np.isnan(self.point[:, 0]) & rows.usable] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
         flags[np.isnan(self.point[:, 0])] |= np.uint32(Flag.NOT_INFERRED)
         with np.errstate(invalid="ignore"):
             flags[reduced > max_reduced_chi2] |= np.uint32(Flag.POOR_FIT)

@@ -70,7 +70,7 @@ def predict_file(
     be read or understood, it has no redshifts, or the survey's passbands are not those of the bundle.
     """
     start = time.perf_counter()
-    out_path = check_writable(out_path)
+    out_path = check_writable(out_path, reads=[in_path])
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
     if threads < 1 or batch_rows < 1:
         raise RequestError(f"threads = {threads}, batch_rows = {batch_rows}; accepted: 1 or more")

@@ -100,6 +100,10 @@ class PopulationConfig:
         for name in ("constant_share", "burst_share", "change_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RequestError(f"population.{name} = {getattr(self, name)}; accepted: 0 to 1")
+        if not self.z_met or min(self.z_met) <= 0:
+            raise RequestError(f"population.z_met = {list(self.z_met)}; accepted: one or more numbers above zero")
+        if self.median_redshift <= 0:
+            raise RequestError(f"population.median_redshift = {self.median_redshift}; accepted: above zero")
         if self.redshift[0] <= 0 or self.tau[0] <= 0 or self.age_min <= 0:
             raise RequestError("population: redshift, tau and age_min must be above zero")
         if self.age_min >= age_gyr(self.redshift[1]):

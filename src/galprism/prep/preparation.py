@@ -21,6 +21,8 @@ from galprism.prep.typical import Typical
 
 STATISTICS_ROWS = 200_000
 """Ranges and spreads are taken from at most this many sources."""
+ERR_MARGIN = 1.5
+"""An error may be this much beyond any of the training set."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class PreparationConfig:
 
     kind: Literal["colours", "magnitudes", "spectra"] = "colours"
     """Of a fixed set of bands, or (`spectra`) of any bands, by what they say of a basis of spectra."""
-    basis_size: int = 16
+    basis_size: int = 20
     """Of spectra: coefficients beside the scale."""
     standardise: bool = True
     softening: float = 1.0
@@ -82,6 +84,10 @@ class Preparation:
     """(B,), nJy, the training set's median errors: they stand in for errors that are not known."""
     scaling: Scaling
     redshift_range: tuple[float, float]
+    min_bands: int
+    """The fewest bands of any source of the training set."""
+    err_range: np.ndarray
+    """(B, 2), nJy, the least and the largest error of each band that is as in training; empty for any bands."""
     typical: Typical | None = None
     """None where it was not fitted: then no source is called unlike the training set."""
     basis: Basis | None = None
@@ -114,7 +120,8 @@ class Preparation:
             raise RequestError(f"prep.reference = {config.reference!r}; accepted: {', '.join(bands) or 'none'}")
         n = sum(len(part) for part in parts)
         step = -(-n // STATISTICS_ROWS) if n else 1
-        started = cls(config, bands, np.ones(len(bands)), _NO_SCALING, (0.0, 0.0), None, basis, table)
+        none = np.zeros((0, 2))
+        started = cls(config, bands, np.ones(len(bands)), _NO_SCALING, (0.0, 0.0), 1, none, None, basis, table)
         measured, redshifts = [], []
         for part in parts:
             photometry, redshift = _blocks(part)
@@ -122,7 +129,7 @@ class Preparation:
             good = np.isfinite(redshift) & (redshift > 0)
             photometry, redshift = photometry.take(good), redshift[good]
             if table is None and len(redshift):
-                started = replace(started, assumed_err=_median_err(photometry))
+                started = replace(started, assumed_err=_median_err(photometry), err_range=_err_range(photometry))
             measured.append(started._measure(photometry, redshift))
             redshifts.append(redshift)
         redshift = np.concatenate(redshifts)
@@ -137,6 +144,7 @@ class Preparation:
             started,
             scaling=scaling,
             redshift_range=(float(redshift.min()), float(redshift.max())),
+            min_bands=int(inputs.n_bands[~inputs.broken].min()),
             typical=Typical.fit(values[:, started._judged]) if typical else None,
         )
 
@@ -195,12 +203,22 @@ class Preparation:
         scaled = self.scaling.apply(inputs) if check or self.config.standardise else None
         if check:
             assert scaled is not None
-            flags[usable & self.scaling.outside(inputs)] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
+            outside = self.scaling.outside(inputs) | (inputs.n_bands < self.min_bands) | self._odd_errors(photometry)
+            flags[usable & outside] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
             if self.typical is not None:
                 flags[usable & self.typical.unlike(scaled[:, self._judged])] |= np.uint32(Flag.UNLIKE_TRAINING)
         plain = scaled if self.config.standardise else np.concatenate([inputs.values, inputs.indicators], axis=1)
         assert plain is not None
         return Features(inputs=plain, anchor=inputs.anchor, flags=flags, n_bands=inputs.n_bands)
+
+    def _odd_errors(self, photometry: Photometry) -> np.ndarray:
+        """(N,), bool: an error is much larger or smaller than any of its band in training."""
+        if not len(self.err_range):
+            return np.zeros(len(photometry.ivar), bool)
+        with np.errstate(divide="ignore"):
+            most, least = (self.err_range.T**-2.0).astype(np.float32)  # of ivar
+        ivar = photometry.ivar
+        return ((ivar > most) | ((ivar < least) & (ivar > 0))).any(axis=1)
 
     def to_plain(self) -> dict[str, Any]:
         """Nested dicts and lists that JSON holds."""
@@ -211,6 +229,8 @@ class Preparation:
             "assumed_err": self.assumed_err.tolist(),
             "scaling": self.scaling.to_plain(),
             "redshift_range": list(self.redshift_range),
+            "min_bands": self.min_bands,
+            "err_range": self.err_range.tolist(),
         }
         if self.typical is not None:
             plain["typical"] = self.typical.to_plain()
@@ -226,6 +246,8 @@ class Preparation:
             assumed_err=np.array(plain["assumed_err"], np.float64),
             scaling=Scaling.from_plain(plain["scaling"]),
             redshift_range=(float(plain["redshift_range"][0]), float(plain["redshift_range"][1])),
+            min_bands=int(plain["min_bands"]),
+            err_range=np.array(plain["err_range"], np.float64).reshape(-1, 2),
             typical=None if typical is None else Typical.from_plain(typical),
             basis=basis,
         )
@@ -244,6 +266,15 @@ def _median_err(photometry: Photometry) -> np.ndarray:
     err = np.asarray(photometry.flux_err, np.float64)
     err[:, np.isnan(err).all(axis=0)] = 1.0
     return np.nanmedian(err, axis=0)
+
+
+def _err_range(photometry: Photometry) -> np.ndarray:
+    """(B, 2), nJy, least and largest with a margin; 0 to infinity in a band whose errors are nowhere known."""
+    err = np.asarray(photometry.flux_err, np.float64)
+    known = np.isfinite(err)
+    low, high = np.where(known, err, np.inf).min(axis=0), np.where(known, err, -np.inf).max(axis=0)
+    never = ~known.any(axis=0)
+    return np.stack([np.where(never, 0.0, low / ERR_MARGIN), np.where(never, np.inf, high * ERR_MARGIN)], axis=1)
 
 
 def _flags(

@@ -75,6 +75,8 @@ class Recipe:
     """The training loop: the fields of galprism.train.LoopConfig. These two are checked where PyTorch is there."""
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise RequestError(f"seed = {self.seed}; accepted: 0 or more")
         kinds = {self.survey == ANY, bool(self.surveys.pool), self.prep.kind == "spectra"}
         if len(kinds) > 1:
             raise RequestError(

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from galprism import surveys
+from galprism.config import plain
 from galprism.data import Predictions, Sources
 from galprism.errors import RequestError
 from galprism.fit import ModelCache, fit_grid, fit_posterior, load_cache, magnitude_prior, save_cache, shipped
-from galprism.mocks import calibration_error, counts_of
+from galprism.flags import Flag
+from galprism.infer.duplicates import repeated
+from galprism.mocks import PopulationConfig, calibration_error, counts_of
 from galprism.recipes.recipe import Recipe
 
 METHODS = ("grid", "posterior")
+MAGNITUDES = ("catalogue", "band", "magnitude", "counts_slope", "median_redshift", "median_slope")
+"""What a population says of magnitudes: it enters a fit beside its models, not in them."""
 
 
 def fit(
@@ -32,7 +38,12 @@ def fit(
 
     cache : as `reference_cache` gives it for the method. Raises RequestError for another method.
     """
+    if method not in METHODS:
+        raise RequestError(f"method {method!r}; accepted: {', '.join(METHODS)}")
     survey = surveys.get(recipe.survey)
+    assert sources.flags is not None
+    twice = repeated(sources.id) * np.uint32(Flag.DUPLICATE_ID)
+    sources = replace(sources, flags=sources.flags | twice)
     model_error: np.ndarray | float = calibration_error(survey) if recipe.noise.calibration else 0.0
     if method == "grid":
         return fit_grid(
@@ -44,29 +55,30 @@ def fit(
             model_error=model_error,
             progress=progress,
         )
-    if method == "posterior":
-        return fit_posterior(
-            sources,
-            cache,
-            magnitude_prior(recipe.population, counts_of(recipe.population, survey)),
-            parameters=recipe.targets.names,
-            levels=levels,
-            flux_err=survey.flux_err,
-            model_error=model_error,
-            workers=workers,
-            progress=progress,
-        )
-    raise RequestError(f"method {method!r}; accepted: {', '.join(METHODS)}")
+    return fit_posterior(
+        sources,
+        cache,
+        magnitude_prior(recipe.population, counts_of(recipe.population, survey)),
+        parameters=recipe.targets.names,
+        levels=levels,
+        flux_err=survey.flux_err,
+        model_error=model_error,
+        workers=workers,
+        progress=progress,
+    )
 
 
 def reference_cache(recipe: Recipe, method: str, folder: Path | None = None) -> ModelCache:
     """Model fluxes for a method: the shipped grid of the survey, or what stands in `folder`, or made and put there.
 
-    Making needs PyTorch and takes minutes. Raises RequestError when it is needed and there is no folder to keep it in.
+    Making needs PyTorch and takes minutes. Raises RequestError when it is needed and there is no folder to keep it in,
+    and for a cache that was made for something else than the recipe says.
     """
     survey = surveys.get(recipe.survey)
     if method == "grid" and folder is None and survey.name in shipped():
-        return load_cache(survey.name, survey)
+        cache = load_cache(survey.name, survey)
+        check_cache(cache, recipe, method, f"the shipped grid of {survey.name}")
+        return cache
     if folder is None:
         raise RequestError(
             f"no cache of model fluxes for {method} fits of {survey.name} is shipped; "
@@ -74,10 +86,37 @@ def reference_cache(recipe: Recipe, method: str, folder: Path | None = None) -> 
         )
     path = folder / f"{method}-{survey.name}.npz" if folder.suffix != ".npz" else folder
     if path.exists():
-        return load_cache(path, survey)
+        cache = load_cache(path, survey)
+        check_cache(cache, recipe, method, str(path))
+        return cache
     cache = make_reference_cache(recipe, method)
     save_cache(cache, path)
     return cache
+
+
+def check_cache(cache: ModelCache, recipe: Recipe, method: str, name: str) -> None:
+    """Raises RequestError where a cache is of another method, or not of what the recipe says."""
+    kind = "posterior" if "population" in cache.meta else "grid"
+    if kind != method:
+        raise RequestError(f"{name} holds the models of a {kind} fit, not of {method}; give another file with --cache")
+    library = cache.meta["library"]
+    held = {"library": library.get("asked", library["name"]), "nebular": cache.meta["nebular"]}
+    wanted: dict[str, Any] = {"library": recipe.library, "nebular": recipe.nebular}
+    if method == "grid":
+        held["population.logu"], wanted["population.logu"] = cache.meta["logu"], recipe.population.logu
+    else:
+        held["fit.n_draws"], wanted["fit.n_draws"] = cache.meta["n"], recipe.fit.n_draws
+        default = plain(PopulationConfig())  # settings that came later than the cache
+        for key, value in plain(recipe.population).items():
+            if key not in MAGNITUDES:
+                held[f"population.{key}"] = {**default, **cache.meta["population"]}[key]
+                wanted[f"population.{key}"] = value
+    for key, value in wanted.items():
+        if held[key] != value:
+            raise RequestError(
+                f"{name} was made for {key} = {held[key]!r}, and the recipe says {value!r}; give another file with "
+                "--cache, where the models are kept once they are made"
+            )
 
 
 def make_reference_cache(recipe: Recipe, method: str, progress: Callable[[int], None] | None = None) -> ModelCache:
@@ -89,5 +128,8 @@ def make_reference_cache(recipe: Recipe, method: str, progress: Callable[[int], 
     common: dict[str, Any] = {"nebular": recipe.nebular, "progress": progress, "step": recipe.fit.redshift_step}
     if method == "grid":
         population = recipe.population
-        return make_grid(survey, stars, redshift=population.redshift, logu=population.logu, **common)
-    return make_draws(survey, stars, recipe.population, recipe.fit.n_draws, seed=recipe.seed + 1, **common)
+        cache = make_grid(survey, stars, redshift=population.redshift, logu=population.logu, **common)
+    else:
+        cache = make_draws(survey, stars, recipe.population, recipe.fit.n_draws, seed=recipe.seed + 1, **common)
+    library = {**cache.meta["library"], "asked": recipe.library}
+    return replace(cache, meta={**cache.meta, "library": library})

@@ -86,7 +86,7 @@ def write_mock(
     """A catalogue of `n` simulated galaxies with their truth, ids from `first` on; whole or not at all."""
     if n < 1:
         raise RequestError(f"n = {n}; accepted: 1 or more galaxies")
-    check_writable(path)
+    check_writable(path, reads=[name for name in (recipe.population.catalogue, recipe.noise.catalogue) if name])
     made = sky(recipe)
     with CatalogueWriter(path, n, describe(recipe)) as writer:
         for sources, truth in simulate(made, recipe.noise, n, first):

@@ -12,14 +12,16 @@ from galprism.data import Photometry, Sources
 from galprism.data.tables import BATCH_ROWS, TableReader, open_table
 from galprism.errors import RequestError
 from galprism.surveys.layout import Layout
+from galprism.surveys.registry import get
 from galprism.surveys.survey import Survey
 
 
-def read(path: str | Path, survey: Survey, **options: Any) -> Sources:
-    """The whole of a catalogue. `options` are those of `Survey.layout`.
+def read(path: str | Path, survey: Survey | str, **options: Any) -> Sources:
+    """The whole of a catalogue of a survey, or of the one of that name. `options` are those of `Survey.layout`.
 
     Raises RequestError when the table cannot be read or understood, or when its values cannot be the survey's.
     """
+    survey = get(survey) if isinstance(survey, str) else survey
     return concatenate(list(stream(path, survey, **options)), survey)
 
 

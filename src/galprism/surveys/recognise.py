@@ -174,6 +174,8 @@ def _choose(
     if not wanted:
         return None
     fit = [preset for preset in presets if not _missing(preset, columns, wanted, given)]
+    if all(given[band].error == NONE for band in wanted):  # then those that differ in their errors alone are one
+        fit = list({(p.kind, p.unit, *(p.column(p.value, b) for b in wanted)): p for p in reversed(fit)}.values())
     if len(fit) > 1:
         raise RequestError(
             f"several presets of {survey} fit the table: {', '.join(preset.name for preset in fit)}; "
@@ -308,8 +310,13 @@ def _limit(band: Band, preset: Preset, columns: Mapping[str, ColumnInfo]) -> Cel
 def _flux_unit(
     value: Cell, columns: Mapping[str, ColumnInfo], unit: str | None, preset_unit: str | None
 ) -> tuple[str, float]:
-    """What the user says wins, then the column, then the preset. An empty unit means that nobody said."""
-    said = unit or columns[value.column].unit or preset_unit
+    """What the column says, or the user, or the preset. An empty unit means that nobody said."""
+    own = (columns[value.column].unit or "").strip()
+    if unit and own and _njy_per(value, unit) != _njy_per(value, own):
+        raise RequestError(
+            f"column {value.column} is in {own} by the table, and {unit!r} was said; say none, or correct the table"
+        )
+    said = own or unit or preset_unit
     if not said or not said.strip():
         return "", 1.0
     return said.strip(), _njy_per(value, said)

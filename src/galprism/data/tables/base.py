@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -139,6 +140,7 @@ def readable(path: object) -> Iterator[None]:
             IndexError,
             EOFError,
             SyntaxError,
+            csv.Error,
             pa.ArrowException,
         ) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -30,6 +30,9 @@ def layout_of(path: Path) -> Layout:
     comments: list[tuple[str, int]] = []
     plain: list[tuple[str, int]] = []
     with open(path, "rb") as file:
+        if b"\0" in file.read(4096):
+            raise RequestError(f"{path}: holds binary data, not text; is it of another format than its name says?")
+        file.seek(0)
         if file.read(3) != b"\xef\xbb\xbf":
             file.seek(0)
         while len(plain) < 2 and (line := file.readline()):

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,19 @@ from galprism.data.tables.formats import format_of
 from galprism.errors import RequestError
 
 
-def check_writable(path: str | os.PathLike[str]) -> Path:
+def check_writable(path: str | os.PathLike[str], reads: Iterable[str | os.PathLike[str]] = ()) -> Path:
     """The path, when a table can be written there; asked before any work is done.
 
-    Raises RequestError for an unknown suffix, a directory, or a folder that is missing or does not take files.
+    reads : files that the table is made from; it must not take the place of one of them.
+
+    Raises RequestError for an unknown suffix, a directory, one of `reads`, or a folder that is missing or does not take
+    files.
     """
     path = Path(path)
     format_of(path)
     try:
+        if path.exists() and any(os.path.exists(other) and path.samefile(other) for other in reads):
+            raise RequestError(f"{path}: is what is read; the output must be another file")
         if path.is_dir():
             raise RequestError(f"{path}: is a directory; the output must be a file")
         if not path.parent.is_dir():
