@@ -217,7 +217,7 @@ def test_only_limits_give_no_mass():
     flux = flux_of(CACHE, 7, 0.5, 10.0)
     found = fit_grid(sources_of(flux, flux / 10, 0.5, limit=np.ones((1, 5), bool)), CACHE)
     assert np.isnan(found.point).all()
-    assert found.flags[0] == Flag.UPPER_LIMIT | Flag.NOT_INFERRED
+    assert found.flags[0] == Flag.UPPER_LIMIT | Flag.NOT_INFERRED | Flag.INPUT_OUT_OF_RANGE
 
 
 def test_a_limit_that_no_positive_mass_meets_gives_no_mass():
@@ -246,7 +246,7 @@ def test_negative_fluxes_are_legal_but_all_negative_is_no_mass():
     assert found.flags[0] == 0
     assert found.n_bands[0] == 5
     assert np.isnan(found.point[1]).all()
-    assert found.flags[1] == Flag.NOT_INFERRED
+    assert found.flags[1] == Flag.NOT_INFERRED | Flag.INPUT_OUT_OF_RANGE
 
 
 def test_poor_fits_are_flagged():
