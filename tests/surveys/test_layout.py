@@ -122,7 +122,7 @@ def test_an_error_in_a_unit_of_its_own(made, kids):
 
 def test_a_flux_without_a_unit_is_refused(made, kids):
     batch, columns = made.plain(kids, *made.catalogue(kids, 3))
-    with pytest.raises(RequestError, match=r"columns flux_u, .*flux_Ks have no unit; say it \(--unit mJy\)"):
+    with pytest.raises(RequestError, match=r"columns flux_u, .*flux_Ks: no unit is known; say it \(--unit mJy\)"):
         kids.layout(columns)
     assert flux(kids.layout(columns, unit="mJy"), batch).max() > 1e8
 
