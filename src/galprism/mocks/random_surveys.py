@@ -22,7 +22,7 @@ class RandomSurveysConfig:
     """Names of passbands; empty where a recipe is of one survey."""
     n_bands: tuple[int, int] = (3, 60)
     """Drawn evenly in the logarithm."""
-    depth: tuple[float, float] = (22.0, 30.0)
+    depth: tuple[float, float] = (20.0, 30.0)
     """AB magnitude at 5 sigma, of a survey as a whole."""
     depth_slope: float = 1.0
     """mag a unit of ln(wavelength), rms: surveys are deeper in the blue or in the red."""
@@ -32,6 +32,8 @@ class RandomSurveysConfig:
     """mag, rms, of the depth from source to source, each band by itself."""
     zeropoint_error: tuple[float, float] = (0.0, 0.02)
     """mag; of a survey, every band of every source by itself; not part of the stated error."""
+    least_sn: float = 2.0
+    """A source is in a survey's catalogue when it is measured with this S/N in some band."""
     sources: int = 512
     """Galaxies that one survey sees before the next is drawn."""
 
@@ -64,7 +66,8 @@ def observe_at_random(
 ) -> Iterator[tuple[np.ndarray, Photometry]]:
     """Galaxies of true fluxes (N, P) in nJy through the pool's P passbands, as random surveys measure them.
 
-    Yields (indices of `sources` galaxies, their photometry), until every galaxy was seen once.
+    Yields (indices of up to `sources` galaxies, their photometry), until every galaxy was looked at once. What a survey
+    does not detect is not in its catalogue: the choice is by what was measured, so that no answer is biased by it.
     """
     ln_wave = np.log([passbands.get(name).effective_wavelength for name in config.pool])
     low, high = config.n_bands
@@ -79,4 +82,7 @@ def observe_at_random(
         true = flux[rows[:, None], chosen]
         calibration = np.float32(FRACTIONAL_ERROR_PER_MAG * rng.uniform(*config.zeropoint_error))
         noise = np.hypot(sigma, calibration * true) * rng.standard_normal(true.shape, dtype=np.float32)
-        yield rows, Photometry(true + noise, sigma**-2.0, tuple(config.pool[i] for i in chosen))
+        seen = ((true + noise) > config.least_sn * sigma).any(axis=1)
+        if seen.any():
+            measured, ivar = (true + noise)[seen], sigma[seen] ** -2.0
+            yield rows[seen], Photometry(measured, ivar, tuple(config.pool[i] for i in chosen))

@@ -333,8 +333,8 @@ def _check_units(specs: list[BandColumns | None], unit: str | None) -> None:
     bare = [str(spec.value) for spec in specs if spec and spec.meaning.kind == "flux" and not spec.unit]
     if bare:
         raise RequestError(
-            f"{'column' if len(bare) == 1 else 'columns'} {', '.join(bare)}: no unit is known; say it (--unit mJy), or in "
-            "the table's metadata; accepted: nJy, uJy, mJy, Jy, nanomaggy, any unit of flux density"
+            f"{'column' if len(bare) == 1 else 'columns'} {', '.join(bare)}: no unit is known; say it (--unit mJy), or "
+            "in the table's metadata; accepted: nJy, uJy, mJy, Jy, nanomaggy, any unit of flux density"
         )
     if unit and not any(spec and spec.meaning.kind == "flux" for spec in specs):
         raise RequestError(f"unit {unit!r} was given, but every band is read as AB magnitudes; leave it out")
