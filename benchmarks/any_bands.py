@@ -1,6 +1,6 @@
 """One model for any bands, on surveys that it never saw, beside a specialist of each and the exact posterior mean.
 
-    python benchmarks/any_bands.py OUT [--model BUNDLE] [--surveys kids rubin …] [--n-limit 1500]
+    python benchmarks/any_bands.py OUT [KEY=VALUE …] [--model BUNDLE] [--surveys kids rubin …] [--n-limit 1500]
 
 For each survey the same simulated galaxies, never trained on, are given to the model for any bands, to a specialist
 (the same network and number of mocks, trained on that survey alone), and, some of them, to the exact posterior. What
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import sky
 from galprism.recipes.training import train_bundle
 from galprism.surveys.reading import concatenate
+from galprism.train import Epoch
 
 HERE = Path(__file__).parent / "surveys"
 SURVEYS = {
@@ -33,6 +35,13 @@ SURVEYS = {
     "rubin": "rubin",
 }
 """None of their passbands is in the pool of the recipe."""
+SUBSETS = {
+    "kids-8": ("i",),
+    "kids-6": ("g", "Z", "H"),
+    "kids-4": ("u", "i", "Y", "J", "Ks"),
+    "kids-ugri": ("Z", "Y", "J", "H", "Ks"),
+}
+"""KiDS+VIKING without some of its bands."""
 JUDGED = ("logmstar", "logsfr", "age_mw", "age_lw", "logzsol", "av")
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
 LEAST_SN = 5.0
@@ -40,9 +49,22 @@ FIRST_TEST_ID = 100_000_000
 N_TEST = 20_000
 
 
-def specialist(name: str, settings: list[str]) -> Recipe:
+def survey_file(name: str, out: Path) -> str:
+    """The name of a survey, or the file that says it."""
+    if name in SURVEYS:
+        return SURVEYS[name]
+    path = out / f"{name}.toml"
+    bands = surveys.get("kids").without(SUBSETS[name]).bands
+    lines = [f'name = "{name}"']
+    for band in bands:
+        lines += ["", "[[bands]]", *(f"{key} = {value!r}" for key, value in asdict(band).items())]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def specialist(name: str, out: Path, settings: list[str]) -> Recipe:
     """The recipe for any bands, for one survey: the same galaxies and network, inputs of its own bands."""
-    own = [f"survey='{SURVEYS[name]}'", f"name='only-{name}'", "surveys.pool=[]", "prep.kind='colours'"]
+    own = [f"survey='{survey_file(name, out)}'", f"name='only-{name}'", "surveys.pool=[]", "prep.kind='colours'"]
     return recipes.load("galaxy-photometry", [*own, "population.band='r'", "noise.depth_scatter=0.3", *settings])
 
 
@@ -67,19 +89,20 @@ def covers(found: Predictions, truth: Truth, name: str, low: float, high: float)
     return float(np.mean((found.quantile(name, low) < true) & (true < found.quantile(name, high))))
 
 
-def one_survey(name: str, out: Path, model: bundle.Bundle, settings: list[str], n_limit: int, workers: int) -> dict:
-    recipe = specialist(name, settings)
-    place = out / name
+def train_specialist(recipe: Recipe, place: Path) -> None:
+    """A specialist's bundle, if it is not there yet."""
     place.mkdir(parents=True, exist_ok=True)
+
+    def report(epoch: Epoch, n: int) -> None:
+        print(f"  {recipe.name}: epoch {epoch.epoch + 1} of {n}, validation {epoch.valid_loss:.4f}", flush=True)
+
     if not (place / "specialist" / "bundle.json").exists():
-        train_bundle(
-            recipe,
-            place / "specialist",
-            work=place / "work",
-            report=lambda e, n: print(
-                f"  {name}: epoch {e.epoch + 1} of {n}, validation {e.valid_loss:.4f}", flush=True
-            ),
-        )
+        train_bundle(recipe, place / "specialist", work=place / "work", report=report)
+
+
+def one_survey(recipe: Recipe, place: Path, model: bundle.Bundle, n_limit: int, workers: int) -> dict:
+    """Errors of the three on the same galaxies, target by target."""
+    name = recipe.name
     alone = bundle.load(place / "specialist")
     sources, truth = test_set(recipe)
     survey = surveys.get(recipe.survey)
@@ -121,13 +144,20 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("settings", nargs="*", help="settings of the recipe, for smaller trainings")
     parser.add_argument("--model", default="galaxy-photometry")
-    parser.add_argument("--surveys", nargs="+", choices=SURVEYS, default=list(SURVEYS))
+    parser.add_argument("--surveys", nargs="+", choices=[*SURVEYS, *SUBSETS], default=list(SURVEYS))
     parser.add_argument("--n-limit", type=int, default=1500, help="sources of the exact posterior (default: 1500)")
+    parser.add_argument("--specialists", action="store_true", help="train the specialists and stop")
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    named = {name: specialist(name, args.out, args.settings) for name in args.surveys}
+    for name, recipe in named.items():
+        train_specialist(recipe, args.out / name)
+    if args.specialists:
+        return
     model = bundle.load(args.model)
-    for name in args.surveys:
-        found = one_survey(name, args.out, model, args.settings, args.n_limit, args.workers)
+    for name, recipe in named.items():
+        found = one_survey(recipe, args.out / name, model, args.n_limit, args.workers)
         (args.out / name / "result.json").write_text(json.dumps(found, indent=1))
         print(f"\n{name}: {found['bands']} bands, {found['n']:,} sources")
         columns = list(found["logmstar"])

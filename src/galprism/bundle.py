@@ -30,6 +30,7 @@ from galprism.params import PARAMS
 from galprism.prep import Preparation
 from galprism.prep.basis import Basis
 from galprism.surveys import Survey
+from galprism.units import FRACTIONAL_ERROR_PER_MAG
 
 FORMAT = "galprism bundle"
 FORMAT_VERSION = 1
@@ -65,6 +66,8 @@ class Bundle:
     """How well it did on its validation set, as its maker measured."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Libraries and versions that it was made with."""
+    prior: dict[str, list[float]] = field(default_factory=dict)
+    """The standard deviation of each target in training by redshift, at the redshifts of `redshift`; may be empty."""
     definitions: dict[str, dict[str, str]] = field(default_factory=dict)
     """Unit and definition of each target."""
     version: str = galprism.__version__
@@ -93,7 +96,8 @@ class Bundle:
             band.name: {"name": band.passband, "hash": curve.hash}
             for band, curve in zip(survey.bands, curves, strict=True)
         }
-        preparation = self.preparation.bind(survey.band_names, curves)
+        calibration = [FRACTIONAL_ERROR_PER_MAG * band.zeropoint_error for band in survey.bands]
+        preparation = self.preparation.bind(survey.band_names, curves, calibration)
         return replace(self, survey=survey.name, passbands=described, preparation=preparation)
 
     @property
@@ -237,6 +241,7 @@ def _to_plain(bundle: Bundle) -> dict[str, Any]:
         "bands": list(bundle.passbands),
         "targets": list(bundle.targets),
         "anchored": list(bundle.anchored),
+        "prior": bundle.prior,
         "definitions": bundle.definitions or define(bundle.targets),
         "preparation": bundle.preparation.to_plain(),
     }
@@ -253,6 +258,7 @@ def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | None, dig
         preparation=Preparation.from_plain(plain["preparation"], basis),
         targets=tuple(plain["targets"]),
         anchored=tuple(plain["anchored"]),
+        prior=plain.get("prior", {}),
         definitions=plain["definitions"],
         version=plain["galprism"],
         model=model,

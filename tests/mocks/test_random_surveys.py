@@ -19,18 +19,21 @@ def observed(magnitude: float, **settings):
 
 
 def test_bright_galaxies_are_all_seen_once_and_scatter_as_the_stated_errors():
-    flux, parts = observed(20.0, depth=(26.0, 28.0), zeropoint_error=(0.0, 0.0))
+    flux, parts = observed(20.0, depth=(26.0, 28.0), zeropoint_error=(1e-6, 1e-6))
     assert np.array_equal(np.sort(np.concatenate([rows for rows, _ in parts])), np.arange(N))
     pull = np.concatenate([((p.flux - flux[0, 0]) * np.sqrt(p.ivar)).ravel() for _, p in parts])
     assert np.mean(pull) == pytest.approx(0.0, abs=5 / np.sqrt(len(pull)))
     assert np.std(pull) == pytest.approx(1.0, abs=5 / np.sqrt(len(pull)))
 
 
-def test_calibration_errors_come_on_top_and_are_not_stated():
+def test_calibration_errors_are_in_the_fluxes_and_in_the_stated_errors():
     flux, parts = observed(15.0, depth=(28.0, 28.0), zeropoint_error=(0.02, 0.02))
-    scatter = np.concatenate([(p.flux / flux[0, 0] - 1).ravel() for _, p in parts])
-    assert np.std(scatter) == pytest.approx(0.02 * np.log(10) / 2.5, rel=0.02)
-    assert all((p.flux * np.sqrt(p.ivar)).min() > 1000 for _, p in parts)
+    relative = 0.02 * np.log(10) / 2.5
+    assert np.std(np.concatenate([(p.flux / flux[0, 0] - 1).ravel() for _, p in parts])) == pytest.approx(
+        relative, rel=0.02
+    )
+    for _, p in parts:
+        np.testing.assert_allclose(p.flux_err / p.flux, relative, rtol=0.01)
 
 
 def test_surveys_differ_in_bands_and_depth():
@@ -45,7 +48,13 @@ def test_surveys_differ_in_bands_and_depth():
 def test_what_is_not_detected_is_not_there():
     """A true S/N of 1: by the normal tail 16 % of the bands reach 2, and every galaxy that is left has one such."""
     _, parts = observed(
-        25.0, depth=(23.25, 23.25), depth_slope=0.0, band_scatter=0.0, source_scatter=0.0, n_bands=(3, 3)
+        25.0,
+        depth=(23.25, 23.25),
+        depth_slope=0.0,
+        band_scatter=0.0,
+        source_scatter=0.0,
+        n_bands=(3, 3),
+        zeropoint_error=(1e-6, 1e-6),
     )
     kept = sum(len(rows) for rows, _ in parts) / N
     assert kept == pytest.approx(1 - (1 - 0.1587) ** 3, abs=0.015)
@@ -61,7 +70,14 @@ def test_the_pool_is_a_survey_of_all_its_passbands():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"n_bands": (0, 3)}, {"n_bands": (5, 3)}, {"sources": 0}, {"depth": (30.0, 20.0)}]
+    "settings",
+    [
+        {"n_bands": (0, 3)},
+        {"n_bands": (5, 3)},
+        {"sources": 0},
+        {"depth": (30.0, 20.0)},
+        {"zeropoint_error": (0.0, 0.1)},
+    ],
 )
 def test_impossible_surveys_are_refused(settings):
     with pytest.raises(RequestError, match="accepted"):

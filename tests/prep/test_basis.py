@@ -120,6 +120,26 @@ def test_the_posterior_is_that_of_linear_algebra():
         assert found.n_bands[n] == used.sum()
 
 
+def test_a_band_is_held_against_what_the_others_say_of_it():
+    seen, flux, ivar, _ = problem(200, 7, 5)
+    ivar[2, ::3] = 0.0
+    found = posterior(seen, flux, ivar, 0.007, pulls=True)
+    for n in range(0, 200, 23):
+        pulls = []
+        for band in np.flatnonzero(ivar[:, n] > 0):
+            rest = ivar[:, [n]].copy()
+            rest[band] = 0.0
+            s, used = found.scale[n], rest[:, 0] > 0
+            a, y = seen[used, :, n].copy(), flux[used, n] / s
+            noise = np.diag(1.0 / (ivar[used, n] * s**2) + (0.007 * y) ** 2)
+            h, value = seen[band, :, n], flux[band, n] / s
+            covariance = np.linalg.inv(np.eye(5) + a.T @ np.linalg.inv(noise) @ a)
+            mean = covariance @ a.T @ np.linalg.inv(noise) @ (y - a[:, 0])
+            error = 1.0 / (ivar[band, n] * s**2) + (0.007 * value) ** 2 + h @ covariance @ h
+            pulls.append(abs(value - h[0] - h @ mean) / np.sqrt(error))
+        assert found.max_pull[n] == pytest.approx(max(pulls), rel=1e-6)
+
+
 def test_planted_coefficients_are_within_their_errors():
     seen, flux, ivar, u = problem(4000, 12, 5)
     found = posterior(seen, flux, ivar, 0.0)

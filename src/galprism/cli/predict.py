@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quantiles", default=",".join(map(str, LEVELS)), help="levels, separated by commas (default: 0.16,0.5,0.84)"
     )
-    parser.add_argument("--survey", help="the survey, where it is not the model's own (name or .toml)")
+    parser.add_argument("--survey", help="whose bands they are, for a model of any bands (name or .toml)")
+    parser.add_argument(
+        "--passbands", metavar="FOLDER", help="the same by a folder with a curve for each band, named as the bands are"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
     add_reading_arguments(parser)
 
@@ -30,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Stream the catalogue through the model, and say what was flagged."""
     model = bundle.load(args.bundle)
-    survey = surveys.get(args.survey or model.survey)
+    survey = survey_of(model, args.survey, args.passbands)
     with open_table(args.catalogue) as table:
         progress = Progress("sources", table.n_rows)
     summary = predict_file(
@@ -46,6 +49,20 @@ def run(args: argparse.Namespace) -> None:
     progress.finish()
     print(f"{summary.n_rows:,} sources by {model.name} in {summary.seconds:.1f} s: {args.output}")
     print_flags(summary.flags)
+
+
+def survey_of(model: bundle.Bundle, survey: str | None, passbands: str | None) -> surveys.Survey:
+    """The survey that a catalogue is of. Raises RequestError where nobody says it, or it is said twice."""
+    if survey and passbands:
+        raise RequestError(f"--survey {survey} and --passbands {passbands}: give one of them")
+    if passbands:
+        return surveys.from_curves(passbands)
+    if survey or not model.any_bands:
+        return surveys.get(survey or model.survey)
+    raise RequestError(
+        f"{model.name} takes any bands: say whose these are, with --survey ({', '.join(surveys.names())}, or a .toml "
+        "file), or --passbands and a folder with their curves"
+    )
 
 
 def _levels(text: str) -> tuple[float, ...]:

@@ -10,10 +10,11 @@ import galprism
 from galprism.bundle import Bundle
 from galprism.data import LEVELS, Predictions, Sources, Truth
 from galprism.data.tables import match_ids
+from galprism.data.tables.predictions import INFO
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import repeated
-from galprism.infer.session import Session
+from galprism.infer.session import Answers, Session
 from galprism.prep import Features
 
 CHUNK_ROWS = 8192
@@ -39,17 +40,20 @@ class Predictor:
         quantiles = np.full((len(levels), p, n), np.nan, np.float32)
         flags, n_bands = np.zeros(n, np.uint32), np.zeros(n, np.int16)
         anchored = np.array(self.bundle.anchored)[:, None]
+        trust: dict[str, np.ndarray] = {}
         for start in range(0, n, CHUNK_ROWS) or (0,):
             rows = slice(start, start + CHUNK_ROWS)
             features = self._features(sources.take(rows))
             usable = features.usable
             flags[rows], n_bands[rows] = features.flags, np.where(usable, features.n_bands, 0)
             picked = slice(None) if usable.all() else usable
-            answers = self._session.run(features.inputs[picked], levels)
+            answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior))
             anchor = anchored * features.anchor[picked]  # (P, M), float64
             point[:, rows][:, picked] = answers.point + anchor
             if answers.quantiles is not None:
                 quantiles[:, :, rows][:, :, picked] = answers.quantiles + anchor
+            for name, value in (features.trust | self._gained(sources, rows, picked, answers)).items():
+                trust.setdefault(name, np.full(n, np.nan, np.float32))[rows] = value
         return Predictions(
             id=sources.id,
             names=self.bundle.targets,
@@ -60,8 +64,25 @@ class Predictor:
             quantiles=quantiles.T if levels else None,
             ra=sources.ra,
             dec=sources.dec,
+            extra=trust,
             meta=describe(self.bundle),
         )
+
+    def _gained(self, sources: Sources, rows: slice, picked, answers: Answers) -> dict[str, np.ndarray]:
+        """What was learnt of each target of some rows, in nats: ln of the spread in training at that redshift over the
+        spread of the answer, each (M,); 0 where the answer is the prior."""
+        prior = self.bundle.prior
+        if answers.spread is None or not prior:
+            return {}
+        assert sources.redshift is not None
+        redshift = sources.redshift[rows]
+        gained = {}
+        for name, spread in zip(self.bundle.targets, answers.spread, strict=True):
+            before = np.interp(redshift[picked], prior["redshift"], prior[name])
+            value = np.full(len(redshift), np.nan, np.float32)
+            value[picked] = np.log(before / spread)
+            gained[INFO + name] = value
+        return gained
 
     def pit(self, sources: Sources, truth: Truth) -> np.ndarray:
         """(N, P): where the truth falls in the distribution of each source, from 0 to 1; NaN where nothing is known.

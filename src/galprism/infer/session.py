@@ -27,6 +27,8 @@ class Answers:
     """(P, N)."""
     quantiles: np.ndarray | None
     """(Q, P, N); None where the model has only a point."""
+    spread: np.ndarray | None = None
+    """(P, N), the standard deviations; None where they were not asked for."""
 
 
 class Session:
@@ -43,8 +45,8 @@ class Session:
         self.mixture = bundle.kind == "mixture"
         self.n_targets = len(bundle.targets)
 
-    def run(self, inputs: np.ndarray, levels: tuple[float, ...]) -> Answers:
-        """Answers for features (N, F), float32, at Q levels."""
+    def run(self, inputs: np.ndarray, levels: tuple[float, ...], *, spread: bool = False) -> Answers:
+        """Answers for features (N, F), float32, at Q levels, and of a mixture its `spread`."""
         n, p, q = len(inputs), self.n_targets, len(levels)
         point = np.empty((p, n), np.float32)
         if not self.mixture:
@@ -55,8 +57,12 @@ class Session:
         feed = model_inputs(levels or (0.5,))
         wanted = ["point", "quantiles", "doubt", "weight", "mean", "sigma"]
         unsure = []
+        deviation = np.empty((p, n), np.float32) if spread else None
         for rows in _batches(n):
             point[:, rows], x, doubt, weight, mean, sigma = self.onnx.run(wanted, {"features": inputs[rows], **feed})
+            if deviation is not None:
+                off = mean - point[:, None, rows]
+                deviation[:, rows] = np.sqrt((weight * (sigma * sigma + off * off)).sum(axis=1))
             if q:
                 quantiles[:, :, rows] = x.transpose(1, 0, 2)
                 i, j, k = np.nonzero(~(doubt <= 1.0))  # a doubt that is not a number counts
@@ -65,7 +71,7 @@ class Session:
             row, i, j, weight, mean, sigma = (np.concatenate(parts) for parts in zip(*unsure, strict=True))
             level = np.array(levels)[j]
             quantiles[j, i, row] = mixture_quantiles(weight, mean, sigma, level, quantiles[j, i, row])
-        return Answers(point, quantiles)
+        return Answers(point, quantiles, deviation)
 
     def marginals(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights (K, N), means and sigmas (P, K, N) of the targets' mixtures, anchors taken off."""

@@ -24,7 +24,7 @@ import numpy as np
 from galprism import flags as flag_table
 from galprism import passbands
 from galprism.bundle import Bundle
-from galprism.data import LEVELS, Predictions
+from galprism.data import LEVELS, Photometry, Predictions, Sources
 from galprism.data.tables import BATCH_ROWS, PredictionsWriter, TableReader, check_writable, open_table
 from galprism.errors import RequestError
 from galprism.flags import Flag
@@ -34,6 +34,8 @@ from galprism.surveys import Layout, Survey, understood
 
 SAMPLE_ROWS = 16_384
 """The first rows, which say whether the table's values can be the survey's."""
+EXTRA = "extra_"
+"""Before the names of further columns in a part."""
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 """What reading a part that was cut off may raise."""
 
@@ -91,7 +93,7 @@ def predict_file(
             parts.append(predictions)
             if progress is not None:
                 progress(len(predictions))
-        counts = _assemble(parts, out_path, bundle, levels)
+        counts = _assemble(parts, out_path, predictor, levels)
     except RequestError:
         parts.remove()
         raise
@@ -150,6 +152,7 @@ class Parts:
         """Keep the answers to the next batch, whole or not at all."""
         optional = {"quantiles": predictions.quantiles, "ra": predictions.ra, "dec": predictions.dec}
         whole: dict[str, Any] = {name: value for name, value in optional.items() if value is not None}
+        whole |= {EXTRA + name: value for name, value in predictions.extra.items()}
         ids = np.asarray(predictions.id)
         part = self.folder / "part"
         with open(part, "wb") as file:
@@ -221,8 +224,9 @@ def _answers(
             yield waiting.popleft().result()
 
 
-def _assemble(parts: Parts, out_path: Path, bundle: Bundle, levels: tuple[float, ...]) -> dict[str, int]:
+def _assemble(parts: Parts, out_path: Path, predictor: Predictor, levels: tuple[float, ...]) -> dict[str, int]:
     """Write the table from its parts, duplicated ids flagged; returns how many rows carry each flag."""
+    bundle = predictor.bundle
     sizes = [len(parts.load_keys(number)) for number in range(parts.n_parts)]
     again = repeated_in_parts(parts.load_keys, sizes, parts.folder)
     counts: Counter[str] = Counter()
@@ -233,23 +237,16 @@ def _assemble(parts: Parts, out_path: Path, bundle: Bundle, levels: tuple[float,
             del arrays["key"]
             arrays["flags"][again[first : first + size]] |= np.uint32(Flag.DUPLICATE_ID)
             counts.update(flag_table.counts(arrays["flags"]))
-            writer.write(Predictions(names=bundle.targets, levels=levels, meta=describe(bundle), **arrays))
+            extra = {name.removeprefix(EXTRA): arrays.pop(name) for name in list(arrays) if name.startswith(EXTRA)}
+            writer.write(Predictions(names=bundle.targets, levels=levels, extra=extra, meta=describe(bundle), **arrays))
             first += size
         if not sizes:
-            writer.write(nothing(bundle, levels))
+            writer.write(nothing(predictor, levels))
     return dict(counts)
 
 
-def nothing(bundle: Bundle, levels: tuple[float, ...]) -> Predictions:
+def nothing(predictor: Predictor, levels: tuple[float, ...]) -> Predictions:
     """Predictions of no source: an empty table has its columns all the same."""
-    p, q = len(bundle.targets), len(levels)
-    return Predictions(
-        id=np.zeros(0, np.int64),
-        names=bundle.targets,
-        point=np.zeros((0, p), np.float32),
-        flags=np.zeros(0, np.uint32),
-        n_bands=np.zeros(0, np.int16),
-        levels=levels,
-        quantiles=np.zeros((0, p, q), np.float32) if q else None,
-        meta=describe(bundle),
-    )
+    bands = predictor.bundle.bands
+    none = Photometry(np.zeros((0, len(bands)), np.float32), np.zeros((0, len(bands)), np.float32), bands)
+    return predictor.predict(Sources(np.zeros(0, np.int64), redshift=np.zeros(0), photometry=none), levels)

@@ -30,8 +30,8 @@ class RandomSurveysConfig:
     """mag, rms, of the depths of the bands of one survey."""
     source_scatter: float = 0.3
     """mag, rms, of the depth from source to source, each band by itself."""
-    zeropoint_error: tuple[float, float] = (0.0, 0.02)
-    """mag; of a survey, every band of every source by itself; not part of the stated error."""
+    zeropoint_error: tuple[float, float] = (0.003, 0.05)
+    """mag, drawn evenly in the logarithm for each band of a survey; part of the stated error, by the measured flux."""
     least_sn: float = 2.0
     """A source is in a survey's catalogue when it is measured with this S/N in some band."""
     sources: int = 512
@@ -45,8 +45,9 @@ class RandomSurveysConfig:
                 "least number of bands first"
             )
         for name in ("depth", "zeropoint_error"):
-            if getattr(self, name)[0] > getattr(self, name)[1]:
-                raise RequestError(f"surveys.{name} = {list(getattr(self, name))}; accepted: [least, most], in mag")
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise RequestError(f"surveys.{name} = [{low}, {high}]; accepted: [least, most] above zero, in mag")
 
 
 def pool_survey(config: RandomSurveysConfig, band: str) -> Survey:
@@ -80,9 +81,11 @@ def observe_at_random(
         shallower = config.source_scatter * rng.standard_normal((len(rows), n_bands), dtype=np.float32)
         sigma = (0.2 * njy_from_abmag(depth - shallower)).astype(np.float32)
         true = flux[rows[:, None], chosen]
-        calibration = np.float32(FRACTIONAL_ERROR_PER_MAG * rng.uniform(*config.zeropoint_error))
-        noise = np.hypot(sigma, calibration * true) * rng.standard_normal(true.shape, dtype=np.float32)
-        seen = ((true + noise) > config.least_sn * sigma).any(axis=1)
+        least, most = np.log(config.zeropoint_error)
+        zeropoint_error = np.exp(rng.uniform(least, most, n_bands))
+        calibration = (FRACTIONAL_ERROR_PER_MAG * zeropoint_error).astype(np.float32)
+        measured = true + np.hypot(sigma, calibration * true) * rng.standard_normal(true.shape, dtype=np.float32)
+        seen = (measured > config.least_sn * sigma).any(axis=1)
         if seen.any():
-            measured, ivar = (true + noise)[seen], sigma[seen] ** -2.0
-            yield rows[seen], Photometry(measured, ivar, tuple(config.pool[i] for i in chosen))
+            variance = sigma[seen] ** 2 + (calibration * measured[seen]) ** 2
+            yield rows[seen], Photometry(measured[seen], 1.0 / variance, tuple(config.pool[i] for i in chosen))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -24,10 +24,14 @@ class Inputs:
     """(N,), bool: a value that is needed cannot be formed (a magnitude of a negative flux, an overflow)."""
     n_bands: np.ndarray
     """(N,), int16, bands that are used."""
+    trust: dict[str, np.ndarray] = field(default_factory=dict)
+    """By name, each (N,), float32: how well what was measured goes together; larger is worse."""
 
     @classmethod
     def joined(cls, parts: Sequence[Inputs]) -> Inputs:
         """Several sets of sources, one after the other."""
+        arrays = [f.name for f in fields(cls) if f.name != "trust"]
         return cls(
-            **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)}
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays},
+            trust={name: np.concatenate([part.trust[name] for part in parts]) for name in parts[0].trust},
         )

@@ -38,27 +38,39 @@ class Posterior:
     """(N,): of the fluxes under the prior and their errors; it has as many degrees of freedom as there are bands."""
     n_bands: np.ndarray
     """(N,), int16."""
+    max_pull: np.ndarray | None = None
+    """(N,): of the bands' fluxes against what the others say of them, in sigmas, the one that is farthest off."""
 
 
-def posterior(seen: np.ndarray, flux: np.ndarray, ivar: np.ndarray, model_error: float) -> Posterior:
+def posterior(
+    seen: np.ndarray, flux: np.ndarray, ivar: np.ndarray, model_error: np.ndarray | float, *, pulls: bool = False
+) -> Posterior:
     """The posterior of N sources.
 
     seen : (B, D, N), nJy at a scale of 1, what each band sees of each spectrum; finite wherever ivar > 0
     flux, ivar : (B, N), nJy and nJy^-2; ivar 0 where a band says nothing
-    model_error : of every flux, relative, added to its error
+    model_error : of every flux, relative, or (B,) of them, added to its error
+    pulls : look at each band against all the others as well
     A source without any band has scale nan.
     """
     d, n = seen.shape[1:]
     result = Posterior(
-        np.empty(n), np.empty(n), np.empty((d, n)), np.empty((d, d, n)), np.empty(n), np.empty(n, np.int16)
+        np.empty(n),
+        np.empty(n),
+        np.empty((d, n)),
+        np.empty((d, d, n)),
+        np.empty(n),
+        np.empty(n, np.int16),
+        np.empty(n) if pulls else None,
     )
+    relative = np.reshape(model_error, (-1, 1))  # (B, 1) or (1, 1)
     for start in range(0, n, BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
-        _block(seen[:, :, rows], flux[:, rows], ivar[:, rows], model_error, result, rows)
+        _block(seen[:, :, rows], flux[:, rows], ivar[:, rows], relative, result, rows)
     return result
 
 
-def _block(seen, flux, ivar, model_error: float, result: Posterior, rows: slice) -> None:
+def _block(seen, flux, ivar, model_error: np.ndarray, result: Posterior, rows: slice) -> None:
     used = ivar > 0
     seen = np.where(used[:, None], seen, 0.0).astype(np.float64)
     flux, ivar = np.where(used, flux, 0.0).astype(np.float64), ivar.astype(np.float64)
@@ -71,10 +83,10 @@ def _block(seen, flux, ivar, model_error: float, result: Posterior, rows: slice)
         covariance[np.arange(d), np.arange(d)] = 1.0
         chi2 = np.zeros(n)
         work = np.empty_like(covariance)
-        for one, y, error in zip(seen, value, noise, strict=True):
-            miss = y - one[0]
-            one[0] *= TAU
-            miss -= (one * mean).sum(axis=0)
+        start = value - seen[:, 0]
+        seen[:, 0] *= TAU
+        for one, y, error in zip(seen, start, noise, strict=True):
+            miss = y - (one * mean).sum(axis=0)
             np.multiply(covariance, one, out=work)
             v = work.sum(axis=1)  # (d, n), covariance @ one
             inverse = 1.0 / ((one * v).sum(axis=0) + error)
@@ -83,6 +95,15 @@ def _block(seen, flux, ivar, model_error: float, result: Posterior, rows: slice)
             chi2 += miss * miss * inverse
             np.multiply(gain[:, None], v, out=work)
             covariance -= work
+        if result.max_pull is not None:
+            # A band's residual against the prediction of the others follows from that against all of them:
+            # (y - h m) / sqrt(R - h P h), Gelfand, Dey & Chang (1992).
+            worst = np.zeros(n)
+            for one, y, error in zip(seen, start, noise, strict=True):
+                left = error - (one * np.multiply(covariance, one, out=work).sum(axis=1)).sum(axis=0)
+                pull = np.abs(y - (one * mean).sum(axis=0)) / np.sqrt(np.maximum(left, 1e-3 * error))
+                np.maximum(worst, np.where(np.isfinite(error), pull, 0.0), out=worst)
+            result.max_pull[rows] = worst
     result.scale[rows], result.scale_err[rows] = scale, scale_err
     result.mean[:, rows], result.covariance[:, :, rows] = mean, covariance
     result.chi2[rows], result.n_bands[rows] = chi2, used.sum(axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from galprism.prep import colours, magnitudes, spectra
 from galprism.prep.basis import BandTable, Basis
 from galprism.prep.inputs import Inputs
 from galprism.prep.scaling import Scaling
-from galprism.prep.typical import Typical
+from galprism.prep.typical import RARE, Typical
 
 STATISTICS_ROWS = 200_000
 """Ranges and spreads are taken from at most this many sources."""
@@ -60,6 +60,8 @@ class Features:
     """(N,), uint32: those of the sources and what was noticed here."""
     n_bands: np.ndarray
     """(N,), int16, bands used."""
+    trust: dict[str, np.ndarray] = field(default_factory=dict)
+    """By name, each (N,), float32: how well a source is described, larger is worse; NaN where not usable."""
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -94,6 +96,10 @@ class Preparation:
     """Of spectra."""
     table: BandTable | None = None
     """Of spectra: what the bands see of the basis."""
+    calibration: dict[str, float] = field(default_factory=dict)
+    """Of spectra, by band: errors of the zero points that the stated errors leave out, relative; 0 where not here."""
+    limits: dict[str, float] = field(default_factory=dict)
+    """Of spectra, by the names of `Features.trust`: what all but one in a thousand of the training set are below."""
 
     @classmethod
     def fit(
@@ -130,7 +136,7 @@ class Preparation:
             photometry, redshift = photometry.take(good), redshift[good]
             if table is None and len(redshift):
                 started = replace(started, assumed_err=_median_err(photometry), err_range=_err_range(photometry))
-            measured.append(started._measure(photometry, redshift))
+            measured.append(started._measure(photometry, redshift, trust=typical))
             redshifts.append(redshift)
         redshift = np.concatenate(redshifts)
         if not len(redshift):
@@ -146,14 +152,19 @@ class Preparation:
             redshift_range=(float(redshift.min()), float(redshift.max())),
             min_bands=int(inputs.n_bands[~inputs.broken].min()),
             typical=Typical.fit(values[:, started._judged]) if typical else None,
+            limits={name: float(np.quantile(v[~inputs.broken], 1.0 - RARE)) for name, v in inputs.trust.items()},
         )
 
-    def bind(self, bands: Sequence[str], passbands: Sequence[Passband]) -> Preparation:
-        """A preparation of any bands, made ready for these. Raises RequestError for one of a fixed set of bands."""
+    def bind(self, bands: Sequence[str], passbands: Sequence[Passband], calibration: Sequence[float]) -> Preparation:
+        """A preparation of any bands, made ready for these, each with the relative error of its zero point.
+
+        Raises RequestError for a preparation of a fixed set of bands, and for a passband beyond the spectra.
+        """
         if self.basis is None:
             raise RequestError(f"a preparation of kind {self.config.kind!r} has its own bands: {', '.join(self.bands)}")
         table = self.basis.table(bands, passbands, self.redshift_range[1])
-        return replace(self, bands=tuple(bands), table=table)
+        known = dict(zip(bands, map(float, calibration), strict=True))
+        return replace(self, bands=tuple(bands), table=table, calibration=known)
 
     @property
     def any_bands(self) -> bool:
@@ -176,7 +187,7 @@ class Preparation:
         n_values = len(names.names(self.config.basis_size if names is spectra else self.bands)[0])  # type: ignore[arg-type]
         return spectra.typical_columns(self.config.basis_size) if names is spectra else slice(0, n_values)
 
-    def _measure(self, photometry: Photometry, redshift: np.ndarray) -> Inputs:
+    def _measure(self, photometry: Photometry, redshift: np.ndarray, *, trust: bool = False) -> Inputs:
         config = self.config
         if config.kind == "magnitudes":
             return magnitudes.measure(photometry, redshift)
@@ -184,7 +195,9 @@ class Preparation:
             return colours.measure(photometry, redshift, config.softening, config.reference, self.assumed_err)
         if self.basis is None or self.table is None:
             raise RequestError("this model takes any bands: say which, for example bundle.bind(surveys.get('kids'))")
-        return spectra.measure(photometry, redshift, self.table.select(photometry.bands), spectra.windows(self.basis))
+        table = self.table.select(photometry.bands)
+        calibration = np.array([self.calibration.get(band, 0.0) for band in photometry.bands])
+        return spectra.measure(photometry, redshift, table, spectra.windows(self.basis), calibration, trust=trust)
 
     def features(self, sources: Sources, *, check: bool = True) -> Features:
         """What the network sees; every row is kept, and what cannot be inferred is flagged.
@@ -197,7 +210,7 @@ class Preparation:
             photometry = photometry.select(self.bands)
         flags = _flags(sources, photometry, redshift, self.redshift_range)
         usable = (flags & np.uint32(Flag.NOT_INFERRED)) == 0
-        inputs = self._measure(photometry, np.where(usable, redshift, min(1.0, self.redshift_range[1])))
+        inputs = self._measure(photometry, np.where(usable, redshift, min(1.0, self.redshift_range[1])), trust=check)
         broken = usable & inputs.broken
         flags[broken] |= np.uint32(Flag.INPUT_OUT_OF_RANGE | Flag.NOT_INFERRED)
         scaled = self.scaling.apply(inputs) if check or self.config.standardise else None
@@ -207,9 +220,13 @@ class Preparation:
             flags[usable & outside] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
             if self.typical is not None:
                 flags[usable & self.typical.unlike(scaled[:, self._judged])] |= np.uint32(Flag.UNLIKE_TRAINING)
+            for name, limit in self.limits.items():
+                flags[usable & ~(inputs.trust[name] <= limit)] |= np.uint32(Flag.POOR_FIT)
         plain = scaled if self.config.standardise else np.concatenate([inputs.values, inputs.indicators], axis=1)
         assert plain is not None
-        return Features(inputs=plain, anchor=inputs.anchor, flags=flags, n_bands=inputs.n_bands)
+        good = usable & ~inputs.broken
+        trust = {name: np.where(good, value, np.float32(np.nan)) for name, value in inputs.trust.items()}
+        return Features(inputs=plain, anchor=inputs.anchor, flags=flags, n_bands=inputs.n_bands, trust=trust)
 
     def _odd_errors(self, photometry: Photometry) -> np.ndarray:
         """(N,), bool: an error is much larger or smaller than any of its band in training."""
@@ -234,6 +251,8 @@ class Preparation:
         }
         if self.typical is not None:
             plain["typical"] = self.typical.to_plain()
+        if self.limits:
+            plain["limits"] = self.limits
         return plain
 
     @classmethod
@@ -250,6 +269,7 @@ class Preparation:
             err_range=np.array(plain["err_range"], np.float64).reshape(-1, 2),
             typical=None if typical is None else Typical.from_plain(typical),
             basis=basis,
+            limits={name: float(value) for name, value in plain.get("limits", {}).items()},
         )
 
 

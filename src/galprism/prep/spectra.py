@@ -18,7 +18,7 @@ from galprism.prep.inputs import Inputs
 from galprism.prep.linear import Posterior, posterior
 
 MODEL_ERROR = 0.007
-"""Relative, of every flux: what the basis leaves out, and calibration errors of a per cent."""
+"""Relative, of every flux: what the basis leaves out."""
 UNKNOWN_ERROR = 0.1
 """Relative: stands in for an error that is not known."""
 WINDOWS = np.geomspace(1100.0, 22000.0, 25)
@@ -50,10 +50,20 @@ def windows(basis: Basis) -> np.ndarray:
     return light / light[:, :1]
 
 
-def measure(photometry: Photometry, redshift: np.ndarray, table: BandTable, light: np.ndarray) -> Inputs:
+def measure(
+    photometry: Photometry,
+    redshift: np.ndarray,
+    table: BandTable,
+    light: np.ndarray,
+    calibration: np.ndarray,
+    *,
+    trust: bool = False,
+) -> Inputs:
     """The inputs of N sources whose redshifts are positive and within the table.
 
-    table : of the photometry's bands; light : `windows` of the basis. Upper limits count as not observed.
+    table : of the photometry's bands; light : `windows` of the basis; calibration : (B,), errors of the zero points
+    that the stated errors leave out, relative; trust : say how well the bands go together, by reduced chi2 and by the
+    band that is farthest from what the others say. Upper limits count as not observed.
 
     The anchor is log10 of the scale in Lsun: log mass is predicted as a log of mass over light.
     """
@@ -65,7 +75,7 @@ def measure(photometry: Photometry, redshift: np.ndarray, table: BandTable, ligh
     with np.errstate(all="ignore"):  # what overflows is found below
         seen = table.at(redshift) * flux_per_lsun(redshift).astype(np.float32)
         used = used.T & np.isfinite(seen[:, 0])
-        found = posterior(seen, flux, np.where(used, ivar, 0.0), MODEL_ERROR)
+        found = posterior(seen, flux, np.where(used, ivar, 0.0), np.hypot(MODEL_ERROR, calibration), pulls=trust)
         values = _values(found, redshift, light)
         anchor = np.log10(found.scale)
     finite = np.isfinite(values)
@@ -77,7 +87,15 @@ def measure(photometry: Photometry, redshift: np.ndarray, table: BandTable, ligh
         anchor=np.where(broken, 0.0, anchor),
         broken=broken,
         n_bands=found.n_bands,
+        trust=_trust(found) if trust else {},
     )
+
+
+def _trust(found: Posterior) -> dict[str, np.ndarray]:
+    assert found.max_pull is not None
+    with np.errstate(all="ignore"):
+        reduced = found.chi2 / found.n_bands
+    return {"reduced_chi2": reduced.astype(np.float32), "max_pull": found.max_pull.astype(np.float32)}
 
 
 def _values(found: Posterior, redshift: np.ndarray, light: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from galprism.sps import load_library
 from galprism.train import DrawnData, Epoch, LoopConfig, train
 from galprism.train.data import Draw
 
+PRIOR_BINS = 24
 STATISTICS_ROWS = 200_000
 """Inputs and targets are standardised by at most this many training sources, as measured in one pass."""
 
@@ -154,6 +155,8 @@ class Trained:
     preparation: Preparation
     targets: Targets
     history: list[Epoch]
+    prior: dict[str, list[float]]
+    """As in a bundle."""
 
 
 def learn(
@@ -203,7 +206,16 @@ def learn(
         device=device,
         report=report,
     )
-    return Trained(estimator.cpu().eval(), architecture, preparation, targets, history)
+    return Trained(estimator.cpu().eval(), architecture, preparation, targets, history, prior_of(recipe, train_set))
+
+
+def prior_of(recipe: Recipe, truths: Truths) -> dict[str, list[float]]:
+    """The standard deviation of each target by redshift, at the medians of bins of equal numbers of galaxies."""
+    bins = np.array_split(np.argsort(truths.redshift), PRIOR_BINS)
+    prior = {"redshift": [float(np.median(truths.redshift[rows])) for rows in bins]}
+    for j, name in enumerate(recipe.targets.names):
+        prior[name] = [round(float(truths.values[rows, j].std()), 5) for rows in bins]
+    return prior
 
 
 def train_bundle(
@@ -245,6 +257,7 @@ def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
         preparation=trained.preparation,
         targets=targets.names,
         anchored=tuple(targets.anchored.tolist()),
+        prior=trained.prior if recipe.survey == ANY else {},
         kind="mixture" if trained.estimator.head is not None else "point",
         network=trained.architecture,
         recipe=plain(recipe),

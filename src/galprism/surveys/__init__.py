@@ -1,10 +1,23 @@
 """Surveys: their bands and noise, and how their tables are understood. One file a survey."""
 
 from galprism.surveys.band import Band
+from galprism.surveys.curves import from_curves
 from galprism.surveys.layout import Layout
 from galprism.surveys.preset import Preset, cigale
 from galprism.surveys.reading import read, stream, understood
 from galprism.surveys.registry import get, names
 from galprism.surveys.survey import Survey
 
-__all__ = ["Band", "Layout", "Preset", "Survey", "cigale", "get", "names", "read", "stream", "understood"]
+__all__ = [
+    "Band",
+    "Layout",
+    "Preset",
+    "Survey",
+    "cigale",
+    "from_curves",
+    "get",
+    "names",
+    "read",
+    "stream",
+    "understood",
+]

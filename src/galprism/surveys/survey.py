@@ -79,7 +79,7 @@ class Survey:
             flux_<band>, flux_err_<band>, flux_ivar_<band>, mag_<band>, mag_err_<band>; NAME[k] is an element of a
             vector column. `flux_err_*=none` (or mag_err_*, or one band) reads without errors; `redshift=none`,
             `ebv=none` leave those out.
-        unit : of the fluxes, wins over the columns' own
+        unit : of the fluxes, where the columns have none
         without : bands that the table lacks; they stay as columns that were not observed
 
         Raises RequestError when no preset fits or several do, a column is missing, is not numeric or is given twice, or

@@ -36,8 +36,12 @@ FLAGS = ColumnInfo(
     "sum of: " + ", ".join(f"{int(flag)} {flag.name}" for flag in Flag),
     "meta.code.qual",
 )
+INFO = "info_"
+"""Before the name of a parameter: how much was learnt of it."""
 KNOWN_EXTRA = {
     "chi2": ("stat.fit.chi2", "chi2 of the best model"),
+    "reduced_chi2": ("stat.fit.chi2;arith.ratio", "chi2 over the number of bands (networks) or one less (fits)"),
+    "max_pull": ("stat.fit.residual", "of the bands against what the others say, in sigmas, the farthest off"),
     "ess": ("meta.number", "effective number of prior draws behind the estimate"),
     "class": ("src.class", "the class of the highest probability"),
     "p_max": ("stat.probability", "the highest of the classes' probabilities"),
@@ -109,6 +113,8 @@ def table_meta(names: Sequence[str], **more: Any) -> dict[str, Any]:
 def _extra_info(name: str, values: np.ndarray) -> ColumnInfo:
     dtype = np.dtype(str) if values.dtype.kind in "SO" else values.dtype
     ucd, description = KNOWN_EXTRA.get(name, ("", ""))
+    if name.startswith(INFO):
+        description = f"nats learnt of {name.removeprefix(INFO)}: ln of its spread in training over that of the answer"
     owner = max((p for p in PARAMS if name.startswith(p + "_")), key=len, default=None)
     if owner is not None and values.dtype.kind == "f":
         return ColumnInfo(name, PARAMS[owner].unit or None, dtype, description, PARAMS[owner].ucd, values.shape[1:])

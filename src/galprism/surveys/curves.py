@@ -1,0 +1,35 @@
+"""A survey that is known by its passbands alone: a folder with a curve for each band."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from galprism import passbands
+from galprism.errors import RequestError
+from galprism.surveys.band import Band
+from galprism.surveys.survey import Survey
+
+SUFFIXES = (".ecsv", ".txt", ".dat", ".res", ".par", ".csv", ".tab")
+DEPTH, ZEROPOINT_ERROR = 25.0, 0.02
+"""AB mag, mag: stand in where nothing is known of a survey; errors in its tables do not need them."""
+BRIGHTEST, FAINTEST = 5.0, 35.0
+"""AB mag: nothing is known of what is plausible."""
+
+
+def from_curves(folder: str | Path) -> Survey:
+    """The survey whose bands are called as the files of a folder, from blue to red.
+
+    Its depths are not known, so that wrong units are not noticed; nor are its extinctions: correct the fluxes before.
+    Raises RequestError where the folder has no curve, or one that cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RequestError(
+            f"{folder}: is not a folder; expected one with a curve for each band ({', '.join(SUFFIXES)})"
+        )
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    if not paths:
+        raise RequestError(f"{folder}: no curve in it; expected a file for each band ({', '.join(SUFFIXES)})")
+    paths.sort(key=lambda path: passbands.get(path).pivot)
+    bands = [Band(p.stem, str(p), DEPTH, ZEROPOINT_ERROR, 0.0, BRIGHTEST, FAINTEST) for p in paths]
+    return Survey(folder.resolve().name, tuple(bands), description=f"the curves in {folder}")

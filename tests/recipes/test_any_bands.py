@@ -1,0 +1,238 @@
+"""A model for any bands, small but whole: trained on random surveys, asked about others."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from galprism import bundle, passbands, recipes, surveys
+from galprism.cli.main import main
+from galprism.data import Photometry, Sources
+from galprism.data.tables import open_table, write_table
+from galprism.errors import RequestError
+from galprism.flags import Flag, names
+from galprism.infer import predict
+from galprism.mocks.simulate import simulate
+from galprism.recipes.sky import sky
+from galprism.recipes.training import train_bundle
+
+POOL = [*(f"sdss/{band}" for band in "ugriz"), "speclite/decam2014-g", "speclite/decam2014-r", "speclite/decam2014-z"]
+POOL += ["speclite/panstarrs-i", "speclite/panstarrs-y", "sedpy/ukirt_wfcam_J", "sedpy/ukirt_wfcam_K"]
+TINY = (
+    f"surveys.pool={POOL}".replace("'", '"'),
+    "surveys.n_bands=[3,12]",
+    "surveys.sources=64",
+    "population.redshift=[0.05,1.0]",
+    "prep.basis_size=6",
+    "sample.train=8000",
+    "sample.validation=500",
+    'targets.names=["logmstar","logsfr"]',
+    "net.width=48",
+    "net.blocks=1",
+    "net.components=3",
+    "train.epochs=[6]",
+    "train.batch_size=200",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The bundle of a small training."""
+    return train_bundle(recipes.load("galaxy-photometry", TINY), tmp_path_factory.mktemp("any") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return bundle.load(folder)
+
+
+def mock(name: str, n: int = 1500):
+    """Simulated galaxies of a survey, bright enough to be seen."""
+    recipe = recipes.load(
+        "galaxy-photometry",
+        [
+            *(f"survey='{name}'", "surveys.pool=[]", "prep.kind='colours'", "population.band='r'", "seed=99"),
+            *("population.redshift=[0.05,1.0]", "population.magnitude=[16.0,22.0]"),
+        ],
+    )
+    parts = list(simulate(sky(recipe), recipe.noise, n))
+    assert len(parts) == 1
+    return parts[0]
+
+
+@pytest.fixture(scope="module")
+def kids(model):
+    sources, truth = mock("kids")
+    return model.bind(surveys.get("kids")), sources, truth
+
+
+def with_photometry(sources: Sources, flux=None, ivar=None, bands=None) -> Sources:
+    seen = sources.photometry
+    flux, ivar = (old if new is None else new for new, old in ((flux, seen.flux), (ivar, seen.ivar)))
+    return Sources(sources.id, redshift=sources.redshift, photometry=Photometry(flux, ivar, bands or seen.bands))
+
+
+@pytest.mark.parametrize("name", ["kids", "rubin", "hsc"])
+def test_a_survey_that_it_never_saw(model, name):
+    """Errors far below what knowing nothing gives, no bias, and intervals that hold the truth."""
+    sources, truth = mock(name)
+    found = predict(model.bind(surveys.get(name)), sources)
+    off = found.column("logmstar") - truth.column("logmstar")
+    assert np.sqrt(np.mean(off**2)) < 0.35 * truth.column("logmstar").std()
+    assert abs(np.median(off)) < 0.1
+    inside = (found.quantile("logmstar", 0.16) < truth.column("logmstar")) & (
+        truth.column("logmstar") < found.quantile("logmstar", 0.84)
+    )
+    assert 0.5 < inside.mean() < 0.85
+
+
+def test_ten_times_the_light_is_ten_times_the_mass_of_the_same_stars(kids):
+    """The inputs but the scale are those of colours and S/N alone, so that a tiny network is nearly exact too."""
+    bound, sources, _ = kids
+    bright = with_photometry(sources, sources.photometry.flux * 10, sources.photometry.ivar / 100)
+    one, ten = (bound.preparation.features(each, check=False) for each in (sources, bright))
+    np.testing.assert_allclose(ten.anchor, one.anchor + 1, atol=1e-5)
+    scale = list(bound.preparation.input_names).index("ln_scale")
+    others = np.arange(one.inputs.shape[1]) != scale
+    np.testing.assert_allclose(ten.inputs[:, others], one.inputs[:, others], atol=2e-3)
+
+
+def test_a_missing_band_is_a_survey_without_it(model, kids):
+    bound, sources, _ = kids
+    ivar = sources.photometry.ivar.copy()
+    ivar[:, [0, 7]] = 0.0
+    some = predict(bound, with_photometry(sources, ivar=ivar))
+    fewer = surveys.get("kids").without(("u", "H"))
+    rest = predict(model.bind(fewer), with_photometry(sources, *_columns(sources, fewer.band_names)))
+    np.testing.assert_allclose(some.point, rest.point, atol=2e-4)
+    assert (some.n_bands == 7).all()
+
+
+def test_the_order_of_bands_says_nothing(model, kids):
+    bound, sources, _ = kids
+    survey = surveys.get("kids")
+    turned = surveys.Survey("turned", survey.bands[::-1])
+    again = predict(model.bind(turned), with_photometry(sources, *_columns(sources, turned.band_names)))
+    np.testing.assert_allclose(again.point, predict(bound, sources).point, atol=2e-3)
+
+
+def _columns(sources: Sources, bands: tuple[str, ...]):
+    index = [sources.photometry.bands.index(band) for band in bands]
+    return sources.photometry.flux[:, index], sources.photometry.ivar[:, index], bands
+
+
+def test_noise_takes_information_away(kids):
+    bound, sources, _ = kids
+    rng = np.random.default_rng(0)
+    noise = 20 * sources.photometry.flux_err * rng.standard_normal(sources.photometry.flux.shape)
+    worse = with_photometry(sources, (sources.photometry.flux + noise).astype("f4"), sources.photometry.ivar / 401)
+    for name in ("logmstar", "logsfr"):
+        clear, dim = (predict(bound, each).extra[f"info_{name}"] for each in (sources, worse))
+        assert np.median(clear) > np.median(dim), name
+
+
+def test_a_band_that_is_wrong_is_found(kids):
+    bound, sources, _ = kids
+    honest = predict(bound, sources)
+    flux = sources.photometry.flux.copy()
+    flux[:, 3] *= 2.0
+    wrong = predict(bound, with_photometry(sources, flux))
+    assert np.mean((honest.flags & Flag.POOR_FIT) != 0) < 0.03
+    bright = sources.photometry.flux[:, 3] ** 2 * sources.photometry.ivar[:, 3] > 30**2
+    assert np.mean((wrong.flags[bright] & Flag.POOR_FIT) != 0) > 0.9
+    assert (wrong.extra["max_pull"] > honest.extra["max_pull"])[bright].mean() > 0.9
+    assert (wrong.extra["reduced_chi2"] > honest.extra["reduced_chi2"])[bright].mean() > 0.9
+
+
+def test_two_bands_of_one_curve_that_contradict_each_other(model, kids):
+    _, sources, _ = kids
+    r = surveys.get("kids").bands[2]
+    twin = surveys.Band("r2", r.passband, r.depth, r.zeropoint_error, r.extinction, r.mag_bright, r.mag_faint)
+    survey = surveys.Survey("twins", (*surveys.get("kids").bands, twin))
+    flux, ivar = sources.photometry.flux, sources.photometry.ivar
+    doubled = np.concatenate([flux, 1.5 * flux[:, [2]]], 1), np.concatenate([ivar, ivar[:, [2]]], 1)
+    found = predict(model.bind(survey), with_photometry(sources, *doubled, survey.band_names))
+    bright = flux[:, 2] * np.sqrt(ivar[:, 2]) > 50
+    assert np.mean((found.flags[bright] & Flag.POOR_FIT) != 0) > 0.95
+
+
+def test_rows_that_cannot_be_answered_say_why(kids):
+    bound, sources, _ = kids
+    few = sources.take(slice(0, 5))
+    ivar, redshift = few.photometry.ivar.copy(), few.redshift.copy()
+    ivar[0] = 0.0
+    ivar[1, 1:] = 0.0
+    redshift[2:4] = 2.5, np.nan
+    found = predict(
+        bound,
+        Sources(few.id, redshift=redshift, photometry=Photometry(few.photometry.flux, ivar, few.photometry.bands)),
+    )
+    said = [set(names(value)) for value in found.flags]
+    assert {"NO_PHOTOMETRY", "NOT_INFERRED"} <= said[0]
+    assert {"BAND_MISSING", "INPUT_OUT_OF_RANGE"} <= said[1]
+    assert {"REDSHIFT_OUT_OF_RANGE", "NOT_INFERRED"} <= said[2]
+    assert {"REDSHIFT_MISSING", "NOT_INFERRED"} <= said[3]
+    assert np.isnan(found.point[[0, 2, 3]]).all()
+    assert np.isnan(found.extra["reduced_chi2"][[0, 2, 3]]).all()
+    assert np.isfinite(found.point[[1, 4]]).all()
+
+
+def test_bands_without_a_meaning_here_are_refused(model):
+    wave = np.linspace(2e8, 2.2e8, 20)
+    with pytest.raises(RequestError, match="passband"):
+        passbands.Passband.from_arrays("radio", wave, np.interp(wave, [2e8, 2.1e8, 2.2e8], [0, 1, 0]))
+    far = surveys.Band("far", "tophat/1000000x100000", 20.0, 0.02, 0.0, 10.0, 25.0)
+    with pytest.raises(RequestError, match=r"band far .* sees rest-frame light beyond"):
+        model.bind(surveys.Survey("radio", (far,)))
+    with pytest.raises(RequestError, match="say which"):
+        predict(model, mock("kids", 5)[0])
+
+
+def test_the_command_line_asks_whose_bands_they_are(folder, tmp_path, capsys, kids):
+    bound, sources, _ = kids
+    columns = {"id": sources.id, "redshift": sources.redshift}
+    for j, band in enumerate(sources.photometry.bands):
+        columns |= {
+            f"flux_{band}": sources.photometry.flux[:, j],
+            f"flux_err_{band}": sources.photometry.flux_err[:, j],
+        }
+    path = tmp_path / "mine.parquet"
+    write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})
+    assert main(["predict", str(folder), str(path), "-o", str(tmp_path / "no.parquet")]) == 2
+    assert "takes any bands: say whose these are, with --survey (hsc, kids, rubin, sdss" in capsys.readouterr().err
+    curves = tmp_path / "curves"
+    curves.mkdir()
+    for band in surveys.get("kids").bands:
+        passbands.write_ecsv(curves / f"{band.name}.ecsv", passbands.get(band.passband))
+    by_curves = predict(bundle.load(folder).bind(surveys.from_curves(curves)), sources)  # knows no zero-point errors
+    for how, expected in ((["--survey", "kids"], predict(bound, sources)), (["--passbands", str(curves)], by_curves)):
+        out = tmp_path / f"{how[0]}.parquet"
+        assert main(["predict", str(folder), str(path), "-o", str(out), *how]) == 0
+        with open_table(out) as table:
+            found = table.read()
+            assert "nats" in table.columns["info_logmstar"].description
+        np.testing.assert_allclose(found["logmstar"], expected.column("logmstar"), atol=1e-5)
+        np.testing.assert_allclose(found["max_pull"], expected.extra["max_pull"], rtol=1e-3)
+    assert main(["predict", str(folder), str(path), "-o", str(out), "--passbands", str(tmp_path / "none")]) == 2
+    assert "is not a folder" in capsys.readouterr().err
+
+
+def test_an_empty_table_has_all_columns(folder, tmp_path):
+    columns = {"id": np.zeros(0, np.int64), "redshift": np.zeros(0)}
+    columns |= {
+        f"{kind}_{band}": np.zeros(0) for kind in ("flux", "flux_err") for band in surveys.get("kids").band_names
+    }
+    path, out = tmp_path / "empty.fits", tmp_path / "out.parquet"
+    write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})
+    assert main(["predict", str(folder), str(path), "-o", str(out), "--survey", "kids"]) == 0
+    with open_table(out) as table:
+        assert {"logmstar", "reduced_chi2", "max_pull", "info_logsfr"} <= set(table.columns)
+
+
+def test_a_basis_that_was_changed_is_noticed(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    data = bytearray((copy / "basis.npz").read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / "basis.npz").write_bytes(data)
+    with pytest.raises(RequestError, match=r"basis\.npz is not what the bundle was made with"):
+        bundle.load(copy)
