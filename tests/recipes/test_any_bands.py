@@ -26,6 +26,7 @@ TINY = (
     "prep.basis_size=6",
     "sample.train=8000",
     "sample.validation=500",
+    "sample.test=6000",
     'targets.names=["logmstar","logsfr"]',
     "net.width=48",
     "net.blocks=1",
@@ -236,3 +237,19 @@ def test_a_basis_that_was_changed_is_noticed(folder, tmp_path):
     (copy / "basis.npz").write_bytes(data)
     with pytest.raises(RequestError, match=r"basis\.npz is not what the bundle was made with"):
         bundle.load(copy)
+
+
+def test_the_certificate_says_how_often_the_truth_is_inside(model, kids):
+    """By survey too; and the row of KiDS is what asking about KiDS galaxies gives."""
+    rows = {(row["by"], row["what"]): row for row in model.metrics["certificate"]["rows"]}
+    assert {("survey", name) for name in ("kids", "hsc", "rubin", "sdss")} <= set(rows)
+    assert {"redshift", "magnitude", "bands", "S/N of the best band"} <= {by for by, _ in rows}
+    whole = rows["all", ""]
+    parts = [row for (by, _), row in rows.items() if by == "redshift"]
+    total = sum(row["n"] for row in parts)
+    assert 0.9 * whole["n"] < total <= whole["n"]
+    square = sum(row["n"] * row["logmstar"]["rms"] ** 2 for row in parts) / total
+    assert np.sqrt(square) == pytest.approx(whole["logmstar"]["rms"], rel=0.05)
+    for row in rows.values():
+        assert 0.3 < row["logmstar"]["covers"][0] < row["logmstar"]["covers"][1] <= 1
+    assert "| survey | kids |" in model.card

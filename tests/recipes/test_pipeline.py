@@ -14,6 +14,7 @@ from galprism.recipes.training import train_bundle
 TINY = (
     "sample.train=3000",
     "sample.validation=300",
+    "sample.test=1000",
     "net.width=32",
     "net.blocks=1",
     "net.components=3",

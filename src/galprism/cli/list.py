@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from galprism import bundle, passbands, recipes, surveys
+from galprism.errors import RequestError
 from galprism.flags import SENTENCE
 from galprism.params import PARAMS
 
@@ -48,9 +49,15 @@ WHAT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """WHAT to list."""
     parser.add_argument("what", choices=WHAT, metavar="WHAT", help=", ".join(WHAT))
+    parser.add_argument("--details", action="store_true", help="of models: their cards, with what they were trained on")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print one line a name."""
+    """Print one line a name, or the cards of the models."""
+    if args.details:
+        if args.what != "models":
+            raise RequestError(f"--details of {args.what}: there are none; accepted: models")
+        print("\n\n".join(bundle.load(name).card.rstrip() for name in bundle.names()))
+        return
     for name, text in WHAT[args.what]().items():
         print(f"{name:<{WIDTH}} {text}".rstrip())

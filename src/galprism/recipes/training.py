@@ -20,6 +20,7 @@ from galprism.mocks.simulate import error_sample
 from galprism.nets import NETWORKS, Estimator, MixtureConfig, readout_to_onnx
 from galprism.prep import Preparation, Targets, drop
 from galprism.prep.basis import Basis
+from galprism.recipes.certificate import certified
 from galprism.recipes.recipe import ANY, Recipe
 from galprism.recipes.sky import describe, make_basis, sky, survey_of
 from galprism.recipes.stages import digest
@@ -235,7 +236,8 @@ def train_bundle(
     bundle.check_folder(out)
     folder = out.with_name(out.name + ".work") if work is None else work
     trained = learn(recipe, folder, device=device, report=report, progress=progress)
-    written = bundle.save(to_bundle(recipe, trained), out)
+    made = to_bundle(recipe, trained)
+    written = bundle.save(certified(recipe, made) if made.kind == "mixture" else made, out)
     if work is None:
         shutil.copy(folder / "curves.png", out / "curves.png")
         shutil.rmtree(folder)
