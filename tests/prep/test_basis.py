@@ -6,7 +6,7 @@ import pytest
 from galprism import igm, passbands
 from galprism.errors import RequestError
 from galprism.passbands import Passband, abflux, line_abflux
-from galprism.prep.basis import LSUN, Basis, fit_basis, flux_per_lsun, level
+from galprism.prep.basis import LSUN, Basis, fit_basis, flux_per_lsun, level, level_njy
 from galprism.prep.linear import TAU, posterior
 from galprism.wavegrid import LogGrid
 
@@ -46,6 +46,15 @@ def test_the_table_is_synthetic_photometry_of_the_redshifted_spectrum(redshift):
     for value, curve in zip(seen, CURVES, strict=True):
         expected = abflux(curve, wave, light) + line_abflux(curve, HALPHA * (1 + redshift), made.line[0, 0])
         assert value == pytest.approx(expected, rel=2e-3)
+
+
+def test_the_level_is_what_a_band_sees_of_a_galaxy_of_scale_1():
+    """A spectrum of even lambda L_lambda = 1 Lsun, in a band at 6500 A of its own frame."""
+    flat = Basis(GRID, (1.0 / GRID.wave[None]).astype(np.float32), np.zeros(0), np.zeros((1, 0), np.float32))
+    z = np.array([0.4, 1.0])
+    bands = [passbands.get(f"tophat/{6500 * (1 + each):.0f}x200") for each in z]
+    seen = flat.table(("a", "b"), bands, 1.1).at(z)[:, 0]
+    np.testing.assert_allclose(np.diag(seen), level_njy(z), rtol=2e-3)
 
 
 def test_a_lsun_at_ten_parsecs_is_what_it_is():

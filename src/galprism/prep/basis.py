@@ -28,6 +28,8 @@ IGM_STEP = 0.05
 """Steps in redshift in which the intergalactic medium is tabulated."""
 LEVEL = (3000.0, 10000.0)
 """Angstrom: a spectrum of scale 1 has a mean of lambda L_lambda = 1 Lsun here, the mean being over ln lambda."""
+C_CM = 2.99792458e10
+"""cm/s, the speed of light."""
 LINE_WIDTH = 150.0
 """Angstrom: a line counts in the fit of a basis as what it adds to the light of a band of this width."""
 FLOOR = 0.03
@@ -180,6 +182,11 @@ class BandTable:
     @property
     def z_max(self) -> float:
         return float(np.expm1(self.step * (self.values.shape[1] - 1)))
+
+
+def level_njy(redshift: np.ndarray) -> np.ndarray:
+    """(N,), nJy at a flux per luminosity of 1: what a band sees at a scale of 1 where lambda L_lambda is 1 Lsun."""
+    return 1e32 * (1.0 + redshift) * np.mean(LEVEL) * 1e-8 / C_CM  # 1e-23 erg/s/cm2/Hz are 1e9 nJy
 
 
 def level(grid: LogGrid, continuum: np.ndarray) -> np.ndarray:

@@ -17,10 +17,12 @@ from galprism.prep import colours, magnitudes, spectra
 from galprism.prep.basis import BandTable, Basis
 from galprism.prep.inputs import Inputs
 from galprism.prep.scaling import Scaling
-from galprism.prep.typical import RARE, Typical
+from galprism.prep.typical import Typical
 
 STATISTICS_ROWS = 200_000
 """Ranges and spreads are taken from at most this many sources."""
+SUSPECT = 0.005
+"""The share of the training set whose bands go together so badly that it is itself called a poor fit."""
 ERR_MARGIN = 1.5
 """An error may be this much beyond any of the training set."""
 
@@ -99,7 +101,7 @@ class Preparation:
     calibration: dict[str, float] = field(default_factory=dict)
     """Of spectra, by band: errors of the zero points that the stated errors leave out, relative; 0 where not here."""
     limits: dict[str, float] = field(default_factory=dict)
-    """Of spectra, by the names of `Features.trust`: what all but one in a thousand of the training set are below."""
+    """Of spectra, by the names of `Features.trust`: what all of the training set but SUSPECT are below."""
 
     @classmethod
     def fit(
@@ -152,7 +154,7 @@ class Preparation:
             redshift_range=(float(redshift.min()), float(redshift.max())),
             min_bands=int(inputs.n_bands[~inputs.broken].min()),
             typical=Typical.fit(values[:, started._judged]) if typical else None,
-            limits={name: float(np.quantile(v[~inputs.broken], 1.0 - RARE)) for name, v in inputs.trust.items()},
+            limits={name: float(np.quantile(v[~inputs.broken], 1.0 - SUSPECT)) for name, v in inputs.trust.items()},
         )
 
     def bind(self, bands: Sequence[str], passbands: Sequence[Passband], calibration: Sequence[float]) -> Preparation:

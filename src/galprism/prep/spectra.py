@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from galprism.data import Photometry
-from galprism.prep.basis import BandTable, Basis, flux_per_lsun
+from galprism.prep.basis import FLOOR, BandTable, Basis, flux_per_lsun, level_njy
 from galprism.prep.inputs import Inputs
 from galprism.prep.linear import Posterior, posterior
 
@@ -73,9 +73,17 @@ def measure(
     if unknown.any():
         ivar = np.where(unknown, 1.0 / np.maximum(UNKNOWN_ERROR * np.abs(flux), 1e-6) ** 2, ivar)
     with np.errstate(all="ignore"):  # what overflows is found below
-        seen = table.at(redshift) * flux_per_lsun(redshift).astype(np.float32)
+        per_lsun = flux_per_lsun(redshift)
+        seen = table.at(redshift) * per_lsun.astype(np.float32)
         used = used.T & np.isfinite(seen[:, 0])
-        found = posterior(seen, flux, np.where(used, ivar, 0.0), np.hypot(MODEL_ERROR, calibration), pulls=trust)
+        found = posterior(
+            seen,
+            flux,
+            np.where(used, ivar, 0.0),
+            np.hypot(MODEL_ERROR, calibration),
+            FLOOR * level_njy(redshift) * per_lsun,
+            pulls=trust,
+        )
         values = _values(found, redshift, light)
         anchor = np.log10(found.scale)
     finite = np.isfinite(values)
