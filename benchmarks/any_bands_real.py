@@ -3,7 +3,7 @@
     GALPRISM_DATA=DIR python benchmarks/any_bands_real.py OUT [--model BUNDLE] [--n-draws 1000000]
 
 KiDS+VIKING galaxies with nine bands and a spectroscopic redshift, against the exact posterior of the same photometry
-under the model's own prior; SDSS galaxies, whose table has no errors, against published stellar masses after one offset.
+under the model's own prior; SDSS galaxies, whose table has no errors, against published masses after one offset.
 """
 
 from __future__ import annotations
