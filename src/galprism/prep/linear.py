@@ -18,8 +18,8 @@ DIVERSITY = 0.5
 """How much galaxies of one scale differ in a band, as a fraction of the mean, for that first guess."""
 GUESSES = 4
 """Fixed-point steps of the first guess."""
-BLOCK_ROWS = 256
-"""Sources that are worked on together: their covariances stay in the cache of one core."""
+BLOCK_ROWS = 1024
+"""Sources that are worked on together: many enough for NumPy's calls to cost little, few enough for the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +96,7 @@ def _block(seen, flux, ivar, model_error: np.ndarray, floor: np.ndarray, result:
         seen[:, 0] *= TAU
         for one, y, error in zip(seen, start, noise, strict=True):
             miss = y - (one * mean).sum(axis=0)
-            np.multiply(covariance, one, out=work)
-            v = work.sum(axis=1)  # (d, n), covariance @ one
+            v = np.einsum("ijn,jn->in", covariance, one)
             inverse = 1.0 / ((one * v).sum(axis=0) + error)
             gain = v * inverse
             mean += gain * miss
@@ -109,7 +108,7 @@ def _block(seen, flux, ivar, model_error: np.ndarray, floor: np.ndarray, result:
             # (y - h m) / sqrt(R - h P h), Gelfand, Dey & Chang (1992).
             worst = np.zeros(n)
             for one, y, error in zip(seen, start, noise, strict=True):
-                left = error - (one * np.multiply(covariance, one, out=work).sum(axis=1)).sum(axis=0)
+                left = error - (one * np.einsum("ijn,jn->in", covariance, one)).sum(axis=0)
                 pull = np.abs(y - (one * mean).sum(axis=0)) / np.sqrt(np.maximum(left, 1e-3 * error))
                 np.maximum(worst, np.where(np.isfinite(error), pull, 0.0), out=worst)
             result.max_pull[rows] = worst

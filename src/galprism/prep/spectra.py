@@ -23,6 +23,8 @@ UNKNOWN_ERROR = 0.1
 """Relative: stands in for an error that is not known."""
 WINDOWS = np.geomspace(1100.0, 22000.0, 25)
 """Angstrom: edges of the rest-frame windows of pseudo-photometry."""
+LEAST_CHI2 = 0.1
+"""Added to the reduced chi2, whose logarithm is an input."""
 FAINT = 0.02
 """Of a window's light relative to the mean galaxy's: where pseudo-photometry goes over from logarithmic to linear."""
 
@@ -33,7 +35,7 @@ def names(size: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     values = [f"mean_{c}" for c in coefficients] + [f"ln_err_{c}" for c in coefficients]
     values += [f"corr_{coefficients[i]}_{coefficients[j]}" for i, j in zip(*np.triu_indices(size + 1, 1), strict=True)]
     values += [f"ln_light_{wave:.0f}" for wave in np.sqrt(WINDOWS[1:] * WINDOWS[:-1])]
-    return (*values, "ln_scale", "ln_scale_err", "chi2_excess", "ln_n_bands", "redshift", "ln_1pz"), ()
+    return (*values, "ln_scale", "ln_scale_err", "ln_reduced_chi2", "ln_n_bands", "redshift", "ln_1pz"), ()
 
 
 def typical_columns(size: int) -> slice:
@@ -112,13 +114,13 @@ def _values(found: Posterior, redshift: np.ndarray, light: np.ndarray) -> np.nda
     i, j = np.triu_indices(d, 1)
     one_plus = np.concatenate([1.0 + found.mean[:1], found.mean[1:]])
     parts = [
-        found.mean,
+        np.arcsinh(found.mean),  # a few are far out, and must not be felt as far
         np.log(sigma),
         found.covariance[i, j] / (sigma[i] * sigma[j]),
         np.arcsinh(light @ one_plus / (2.0 * FAINT)),
         np.log(found.scale)[None],
         np.log(found.scale_err)[None] - np.log(found.scale),
-        ((found.chi2 - found.n_bands) / np.sqrt(2.0 * found.n_bands))[None],
+        np.log(found.chi2 / found.n_bands + LEAST_CHI2)[None],
         np.log(found.n_bands)[None],
         redshift[None],
         np.log1p(redshift)[None],
