@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -45,22 +46,35 @@ def sky(recipe: Recipe) -> Sky:
     return Sky(recipe.population, survey_of(recipe), stars, seed=recipe.seed, nebular=recipe.nebular)
 
 
-def make_basis(recipe: Recipe) -> Basis:
-    """The basis of spectra that holds the light of the recipe's galaxies, lines included, bluewards of nothing but
-    what hydrogen leaves: rest-frame light below the Lyman limit counts as none."""
-    made = sky(recipe)
+@dataclass(frozen=True, eq=False)
+class RestSpectra:
+    """Light that leaves N simulated galaxies, redwards of the Lyman limit."""
+
+    grid: LogGrid
+    continuum: np.ndarray
+    """(N, W), Lsun/Angstrom per Msun formed."""
+    line_wave: np.ndarray
+    """(L,), Angstrom."""
+    line: np.ndarray
+    """(N, L), Lsun per Msun formed."""
+
+
+def rest_spectra(made: Sky, blocks: Iterable[int]) -> RestSpectra:
+    """The spectra of whole blocks of a sky's galaxies; light below the Lyman limit counts as none."""
     grid = made.model.grid
     first = int(np.searchsorted(grid.edges, BLUEST))
-    continuum, line = [], []
-    for number in range(BASIS_BLOCKS):
-        sed = made.model.rest_sed(galaxies_of(made.draw(number)))
-        continuum.append(sed.flux[:, first:].numpy())
-        line.append(sed.line.numpy())
+    seds = [made.model.rest_sed(galaxies_of(made.draw(number))) for number in blocks]
     trimmed = LogGrid(grid.start + first * grid.step, grid.step, grid.size - first)
-    wave = sed.line_wave.double().numpy()
+    wave = seds[0].line_wave.double().numpy()
     kept = wave >= trimmed.edges[0]
-    lines = np.concatenate(line)[:, kept]
-    return fit_basis(trimmed, np.concatenate(continuum), wave[kept], lines, recipe.prep.basis_size)
+    continuum = np.concatenate([sed.flux[:, first:].numpy() for sed in seds])
+    return RestSpectra(trimmed, continuum, wave[kept], np.concatenate([sed.line.numpy()[:, kept] for sed in seds]))
+
+
+def make_basis(recipe: Recipe) -> Basis:
+    """The basis of spectra that holds the light of the recipe's galaxies, lines included."""
+    spectra = rest_spectra(sky(recipe), range(BASIS_BLOCKS))
+    return fit_basis(spectra.grid, spectra.continuum, spectra.line_wave, spectra.line, recipe.prep.basis_size)
 
 
 def describe(recipe: Recipe) -> dict[str, object]:
