@@ -10,6 +10,7 @@ from galprism import passbands, surveys
 from galprism.bundle import Bundle
 from galprism.nets import Estimator, MixtureConfig, MLPConfig, ResidualConfig, readout_to_onnx
 from galprism.prep import DropConfig, Preparation, PreparationConfig, Targets, TargetsConfig, drop
+from galprism.recipes.training import coordinates_of
 from galprism.train import DrawnData, take_rows
 
 
@@ -64,6 +65,7 @@ def bundle(kind="mixture", n=3000, steps=60):
         targets=targets.names,
         anchored=tuple(targets.anchored.tolist()),
         kind=kind,
+        coordinates=coordinates_of(estimator, targets),
         network={"weights": estimator.n_weights},
         recipe={"name": "toy"},
         seed=3,

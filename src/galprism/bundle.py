@@ -70,6 +70,8 @@ class Bundle:
     """Libraries and versions that it was made with."""
     prior: dict[str, list[float]] = field(default_factory=dict)
     """The standard deviation of each target in training by redshift, at the redshifts of `redshift`; may be empty."""
+    coordinates: dict[str, Any] = field(default_factory=dict)
+    """Of a mixture: `components`, and `linear` (P, D) and `offset` (P,) that make parameters of its coordinates."""
     definitions: dict[str, dict[str, str]] = field(default_factory=dict)
     """Unit and definition of each target."""
     version: str = galprism.__version__
@@ -244,6 +246,7 @@ def _to_plain(bundle: Bundle) -> dict[str, Any]:
         "targets": list(bundle.targets),
         "anchored": list(bundle.anchored),
         "prior": bundle.prior,
+        "coordinates": bundle.coordinates,
         "definitions": bundle.definitions or define(bundle.targets),
         "preparation": bundle.preparation.to_plain(),
     }
@@ -260,7 +263,8 @@ def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | None, dig
         preparation=Preparation.from_plain(plain["preparation"], basis),
         targets=tuple(plain["targets"]),
         anchored=tuple(plain["anchored"]),
-        prior=plain.get("prior", {}),
+        prior=plain["prior"],
+        coordinates=plain["coordinates"],
         definitions=plain["definitions"],
         version=plain["galprism"],
         model=model,

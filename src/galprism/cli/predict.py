@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--passbands", metavar="FOLDER", help="the same by a folder with a curve for each band, named as the bands are"
     )
+    parser.add_argument(
+        "--posterior", action="store_true", help="keep the joint posteriors too, in a column that Python reads back"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
     add_reading_arguments(parser)
 
@@ -43,6 +46,7 @@ def run(args: argparse.Namespace) -> None:
         args.output,
         levels=_levels(args.quantiles),
         threads=args.threads,
+        posterior=args.posterior,
         progress=progress,
         **reading_options(args),
     )

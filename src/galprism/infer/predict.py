@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import repeated
 from galprism.infer.session import Answers, Session
+from galprism.infer.stored import COLUMN, n_bytes, pack
 from galprism.prep import Features
 
 CHUNK_ROWS = 8192
@@ -29,9 +31,10 @@ class Predictor:
         self.bundle = bundle
         self._session = Session(bundle)
 
-    def predict(self, sources: Sources, levels: Sequence[float] = LEVELS) -> Predictions:
+    def predict(self, sources: Sources, levels: Sequence[float] = LEVELS, *, posterior: bool = False) -> Predictions:
         """Estimates of the bundle's targets, row for row; ids that stand in several rows are not looked for.
 
+        posterior : keep the joint posteriors in a column of bytes, see galprism.infer.stored.
         Raises RequestError where the sources lack photometry, redshifts or a band altogether.
         """
         levels = check_levels(levels) if self.bundle.kind == "mixture" else ()
@@ -41,19 +44,25 @@ class Predictor:
         flags, n_bands = np.zeros(n, np.uint32), np.zeros(n, np.int16)
         anchored = np.array(self.bundle.anchored)[:, None]
         trust: dict[str, np.ndarray] = {}
+        layout = self._layout() if posterior else {}
         for start in range(0, n, CHUNK_ROWS) or (0,):
             rows = slice(start, start + CHUNK_ROWS)
             features = self._features(sources.take(rows))
             usable = features.usable
             flags[rows], n_bands[rows] = features.flags, np.where(usable, features.n_bands, 0)
             picked = slice(None) if usable.all() else usable
-            answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior))
+            answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=posterior)
             anchor = anchored * features.anchor[picked]  # (P, M), float64
             point[:, rows][:, picked] = answers.point + anchor
             if answers.quantiles is not None:
                 quantiles[:, :, rows][:, :, picked] = answers.quantiles + anchor
             for name, value in (features.trust | self._gained(sources, rows, picked, answers)).items():
                 trust.setdefault(name, np.full(n, np.nan, np.float32))[rows] = value
+            if posterior:
+                k, d = layout["components"], len(layout["linear"][0])
+                stored = trust.setdefault(COLUMN, np.zeros((n, n_bytes(k, d)), np.uint8))
+                if answers.raw is not None:
+                    stored[rows][picked] = pack(answers.raw, k, d)
         return Predictions(
             id=sources.id,
             names=self.bundle.targets,
@@ -65,8 +74,14 @@ class Predictor:
             ra=sources.ra,
             dec=sources.dec,
             extra=trust,
-            meta=describe(self.bundle),
+            meta=describe(self.bundle) | ({COLUMN: layout} if posterior else {}),
         )
+
+    def _layout(self) -> dict[str, Any]:
+        """What it takes to read the column of posteriors."""
+        if self.bundle.kind != "mixture":
+            raise RequestError(f"bundle {self.bundle.name} has point estimates only; it has no posterior to keep")
+        return {"names": list(self.bundle.targets), "anchored": list(self.bundle.anchored), **self.bundle.coordinates}
 
     def _gained(self, sources: Sources, rows: slice, picked, answers: Answers) -> dict[str, np.ndarray]:
         """What was learnt of each target of some rows, in nats: ln of the spread in training at that redshift over the
@@ -109,13 +124,16 @@ class Predictor:
         return self.bundle.preparation.features(sources)
 
 
-def predict(bundle: Bundle, sources: Sources, levels: Sequence[float] = LEVELS) -> Predictions:
+def predict(
+    bundle: Bundle, sources: Sources, levels: Sequence[float] = LEVELS, *, posterior: bool = False
+) -> Predictions:
     """What a bundle says of sources: every row kept, nulls and flags where nothing can be inferred.
 
-    levels : of the quantiles, for models that have a distribution.
+    levels : of the quantiles, for models that have a distribution; posterior : keep the joint posteriors as well, in a
+    column of bytes that galprism.infer.stored reads.
     Raises RequestError where the sources lack photometry, redshifts or a band altogether.
     """
-    predictions = Predictor(bundle).predict(sources, levels)
+    predictions = Predictor(bundle).predict(sources, levels, posterior=posterior)
     predictions.flags[repeated(sources.id)] |= np.uint32(Flag.DUPLICATE_ID)
     return predictions
 

@@ -29,6 +29,8 @@ class Answers:
     """(Q, P, N); None where the model has only a point."""
     spread: np.ndarray | None = None
     """(P, N), the standard deviations; None where they were not asked for."""
+    raw: np.ndarray | None = None
+    """(N, R), the joint mixture as the network has it; None where it was not asked for."""
 
 
 class Session:
@@ -45,8 +47,8 @@ class Session:
         self.mixture = bundle.kind == "mixture"
         self.n_targets = len(bundle.targets)
 
-    def run(self, inputs: np.ndarray, levels: tuple[float, ...], *, spread: bool = False) -> Answers:
-        """Answers for features (N, F), float32, at Q levels, and of a mixture its `spread`."""
+    def run(self, inputs: np.ndarray, levels: tuple[float, ...], *, spread: bool = False, raw: bool = False) -> Answers:
+        """Answers for features (N, F), float32, at Q levels, and of a mixture its `spread` and its `raw` form."""
         n, p, q = len(inputs), self.n_targets, len(levels)
         point = np.empty((p, n), np.float32)
         if not self.mixture:
@@ -55,11 +57,14 @@ class Session:
             return Answers(point, None)
         quantiles = np.empty((q, p, n), np.float32)
         feed = model_inputs(levels or (0.5,))
-        wanted = ["point", "quantiles", "doubt", "weight", "mean", "sigma"]
+        wanted = ["point", "quantiles", "doubt", "weight", "mean", "sigma", *(["raw"] if raw else [])]
+        joint = []
         unsure = []
         deviation = np.empty((p, n), np.float32) if spread else None
         for rows in _batches(n):
-            point[:, rows], x, doubt, weight, mean, sigma = self.onnx.run(wanted, {"features": inputs[rows], **feed})
+            found = self.onnx.run(wanted, {"features": inputs[rows], **feed})
+            point[:, rows], x, doubt, weight, mean, sigma = found[:6]
+            joint += found[6:]
             if deviation is not None:
                 off = mean - point[:, None, rows]
                 deviation[:, rows] = np.sqrt((weight * (sigma * sigma + off * off)).sum(axis=1))
@@ -71,7 +76,7 @@ class Session:
             row, i, j, weight, mean, sigma = (np.concatenate(parts) for parts in zip(*unsure, strict=True))
             level = np.array(levels)[j]
             quantiles[j, i, row] = mixture_quantiles(weight, mean, sigma, level, quantiles[j, i, row])
-        return Answers(point, quantiles, deviation)
+        return Answers(point, quantiles, deviation, np.concatenate(joint) if joint else None)
 
     def marginals(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights (K, N), means and sigmas (P, K, N) of the targets' mixtures, anchors taken off."""

@@ -15,7 +15,8 @@ import zipfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from galprism.data.tables import BATCH_ROWS, PredictionsWriter, TableReader, che
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import keys, repeated_in_parts
-from galprism.infer.predict import Predictor, check_levels, describe
+from galprism.infer.predict import Predictor, check_levels
 from galprism.surveys import Layout, Survey, understood
 
 SAMPLE_ROWS = 16_384
@@ -61,12 +62,14 @@ def predict_file(
     levels: Sequence[float] = LEVELS,
     threads: int = 1,
     batch_rows: int = BATCH_ROWS,
+    posterior: bool = False,
     progress: Callable[[int], None] | None = None,
     **reading: Any,
 ) -> Summary:
     """Infer every row of a catalogue; formats by suffix. `reading` are the options of `Survey.layout`.
 
-    threads : batches that are inferred at the same time. progress : called with rows done since the last call.
+    threads : batches that are inferred at the same time. posterior : keep the joint posteriors, see
+    galprism.infer.stored. progress : called with rows done since the last call.
 
     Raises RequestError, before any work and leaving nothing, where the output cannot be written, the catalogue cannot
     be read or understood, it has no redshifts, or the survey's passbands are not those of the bundle.
@@ -80,20 +83,26 @@ def predict_file(
         bundle = bundle.bind(survey)
     check_passbands(bundle, survey)
     predictor = Predictor(bundle)
+    ask = partial(predictor.predict, levels=levels, posterior=posterior)
     table = open_table(in_path)
     layout = understood(table, survey, **reading)
     if layout.redshift is None:
         raise RequestError(f"{in_path}: {bundle.name} needs redshifts; give their column with --column redshift=NAME")
-    parts = Parts(out_path, request(bundle, table, layout, levels, batch_rows), table.n_rows, batch_rows)
+    parts = Parts(
+        out_path,
+        request(bundle, table, layout, levels, batch_rows) | {"posterior": posterior},
+        table.n_rows,
+        batch_rows,
+    )
     n_resumed = parts.n_done * batch_rows if table.n_rows > parts.n_done * batch_rows else table.n_rows
     try:
         if progress is not None and n_resumed:
             progress(n_resumed)
-        for predictions in _answers(predictor, table, layout, levels, threads, batch_rows, parts.n_done):
+        for predictions in _answers(ask, table, layout, threads, batch_rows, parts.n_done):
             parts.append(predictions)
             if progress is not None:
                 progress(len(predictions))
-        counts = _assemble(parts, out_path, predictor, levels)
+        counts = _assemble(parts, out_path, nothing(bundle, ask))
     except RequestError:
         parts.remove()
         raise
@@ -194,10 +203,9 @@ class Parts:
 
 
 def _answers(
-    predictor: Predictor,
+    ask: Callable[[Sources], Predictions],
     table: TableReader,
     layout: Layout,
-    levels: tuple[float, ...],
     threads: int,
     batch_rows: int,
     n_done: int,
@@ -215,18 +223,20 @@ def _answers(
                     raise RequestError(f"{table.path}: {error}") from error
             first_row += len(sources)
             if threads == 1:
-                yield predictor.predict(sources, levels)
+                yield ask(sources)
                 continue
-            waiting.append(pool.submit(predictor.predict, sources, levels))
+            waiting.append(pool.submit(ask, sources))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _assemble(parts: Parts, out_path: Path, predictor: Predictor, levels: tuple[float, ...]) -> dict[str, int]:
-    """Write the table from its parts, duplicated ids flagged; returns how many rows carry each flag."""
-    bundle = predictor.bundle
+def _assemble(parts: Parts, out_path: Path, empty: Predictions) -> dict[str, int]:
+    """Write the table from its parts, duplicated ids flagged; returns how many rows carry each flag.
+
+    empty : the answer to no source.
+    """
     sizes = [len(parts.load_keys(number)) for number in range(parts.n_parts)]
     again = repeated_in_parts(parts.load_keys, sizes, parts.folder)
     counts: Counter[str] = Counter()
@@ -238,15 +248,14 @@ def _assemble(parts: Parts, out_path: Path, predictor: Predictor, levels: tuple[
             arrays["flags"][again[first : first + size]] |= np.uint32(Flag.DUPLICATE_ID)
             counts.update(flag_table.counts(arrays["flags"]))
             extra = {name.removeprefix(EXTRA): arrays.pop(name) for name in list(arrays) if name.startswith(EXTRA)}
-            writer.write(Predictions(names=bundle.targets, levels=levels, extra=extra, meta=describe(bundle), **arrays))
+            writer.write(replace(empty, extra=extra, **arrays))
             first += size
         if not sizes:
-            writer.write(nothing(predictor, levels))
+            writer.write(empty)
     return dict(counts)
 
 
-def nothing(predictor: Predictor, levels: tuple[float, ...]) -> Predictions:
-    """Predictions of no source: an empty table has its columns all the same."""
-    bands = predictor.bundle.bands
-    none = Photometry(np.zeros((0, len(bands)), np.float32), np.zeros((0, len(bands)), np.float32), bands)
-    return predictor.predict(Sources(np.zeros(0, np.int64), redshift=np.zeros(0), photometry=none), levels)
+def nothing(bundle: Bundle, ask: Callable[[Sources], Predictions]) -> Predictions:
+    """The answer to no source: an empty table has its columns all the same."""
+    none = np.zeros((0, len(bundle.bands)), np.float32)
+    return ask(Sources(np.zeros(0, np.int64), redshift=np.zeros(0), photometry=Photometry(none, none, bundle.bands)))

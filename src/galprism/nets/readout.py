@@ -25,6 +25,7 @@ MIXTURE_OUTPUTS = {
     "weight": ("K", "N"),
     "mean": ("P", "K", "N"),
     "sigma": ("P", "K", "N"),
+    "raw": ("N", "R"),
 }
 
 
@@ -48,7 +49,7 @@ class MixtureReadout(nn.Module):
     """features (N, F), level (Q,), probit (Q,) -> the mixture's mean, quantiles and marginals.
 
     point (P, N); quantiles and doubt (P, Q, N), see galprism.nets.quantiles; weight (K, N), mean and sigma
-    (P, K, N), the marginal mixtures themselves.
+    (P, K, N), the marginal mixtures themselves; raw (N, R), the joint one as the head has it.
     """
 
     linear: Tensor
@@ -61,9 +62,10 @@ class MixtureReadout(nn.Module):
         self.register_buffer("offset", offset.float())
 
     def forward(self, features: Tensor, level: Tensor, probit: Tensor) -> tuple[Tensor, ...]:
-        weight, mean, sigma = self.head.marginals(self.body(features), self.linear)
+        raw = self.body(features)
+        weight, mean, sigma = self.head.marginals(raw, self.linear)
         mean = mean + self.offset.reshape(-1, 1, 1)
-        return *quantiles(weight, mean, sigma, level, probit, self.steps), weight, mean, sigma
+        return *quantiles(weight, mean, sigma, level, probit, self.steps), weight, mean, sigma, raw
 
 
 def readout_to_onnx(estimator: Estimator, n_inputs: int, linear: Tensor, offset: Tensor, *, steps: int = 3) -> bytes:

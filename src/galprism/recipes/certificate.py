@@ -125,8 +125,8 @@ def _answer(bundle: Bundle, asked: Asked) -> dict[str, np.ndarray]:
     low, below, above, high = np.moveaxis(found.quantiles, 2, 0)
     true = asked.values
     inside = np.stack([(below < true) & (true < above), (low < true) & (true < high)], axis=2)
-    with np.errstate(invalid="ignore"):
-        best = np.nanmax(photometry.flux * np.sqrt(photometry.ivar), axis=1)
+    known = np.isfinite(photometry.ivar)
+    best = (photometry.flux * np.sqrt(np.where(known, photometry.ivar, 0.0))).max(axis=1)
     told = {
         "redshift": asked.sources.redshift,
         "magnitude": asked.magnitude,

@@ -244,6 +244,14 @@ def train_bundle(
     return written
 
 
+def coordinates_of(estimator: Estimator, targets: Targets) -> dict[str, Any]:
+    """As in a bundle; empty for a network that gives a point."""
+    if estimator.head is None:
+        return {}
+    linear, offset = targets.linear.tolist(), targets.offset.tolist()
+    return {"components": estimator.head.n_components, "linear": linear, "offset": offset}
+
+
 def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
     """What inference needs of a trained network."""
     targets = trained.targets
@@ -261,6 +269,7 @@ def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
         anchored=tuple(targets.anchored.tolist()),
         prior=trained.prior if recipe.survey == ANY else {},
         kind="mixture" if trained.estimator.head is not None else "point",
+        coordinates=coordinates_of(trained.estimator, targets),
         network=trained.architecture,
         recipe=plain(recipe),
         seed=recipe.seed,
