@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +64,8 @@ def survey_file(name: str, out: Path) -> str:
 
 def specialist(name: str, out: Path, settings: list[str]) -> Recipe:
     """The recipe for any bands, for one survey: the same galaxies and network, inputs of its own bands."""
-    own = [f"survey='{survey_file(name, out)}'", f"name='only-{name}'", "surveys.pool=[]", "prep.kind='colours'"]
-    return recipes.load("galaxy-photometry", [*own, "population.band='r'", "noise.depth_scatter=0.3", *settings])
+    recipe = recipes.load("galaxy-photometry", ["noise.depth_scatter=0.3", *settings])
+    return replace(recipes.for_survey(recipe, survey_file(name, out)), name=f"only-{name}")
 
 
 def test_set(recipe: Recipe) -> tuple[Sources, Truth]:

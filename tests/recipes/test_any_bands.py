@@ -49,13 +49,8 @@ def model(folder):
 
 def mock(name: str, n: int = 1500):
     """Simulated galaxies of a survey, bright enough to be seen."""
-    recipe = recipes.load(
-        "galaxy-photometry",
-        [
-            *(f"survey='{name}'", "surveys.pool=[]", "prep.kind='colours'", "population.band='r'", "seed=99"),
-            *("population.redshift=[0.05,1.0]", "population.magnitude=[16.0,22.0]"),
-        ],
-    )
+    settings = ["seed=99", "population.redshift=[0.05,1.0]", "population.magnitude=[16.0,22.0]"]
+    recipe = recipes.for_survey(recipes.load("galaxy-photometry", settings), name)
     parts = list(simulate(sky(recipe), recipe.noise, n))
     assert len(parts) == 1
     return parts[0]
@@ -253,3 +248,25 @@ def test_the_certificate_says_how_often_the_truth_is_inside(model, kids):
     for row in rows.values():
         assert 0.3 < row["logmstar"]["covers"][0] < row["logmstar"]["covers"][1] <= 1
     assert "| survey | kids |" in model.card
+
+
+def test_a_recipe_of_any_bands_is_fitted_as_one_survey(kids, tmp_path, capsys):
+    """The prior is the population's, the models are in the survey's bands; without a survey it asks for one."""
+    _, sources, truth = kids
+    columns = {"id": sources.id[:60], "redshift": sources.redshift[:60]}
+    for j, band in enumerate(sources.photometry.bands):
+        columns[f"flux_{band}"] = sources.photometry.flux[:60, j]
+        columns[f"flux_err_{band}"] = sources.photometry.flux_err[:60, j]
+    path, out = tmp_path / "mine.parquet", tmp_path / "fit.parquet"
+    write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})
+    words = ["fit", "galaxy-photometry", str(path), "-o", str(out), "--method", "posterior"]
+    words += ["--cache", str(tmp_path / "draws.npz"), "fit.n_draws=20000", "population.redshift=[0.05,1.0]"]
+    assert main(words) == 2
+    assert "takes any bands: say whose these are" in capsys.readouterr().err
+    assert main([*words, "--survey", "kids"]) == 0
+    with open_table(out) as table:
+        found = table.read()
+    off = found["logmstar"] - truth.column("logmstar")[:60]
+    assert np.sqrt(np.nanmean(off**2)) < 0.35
+    assert main(["fit", "kids-mass-sfr", str(path), "-o", str(out), "--survey", "sdss"]) == 2
+    assert "is of the survey kids" in capsys.readouterr().err

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="a recipe, or a model (its recipe is taken)")
     parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings of the recipe")
+    parser.add_argument("--survey", help="whose bands they are, for a recipe of any bands (name or .toml)")
     parser.add_argument("--method", choices=METHODS, default="grid", help="default: grid")
     parser.add_argument(
         "--cache", metavar="FILE.npz", help="model fluxes: read from here, or made and kept here (needs galprism[mock])"
@@ -34,6 +35,13 @@ def run(args: argparse.Namespace) -> None:
     """Fit and write."""
     known = args.recipe in recipes.names() or args.recipe.endswith(".toml")
     recipe = recipes.load(args.recipe if known else bundle.load(args.recipe).recipe_name, args.settings)
+    if args.survey:
+        recipe = recipes.for_survey(recipe, args.survey)
+    elif recipe.survey == recipes.ANY:
+        raise RequestError(
+            f"recipe {recipe.name} takes any bands: say whose these are, with --survey ({', '.join(surveys.names())}, "
+            "or a .toml file)"
+        )
     output = check_writable(args.output, reads=[args.catalogue])
     survey, reading = surveys.get(recipe.survey), reading_options(args)
     with open_table(args.catalogue) as table:

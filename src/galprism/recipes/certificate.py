@@ -15,11 +15,11 @@ from galprism.bundle import Bundle
 from galprism.data import Sources
 from galprism.errors import RequestError
 from galprism.infer import predict
-from galprism.mocks import RandomSurveysConfig, observe, observe_at_random
+from galprism.mocks import observe, observe_at_random
 from galprism.mocks.population import block_rng
 from galprism.mocks.simulate import error_sample
-from galprism.prep import PreparationConfig, drop
-from galprism.recipes.recipe import ANY, Recipe
+from galprism.prep import drop
+from galprism.recipes.recipe import ANY, Recipe, for_survey
 from galprism.recipes.sky import sky
 from galprism.surveys.reading import concatenate
 from galprism.units import abmag_from_njy
@@ -98,10 +98,7 @@ def _test_sets(recipe: Recipe, bundle: Bundle) -> Iterator[tuple[Bundle, Asked]]
 
 def _named(recipe: Recipe, name: str) -> Asked:
     """The recipe's galaxies as a survey by name measures them, where they have an S/N of 5 in r."""
-    population = replace(recipe.population, band="r")
-    made = sky(
-        replace(recipe, survey=name, population=population, prep=PreparationConfig(), surveys=RandomSurveysConfig())
-    )
+    made = sky(for_survey(recipe, name))
     values, magnitude, parts = [], [], []
     for block in made.blocks(N_SURVEY, recipe.sample.train + recipe.sample.validation):
         assert block.sources.photometry is not None

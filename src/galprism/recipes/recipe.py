@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from galprism import config
+from galprism import config, passbands, surveys
 from galprism.errors import RequestError
 from galprism.mocks import NoiseConfig, PopulationConfig, RandomSurveysConfig
 from galprism.prep import DropConfig, PreparationConfig, TargetsConfig
@@ -83,6 +83,27 @@ class Recipe:
                 f"survey = {self.survey!r}, surveys.pool of {len(self.surveys.pool)} passbands and prep.kind = "
                 f"{self.prep.kind!r} do not go together; for any bands: 'any', a pool, 'spectra'"
             )
+
+
+def for_survey(recipe: Recipe, name: str) -> Recipe:
+    """A recipe of any bands for one survey, by its name or file: the same galaxies, in bands of its own.
+
+    The population's magnitudes are taken to be in the survey's band nearest in wavelength.
+    Raises RequestError for a recipe that has a survey of its own, and for an unknown survey.
+    """
+    if recipe.survey != ANY:
+        raise RequestError(
+            f"recipe {recipe.name} is of the survey {recipe.survey}; --survey is for recipes of any bands"
+        )
+    wanted = passbands.get(recipe.population.band).pivot
+    band = min(surveys.get(name).bands, key=lambda band: abs(passbands.get(band.passband).pivot - wanted))
+    return replace(
+        recipe,
+        survey=name,
+        surveys=RandomSurveysConfig(),
+        prep=PreparationConfig(),
+        population=replace(recipe.population, band=band.name),
+    )
 
 
 def names() -> list[str]:
