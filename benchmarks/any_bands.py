@@ -45,6 +45,7 @@ SUBSETS = {
 JUDGED = ("logmstar", "logsfr", "age_mw", "age_lw", "logzsol", "av")
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
 LEAST_SN = 5.0
+LEAST_ESS = 50
 FIRST_TEST_ID = 100_000_000
 N_TEST = 20_000
 
@@ -121,21 +122,25 @@ def one_survey(recipe: Recipe, place: Path, model: bundle.Bundle, n_limit: int, 
         exact = references.fit(recipe, sources.take(few), "posterior", draws, workers=workers, levels=LEVELS)
         limit, ess = exact.point, exact.extra["ess"]
         np.savez(kept, point=limit, ess=ess)
-    result = {"n": len(sources), "bands": len(survey.bands)}
-    for j, target in enumerate(JUDGED):
-        row = {f"rms, {who}": rms(found, truth, target) for who, found in answers.items()}
-        row["over the specialist"] = row["rms, any bands"] / row["rms, specialist"]
+    enough = few[ess >= LEAST_ESS] if n_limit else few[:0]
+    part = truth.take(enough)
+    result = {"n": len(sources), "bands": len(survey.bands), "n of the limit": len(enough)}
+    for target in JUDGED:
+        errors = {who: rms(found, truth, target) for who, found in answers.items()}
+        best = np.nan
         if n_limit:
-            enough = few[ess >= 50]
-            part = truth.take(enough)
             j = recipe.targets.names.index(target)
             best = float(np.sqrt(np.mean((limit[enough, j] - part.column(target)) ** 2)))
-            row["over the limit"] = rms(answers["any bands"].take(enough), part, target) / best
-            row["specialist over the limit"] = rms(answers["specialist"].take(enough), part, target) / best
-            row["limit"], row["n of the limit"] = best, len(enough)
-        row["68 %"] = covers(answers["any bands"], truth, target, 0.16, 0.84)
-        row["95 %"] = covers(answers["any bands"], truth, target, 0.025, 0.975)
-        result[target] = row
+        result[target] = {
+            "rms": errors["any bands"],
+            "specialist": errors["specialist"],
+            "ratio": errors["any bands"] / errors["specialist"],
+            "limit": best,
+            "over the limit": rms(answers["any bands"].take(enough), part, target) / best,
+            "specialist over the limit": rms(answers["specialist"].take(enough), part, target) / best,
+            "68 %": covers(answers["any bands"], truth, target, 0.16, 0.84),
+            "95 %": covers(answers["any bands"], truth, target, 0.025, 0.975),
+        }
     return result
 
 
@@ -159,11 +164,15 @@ def main() -> None:
     for name, recipe in named.items():
         found = one_survey(recipe, args.out / name, model, args.n_limit, args.workers)
         (args.out / name / "result.json").write_text(json.dumps(found, indent=1))
-        print(f"\n{name}: {found['bands']} bands, {found['n']:,} sources")
-        columns = list(found["logmstar"])
-        print("{:10s}".format("") + "".join(f"{c:>26s}" for c in columns))
+        print(
+            f"\n{name}: {found['bands']} bands, {found['n']:,} sources; the limit on {found['n of the limit']:,} of them"
+        )
+        words = ("", "rms", "specialist", "ratio", "rms/limit", "specialist's", "68 %", "95 %")
+        print("".join(f"{word:>14s}" for word in words))
         for target in JUDGED:
-            print(f"{target:10s}" + "".join(f"{found[target][c]:26.4f}" for c in columns))
+            row = found[target]
+            cells = [row[c] for c in ("rms", "specialist", "ratio", "over the limit", "specialist over the limit")]
+            print(f"{target:>14s}" + "".join(f"{cell:14.4f}" for cell in (*cells, row["68 %"], row["95 %"])))
 
 
 if __name__ == "__main__":
