@@ -164,9 +164,7 @@ def main() -> None:
     for name, recipe in named.items():
         found = one_survey(recipe, args.out / name, model, args.n_limit, args.workers)
         (args.out / name / "result.json").write_text(json.dumps(found, indent=1))
-        print(
-            f"\n{name}: {found['bands']} bands, {found['n']:,} sources; the limit on {found['n of the limit']:,} of them"
-        )
+        print(f"\n{name}: {found['bands']} bands, {found['n']:,} sources; limit on {found['n of the limit']:,}")
         words = ("", "rms", "specialist", "ratio", "rms/limit", "specialist's", "68 %", "95 %")
         print("".join(f"{word:>14s}" for word in words))
         for target in JUDGED:
