@@ -46,7 +46,7 @@ def posterior(
     seen: np.ndarray,
     flux: np.ndarray,
     ivar: np.ndarray,
-    model_error: np.ndarray | float,
+    model_error: float,
     floor: np.ndarray | None = None,
     *,
     pulls: bool = False,
@@ -55,7 +55,7 @@ def posterior(
 
     seen : (B, D, N), nJy at a scale of 1, what each band sees of each spectrum; finite wherever ivar > 0
     flux, ivar : (B, N), nJy and nJy^-2; ivar 0 where a band says nothing
-    model_error : of every flux, relative, or (B,) of them, added to its error
+    model_error : of every flux, relative, added to its error
     floor : (N,), nJy at a scale of 1; a flux below has the model error of one as large as this
     pulls : look at each band against all the others as well
     A source without any band has scale nan.
@@ -70,15 +70,14 @@ def posterior(
         np.empty(n, np.int16),
         np.empty(n) if pulls else None,
     )
-    relative = np.reshape(model_error, (-1, 1))  # (B, 1) or (1, 1)
     least = np.zeros(n) if floor is None else floor
     for start in range(0, n, BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
-        _block(seen[:, :, rows], flux[:, rows], ivar[:, rows], relative, least[rows], result, rows)
+        _block(seen[:, :, rows], flux[:, rows], ivar[:, rows], model_error, least[rows], result, rows)
     return result
 
 
-def _block(seen, flux, ivar, model_error: np.ndarray, floor: np.ndarray, result: Posterior, rows: slice) -> None:
+def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Posterior, rows: slice) -> None:
     used = ivar > 0
     seen = np.where(used[:, None], seen, 0.0).astype(np.float64)
     flux, ivar = np.where(used, flux, 0.0).astype(np.float64), ivar.astype(np.float64)

@@ -75,6 +75,8 @@ def measure(
     if unknown.any():
         ivar = np.where(unknown, 1.0 / np.maximum(UNKNOWN_ERROR * np.abs(flux), 1e-6) ** 2, ivar)
     with np.errstate(all="ignore"):  # what overflows is found below
+        if calibration.any():  # as if the table had stated it
+            ivar = ivar / (1.0 + ivar * (calibration[:, None] * flux) ** 2)
         per_lsun = flux_per_lsun(redshift)
         seen = table.at(redshift) * per_lsun.astype(np.float32)
         used = used.T & np.isfinite(seen[:, 0])
@@ -82,7 +84,7 @@ def measure(
             seen,
             flux,
             np.where(used, ivar, 0.0),
-            np.hypot(MODEL_ERROR, calibration),
+            MODEL_ERROR,
             FLOOR * level_njy(redshift) * per_lsun,
             pulls=trust,
         )
