@@ -94,3 +94,21 @@ def test_predict_at_the_shell_needs_no_torch_and_ends_with_its_status(catalogue,
     assert ended.returncode == 2, ended.stderr
     assert (tmp_path / "out.parquet").exists()
     assert "out.parquet.xlsx" in ended.stderr.splitlines()[-1]
+
+
+def test_what_is_for_any_bands_is_checked_by_survey(galprism, catalogue, columns):
+    path = catalogue(columns)
+    asked = galprism("check", "galaxy-photometry", path)
+    assert (asked.status, len(asked.complaint)) == (2, 1)
+    assert "name the survey instead (hsc, kids, rubin, sdss" in asked.err
+    assert galprism("check", "kids", path).status == 0
+    unknown = galprism("check", "kidz", path)
+    assert "no model and no survey 'kidz'" in unknown.err
+
+
+def test_the_details_of_models_are_their_cards(galprism):
+    result = galprism("list", "models", "--details")
+    assert result.status == 0
+    assert result.out.count("## Calibration certificate") == 3
+    assert "| survey | rubin |" in result.out
+    assert galprism("list", "flags", "--details").status == 2

@@ -78,4 +78,9 @@ def survey_of(name: str) -> surveys.Survey:
             f"no model and no survey {name!r}; models: {', '.join(bundle.names())}; surveys: "
             f"{', '.join(surveys.names())}; or give a model's folder or a survey's .toml file"
         )
-    return surveys.get(bundle.load(name).survey)
+    model = bundle.load(name)
+    if model.any_bands:
+        raise RequestError(
+            f"{model.name} takes any bands: name the survey instead ({', '.join(surveys.names())}, or a .toml file)"
+        )
+    return surveys.get(model.survey)
