@@ -21,7 +21,7 @@ from galprism.prep.typical import Typical
 
 STATISTICS_ROWS = 200_000
 """Ranges and spreads are taken from at most this many sources."""
-SUSPECT = 0.005
+SUSPECT = 0.02
 """The share of the training set whose bands go together so badly that it is itself called a poor fit."""
 ERR_MARGIN = 1.5
 """An error may be this much beyond any of the training set."""
