@@ -11,7 +11,7 @@ from galprism.data import Photometry, Sources
 from galprism.data.tables import open_table, write_table
 from galprism.errors import RequestError
 from galprism.flags import Flag, names
-from galprism.infer import predict
+from galprism.infer import band_offsets, predict
 from galprism.mocks.simulate import simulate
 from galprism.prep.preparation import SUSPECT
 from galprism.recipes.sky import sky
@@ -139,6 +139,22 @@ def test_a_band_that_is_wrong_is_found(kids):
     assert np.mean((wrong.flags[bright] & Flag.POOR_FIT) != 0) > 0.9
     assert (wrong.extra["max_pull"] > honest.extra["max_pull"])[bright].mean() > 0.9
     assert (wrong.extra["reduced_chi2"] > honest.extra["reduced_chi2"])[bright].mean() > 0.9
+
+
+def test_a_zero_point_that_is_off_is_found_in_the_sample(kids):
+    """5 % too bright in r is 0.053 mag: no single source shows it, the median does; r is the band that stands out."""
+    bound, sources, _ = kids
+    flux = sources.photometry.flux.copy()
+    flux[:, 2] *= 1.05
+    honest, off = band_offsets(bound, sources), band_offsets(bound, with_photometry(sources, flux))
+    shift = [b.offset - a.offset for a, b in zip(honest, off, strict=True)]
+    assert shift[2] == pytest.approx(-2.5 * np.log10(1.05), abs=0.012)
+    assert np.argmax([abs(each) / one.error for each, one in zip(shift, off, strict=True)]) == 2
+    assert all(one.n > 500 for one in off[1:])
+    few = band_offsets(bound, sources.take(slice(0, 5)))
+    assert all(np.isnan(one.offset) for one in few)
+    with pytest.raises(RequestError, match="by a model of any bands"):
+        band_offsets(bundle.load("kids-mass-sfr"), sources)
 
 
 def test_two_bands_of_one_curve_that_contradict_each_other(model, kids):

@@ -12,12 +12,17 @@ from galprism import bundle, flags, surveys
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
+from galprism.infer.offsets import FEWEST, LEAST_SN, band_offsets
+from galprism.surveys.reading import concatenate
 from galprism.units import abmag_from_njy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model or survey, and the catalogue."""
     parser.add_argument("bundle", help="a model by name or path; or a survey by name or .toml file")
+    parser.add_argument(
+        "--survey", help="whose bands they are, for a model of any bands, which then says how far each is off"
+    )
     parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
     parser.add_argument("--rows", type=int, default=200_000, help="how many rows to look at (default: 200000)")
     add_reading_arguments(parser)
@@ -25,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the understanding of the columns, then magnitudes by band, redshifts and flags."""
-    survey = survey_of(args.bundle)
+    model = bundle.load(args.bundle) if args.survey else None
+    survey = surveys.get(args.survey) if args.survey else survey_of(args.bundle)
+    bound = model.bind(survey) if model is not None else None
     if args.rows < 1:
         raise RequestError(f"--rows {args.rows}; accepted: 1 or more")
     with open_table(args.catalogue) as table:
@@ -35,10 +42,12 @@ def run(args: argparse.Namespace) -> None:
         print(f"  {line}")
     seen, found = 0, Counter[str]()
     magnitudes, redshifts, ids, repeated = [], [], set(), 0
+    parts = []
     for sources in surveys.stream(args.catalogue, survey, 65_536, **reading_options(args)):
         sources = sources.take(slice(0, args.rows - seen))
         seen += len(sources)
         assert sources.photometry is not None
+        parts += [sources] if bound is not None else []
         observed = sources.photometry.observed
         magnitudes.append(np.where(observed, abmag_from_njy(sources.photometry.flux), np.nan))
         if sources.redshift is not None:
@@ -64,6 +73,11 @@ def run(args: argparse.Namespace) -> None:
     if redshifts and np.isfinite(np.concatenate(redshifts)).any():
         low, middle, high = np.nanpercentile(np.concatenate(redshifts), [0, 50, 100])
         print(f"  redshift {low:.4f} – {high:.4f}, median {middle:.4f}")
+    if bound is not None and redshifts:
+        print("  medians of each band against what the others say, mag:")
+        for one in band_offsets(bound, concatenate(parts, survey)):
+            said = f"{one.offset:+.3f} +- {one.error:.3f}" if one.n >= FEWEST else "too few"
+            print(f"  {one.band:<3} {one.n:>9,} sources with S/N of {LEAST_SN:g}: {said}")
     if repeated:
         found["DUPLICATE_ID"] += repeated
     print_flags(found)
@@ -81,6 +95,7 @@ def survey_of(name: str) -> surveys.Survey:
     model = bundle.load(name)
     if model.any_bands:
         raise RequestError(
-            f"{model.name} takes any bands: name the survey instead ({', '.join(surveys.names())}, or a .toml file)"
+            f"{model.name} takes any bands: name the survey with --survey, or instead ({', '.join(surveys.names())}, "
+            "or a .toml file)"
         )
     return surveys.get(model.survey)

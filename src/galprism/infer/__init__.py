@@ -1,7 +1,18 @@
 """Bundle + Sources -> Predictions, in memory or from file to file."""
 
+from galprism.infer.offsets import BandOffset, band_offsets
 from galprism.infer.predict import Predictor, predict
 from galprism.infer.stored import Posteriors, read_posteriors, reweighted
 from galprism.infer.stream import Summary, predict_file
 
-__all__ = ["Posteriors", "Predictor", "Summary", "predict", "predict_file", "read_posteriors", "reweighted"]
+__all__ = [
+    "BandOffset",
+    "Posteriors",
+    "Predictor",
+    "Summary",
+    "band_offsets",
+    "predict",
+    "predict_file",
+    "read_posteriors",
+    "reweighted",
+]

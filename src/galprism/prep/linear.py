@@ -40,6 +40,8 @@ class Posterior:
     """(N,), int16."""
     max_pull: np.ndarray | None = None
     """(N,): of the bands' fluxes against what the others say of them, in sigmas, the one that is farthest off."""
+    expected: np.ndarray | None = None
+    """(B, N), at a scale of 1: each band's flux as the others say; nan where it was not observed."""
 
 
 def posterior(
@@ -69,6 +71,7 @@ def posterior(
         np.empty(n),
         np.empty(n, np.int16),
         np.empty(n) if pulls else None,
+        np.empty(flux.shape) if pulls else None,
     )
     least = np.zeros(n) if floor is None else floor
     for start in range(0, n, BLOCK_ROWS):
@@ -102,14 +105,16 @@ def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Post
             chi2 += miss * miss * inverse
             np.multiply(gain[:, None], v, out=work)
             covariance -= work
-        if result.max_pull is not None:
+        if result.max_pull is not None and result.expected is not None:
             # A band's residual against the prediction of the others follows from that against all of them:
             # (y - h m) / sqrt(R - h P h), Gelfand, Dey & Chang (1992).
             worst = np.zeros(n)
-            for one, y, error in zip(seen, start, noise, strict=True):
+            for b, (one, y, error) in enumerate(zip(seen, start, noise, strict=True)):
+                miss = y - (one * mean).sum(axis=0)
                 left = error - (one * np.einsum("ijn,jn->in", covariance, one)).sum(axis=0)
-                pull = np.abs(y - (one * mean).sum(axis=0)) / np.sqrt(np.maximum(left, 1e-3 * error))
-                np.maximum(worst, np.where(np.isfinite(error), pull, 0.0), out=worst)
+                left = np.maximum(left, 1e-3 * error)
+                np.maximum(worst, np.where(used[b], np.abs(miss) / np.sqrt(left), 0.0), out=worst)
+                result.expected[b, rows] = np.where(used[b], value[b] - miss * error / left, np.nan)
             result.max_pull[rows] = worst
     result.scale[rows], result.scale_err[rows] = scale, scale_err
     result.mean[:, rows], result.covariance[:, :, rows] = mean, covariance

@@ -230,6 +230,26 @@ class Preparation:
         trust = {name: np.where(good, value, np.float32(np.nan)) for name, value in inputs.trust.items()}
         return Features(inputs=plain, anchor=inputs.anchor, flags=flags, n_bands=inputs.n_bands, trust=trust)
 
+    def expected(self, sources: Sources) -> np.ndarray:
+        """(N, B), nJy: the flux of each band as the others say it is, with what is known of galaxies; NaN where a band
+        was not observed, or nothing can be said. Of preparations of any bands, bound to some.
+
+        Raises RequestError for another preparation, and as `features` does.
+        """
+        if self.basis is None or self.table is None:
+            raise RequestError(f"a preparation of kind {self.config.kind!r} cannot say what a band should be")
+        photometry, redshift = _blocks(sources)
+        photometry = photometry.select(self.bands)
+        good = np.isfinite(redshift) & (redshift > 0) & (redshift <= self.redshift_range[1])
+        calibration = np.array([self.calibration.get(band, 0.0) for band in photometry.bands])
+        result = np.full(photometry.flux.shape, np.nan)
+        with np.errstate(all="ignore"):
+            found = spectra.encode(photometry.take(good), redshift[good], self.table, calibration, pulls=True)
+            assert found.expected is not None
+            result[good] = (found.expected * found.scale).T
+        result[(np.isfinite(result)).sum(axis=1) < 2] = np.nan  # one band has no others
+        return result
+
     def _odd_errors(self, photometry: Photometry) -> np.ndarray:
         """(N,), bool: an error is much larger or smaller than any of its band in training."""
         if not len(self.err_range):

@@ -69,25 +69,8 @@ def measure(
 
     The anchor is log10 of the scale in Lsun: log mass is predicted as a log of mass over light.
     """
-    used = photometry.observed if photometry.limit is None else photometry.observed & ~photometry.limit
-    flux, ivar = photometry.flux.T, photometry.ivar.T
-    unknown = np.isnan(ivar)
-    if unknown.any():
-        ivar = np.where(unknown, 1.0 / np.maximum(UNKNOWN_ERROR * np.abs(flux), 1e-6) ** 2, ivar)
     with np.errstate(all="ignore"):  # what overflows is found below
-        if calibration.any():  # as if the table had stated it
-            ivar = ivar / (1.0 + ivar * (calibration[:, None] * flux) ** 2)
-        per_lsun = flux_per_lsun(redshift)
-        seen = table.at(redshift) * per_lsun.astype(np.float32)
-        used = used.T & np.isfinite(seen[:, 0])
-        found = posterior(
-            seen,
-            flux,
-            np.where(used, ivar, 0.0),
-            MODEL_ERROR,
-            FLOOR * level_njy(redshift) * per_lsun,
-            pulls=trust,
-        )
+        found = encode(photometry, redshift, table, calibration, pulls=trust)
         values = _values(found, redshift, light)
         anchor = np.log10(found.scale)
     finite = np.isfinite(values)
@@ -101,6 +84,23 @@ def measure(
         n_bands=found.n_bands,
         trust=_trust(found) if trust else {},
     )
+
+
+def encode(
+    photometry: Photometry, redshift: np.ndarray, table: BandTable, calibration: np.ndarray, *, pulls: bool
+) -> Posterior:
+    """What the bands of N sources say of their coefficients; arguments as of `measure`."""
+    used = photometry.observed if photometry.limit is None else photometry.observed & ~photometry.limit
+    flux, ivar = photometry.flux.T, photometry.ivar.T
+    unknown = np.isnan(ivar)
+    if unknown.any():
+        ivar = np.where(unknown, 1.0 / np.maximum(UNKNOWN_ERROR * np.abs(flux), 1e-6) ** 2, ivar)
+    if calibration.any():  # as if the table had stated it
+        ivar = ivar / (1.0 + ivar * (calibration[:, None] * flux) ** 2)
+    per_lsun = flux_per_lsun(redshift)
+    seen = table.at(redshift) * per_lsun.astype(np.float32)
+    weight = np.where(used.T & np.isfinite(seen[:, 0]), ivar, 0.0)
+    return posterior(seen, flux, weight, MODEL_ERROR, FLOOR * level_njy(redshift) * per_lsun, pulls=pulls)
 
 
 def _trust(found: Posterior) -> dict[str, np.ndarray]:
