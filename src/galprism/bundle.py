@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import galprism
-from galprism import passbands
+from galprism import passbands, surveys
 from galprism.errors import RequestError
 from galprism.params import PARAMS
 from galprism.prep import Preparation
@@ -91,8 +91,12 @@ class Bundle:
         """It serves any survey, once it is bound to it."""
         return self.preparation.any_bands
 
-    def bind(self, survey: Survey) -> Bundle:
-        """A model of any bands, made ready for the bands of a survey. Raises RequestError for any other model."""
+    def bind(self, survey: Survey | str) -> Bundle:
+        """A model of any bands, made ready for the bands of a survey, or of the one of that name.
+
+        Raises RequestError for any other model, an unknown survey, and a band of which the model knows nothing.
+        """
+        survey = surveys.get(survey) if isinstance(survey, str) else survey
         if not self.any_bands:
             raise RequestError(f"bundle {self.name} is for the bands {', '.join(self.bands)} and takes no others")
         curves = [passbands.get(band.passband) for band in survey.bands]
@@ -328,6 +332,9 @@ def model_card(bundle: Bundle) -> str:
         "than one in a thousand of the training set are flagged UNLIKE_TRAINING; outside the range of redshifts",
         "nothing is inferred. The answers hold under the priors of the recipe (in bundle.json), and for no others.",
     ]
+    if preparation.limits:
+        limits = ", ".join(f"{name} {value:.3g}" for name, value in preparation.limits.items())
+        lines += ["", f"Sources beyond one of these are flagged POOR_FIT: {limits}."]
     metrics = {name: value for name, value in bundle.metrics.items() if name != CERTIFICATE}
     if metrics:
         lines += ["", "## How its training ended", "", "```json", json.dumps(metrics, indent=1), "```"]

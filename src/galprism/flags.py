@@ -30,7 +30,7 @@ class Flag(IntFlag):
 
 SENTENCE = {
     Flag.NO_PHOTOMETRY: "no band was observed, so nothing was inferred",
-    Flag.BAND_MISSING: "at least one band was not observed; it was left out",
+    Flag.BAND_MISSING: "at least one band was not observed, or is beyond the model at this redshift; it was left out",
     Flag.NONFINITE: "at least one flux or error was infinite; that band was left out",
     Flag.NEGATIVE_ERROR: "at least one error was negative and the format gives that no meaning; that band was left out",
     Flag.ZERO_ERROR: "at least one error was zero; that band was left out",
@@ -41,7 +41,7 @@ SENTENCE = {
     Flag.REDSHIFT_OUT_OF_RANGE: "the redshift is outside the range that the model covers, so nothing was inferred",
     Flag.INPUT_OUT_OF_RANGE: "a flux, an error or the number of bands is outside its range in training or the models",
     Flag.UNLIKE_TRAINING: "the inputs taken together are unlike anything in training",
-    Flag.POOR_FIT: "no model reproduces the photometry (reduced chi2 above the stated limit)",
+    Flag.POOR_FIT: "no model reproduces the photometry, or one band is far from what the others say",
     Flag.LOW_SAMPLE_SIZE: "too few prior draws resemble the source; its quantiles are coarse",
     Flag.NOT_INFERRED: "nothing could be inferred from this row; its values are null",
     Flag.DUPLICATE_ID: "the same id stands in an earlier row",

@@ -11,7 +11,7 @@ from galprism.data import Photometry, Sources
 from galprism.data.tables import open_table, write_table
 from galprism.errors import RequestError
 from galprism.flags import Flag, names
-from galprism.infer import band_offsets, predict
+from galprism.infer import band_offsets, predict, read_posteriors
 from galprism.mocks.simulate import simulate
 from galprism.prep.preparation import SUSPECT
 from galprism.recipes.sky import sky
@@ -230,6 +230,40 @@ def test_the_command_line_asks_whose_bands_they_are(folder, tmp_path, capsys, ki
     assert "is not a folder" in capsys.readouterr().err
 
 
+def test_curves_alone_know_no_depth_but_extinction(kids, tmp_path):
+    """Thirty times the light and the noise is another survey, not a wrong unit; E(B-V) takes light away."""
+    _, sources, _ = kids
+    for band in surveys.get("kids").bands:
+        passbands.write_ecsv(tmp_path / f"{band.name}.ecsv", passbands.get(band.passband))
+    survey = surveys.from_curves(tmp_path)
+    assert survey.band_names == surveys.get("kids").band_names
+    columns = {"redshift": sources.redshift, "EBV": np.full(len(sources), 0.3)}
+    for j, band in enumerate(survey.band_names):
+        columns[f"flux_{band}"] = 30 * sources.photometry.flux[:, j]
+        columns[f"flux_err_{band}"] = 30 * sources.photometry.flux_err[:, j]
+    path = tmp_path / "bright.parquet"
+    write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})
+    plain = surveys.read(path, survey)
+    reddened = surveys.read(path, survey, columns_map={"ebv": "EBV"})
+    ratio = reddened.photometry.flux[0] / plain.photometry.flux[0]
+    expected = [10 ** (0.4 * 0.3 * band.extinction) for band in surveys.get("kids").bands]
+    np.testing.assert_allclose(ratio, expected, rtol=0.02)
+
+
+def test_a_band_beyond_the_spectra_is_left_out_and_said(model, kids):
+    """At 3.4 micron nothing is known of a galaxy at z = 0.2; the answer is that without the band, and flagged."""
+    _, sources, _ = kids
+    far = surveys.Band("W1", "tophat/34000x6000", 21.0, 0.02, 0.1, 12.0, 23.0)
+    survey = surveys.Survey("more", (*surveys.get("kids").bands, far))
+    near = sources.take(sources.redshift < 0.2)
+    flux = np.concatenate([near.photometry.flux, near.photometry.flux[:, -1:]], axis=1)
+    ivar = np.concatenate([near.photometry.ivar, near.photometry.ivar[:, -1:]], axis=1)
+    found = predict(model.bind(survey), with_photometry(near, flux, ivar, survey.band_names))
+    assert ((found.flags & Flag.BAND_MISSING) != 0).all()
+    assert (found.n_bands == 9).all()
+    np.testing.assert_allclose(found.point, predict(model.bind("kids"), near).point, atol=2e-3)
+
+
 def test_an_empty_table_has_all_columns(folder, tmp_path):
     columns = {"id": np.zeros(0, np.int64), "redshift": np.zeros(0)}
     columns |= {
@@ -237,9 +271,10 @@ def test_an_empty_table_has_all_columns(folder, tmp_path):
     }
     path, out = tmp_path / "empty.fits", tmp_path / "out.parquet"
     write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})
-    assert main(["predict", str(folder), str(path), "-o", str(out), "--survey", "kids"]) == 0
+    assert main(["predict", str(folder), str(path), "-o", str(out), "--survey", "kids", "--posterior"]) == 0
     with open_table(out) as table:
         assert {"logmstar", "reduced_chi2", "max_pull", "info_logsfr"} <= set(table.columns)
+    assert read_posteriors(out).draws(3).shape == (3, 0, 2)
 
 
 def test_a_basis_that_was_changed_is_noticed(folder, tmp_path):

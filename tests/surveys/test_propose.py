@@ -7,7 +7,8 @@ from galprism import surveys
 from galprism.cli.main import main
 from galprism.data.tables import write_table
 from galprism.errors import RequestError
-from galprism.surveys.propose import as_toml, extinction, propose
+from galprism.surveys.curves import extinction
+from galprism.surveys.propose import as_toml, propose
 
 
 def table(tmp_path, kids, made, n=4000):
@@ -79,3 +80,18 @@ def test_wrong_words_write_nothing(tmp_path, capsys, words, message):
 def test_a_table_that_lacks_a_band_is_refused(tmp_path, kids, made):
     with pytest.raises(RequestError, match="lacks the columns flux_H, flux_err_H"):
         propose("mine", {"g": "kids/g", "H": "viking/H"}, str(table(tmp_path, kids, made)))
+
+
+def test_an_empty_table_says_nothing_of_depths(tmp_path):
+    path = tmp_path / "empty.fits"
+    columns = {"flux_g": np.zeros(0), "flux_err_g": np.zeros(0)}
+    write_table(path, columns, units={"flux_g": "nJy", "flux_err_g": "nJy"})
+    with pytest.raises(RequestError, match="is empty; depths"):
+        propose("mine", {"g": "kids/g"}, str(path))
+
+
+def test_a_survey_whose_curve_is_gone_is_noticed_by_check(tmp_path, kids, made, capsys):
+    out = tmp_path / "mine.toml"
+    out.write_text(as_toml(propose("mine", {"g": "kids/g", "J": "viking/J"})).replace("viking/J", "gone.txt"))
+    assert main(["check", str(out), str(table(tmp_path, kids, made))]) == 2
+    assert "no passband 'gone.txt'" in capsys.readouterr().err

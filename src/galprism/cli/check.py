@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from galprism import bundle, flags, surveys
+from galprism import bundle, flags, passbands, surveys
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
@@ -33,6 +33,8 @@ def run(args: argparse.Namespace) -> None:
     model = bundle.load(args.bundle) if args.survey else None
     survey = surveys.get(args.survey) if args.survey else survey_of(args.bundle)
     bound = model.bind(survey) if model is not None else None
+    for each in survey.bands:
+        passbands.get(each.passband)  # a curve that cannot be read is odd too
     if args.rows < 1:
         raise RequestError(f"--rows {args.rows}; accepted: 1 or more")
     with open_table(args.catalogue) as table:

@@ -12,7 +12,6 @@ from galprism.cli.progress import Progress
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
 from galprism.data.tables import check_writable, open_table, write_predictions
 from galprism.errors import RequestError
-from galprism.fit import shipped
 from galprism.recipes.references import METHODS, fit, reference_cache
 
 
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         raise RequestError(f"--cache {args.cache}; accepted: the name of an .npz file")
     if args.workers < 1:
         raise RequestError(f"--workers {args.workers}; accepted: 1 or more")
-    if folder is not None and not folder.exists() and not (args.method == "grid" and recipe.survey in shipped()):
+    if folder is not None and not folder.exists():
         require("mock", "making model fluxes")
     cache = reference_cache(recipe, args.method, folder)
     progress = Progress("sources", len(sources))

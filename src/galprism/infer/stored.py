@@ -89,7 +89,7 @@ class Posteriors:
         mu = np.ascontiguousarray(means).view("<f2").reshape(n, k, d).astype(np.float64)
         low, high = LN_SIGMA
         sigma = np.exp(low + (high - low) / 255 * spreads.reshape(n, k, d).astype(np.float64))
-        b = np.ascontiguousarray(slopes).view("<f2").reshape(n, k, -1).astype(np.float64)
+        b = np.ascontiguousarray(slopes).view("<f2").reshape(n, k, d * (d - 1) // 2).astype(np.float64)
         # y - mu = (1 - B)^-1 S e, row by row
         root = np.zeros((n, k, d, d))
         place = 0
@@ -117,7 +117,9 @@ class Posteriors:
         return self.weight, self.mean[:, :, p], np.sqrt((self.factor[:, :, p] ** 2).sum(axis=2))
 
     def quantile(self, name: str, level: float) -> np.ndarray:
-        """(N,), one quantile of one parameter, at any level between 0 and 1."""
+        """(N,), one quantile of one parameter. Raises RequestError for a level that is not between 0 and 1."""
+        if not 0 < level < 1:
+            raise RequestError(f"level = {level}; accepted: between 0 and 1")
         weight, mean, sigma = self.marginal(name)
         found, good = np.full(len(self), np.nan), np.isfinite(mean).all(axis=1)
         levels = np.full(int(good.sum()), level)
@@ -153,6 +155,8 @@ def reweighted(draws: np.ndarray, log_ratio: np.ndarray) -> tuple[np.ndarray, np
     """
     if draws.ndim != 3 or log_ratio.shape != draws.shape[:2]:
         raise RequestError(f"draws {draws.shape} and log_ratio {log_ratio.shape}; expected (n, N, P) and (n, N)")
+    if np.isnan(log_ratio).any():
+        raise RequestError("log_ratio is nan somewhere; accepted: numbers, and -inf where the new prior has nothing")
     weight = np.exp(log_ratio - log_ratio.max(axis=0))
     weight /= weight.sum(axis=0)
     mean = np.einsum("ni,nip->ip", weight, draws)

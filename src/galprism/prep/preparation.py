@@ -215,6 +215,7 @@ class Preparation:
         inputs = self._measure(photometry, np.where(usable, redshift, min(1.0, self.redshift_range[1])), trust=check)
         broken = usable & inputs.broken
         flags[broken] |= np.uint32(Flag.INPUT_OUT_OF_RANGE | Flag.NOT_INFERRED)
+        flags[usable & (inputs.n_bands < observed_bands(photometry))] |= np.uint32(Flag.BAND_MISSING)
         scaled = self.scaling.apply(inputs) if check or self.config.standardise else None
         if check:
             assert scaled is not None
@@ -293,6 +294,12 @@ class Preparation:
             basis=basis,
             limits={name: float(value) for name, value in plain.get("limits", {}).items()},
         )
+
+
+def observed_bands(photometry: Photometry) -> np.ndarray:
+    """(N,): bands that were measured, upper limits left out."""
+    used = photometry.observed if photometry.limit is None else photometry.observed & ~photometry.limit
+    return used.sum(axis=1)
 
 
 def _blocks(sources: Sources) -> tuple[Photometry, np.ndarray]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from galprism import passbands
 from galprism.errors import RequestError
 from galprism.surveys.band import Band
+from galprism.surveys.registry import get, names
 from galprism.surveys.survey import Survey
 
 SUFFIXES = (".ecsv", ".txt", ".dat", ".res", ".par", ".csv", ".tab")
@@ -19,7 +22,8 @@ BRIGHTEST, FAINTEST = 5.0, 35.0
 def from_curves(folder: str | Path) -> Survey:
     """The survey whose bands are called as the files of a folder, from blue to red.
 
-    Its depths are not known, so that wrong units are not noticed; nor are its extinctions: correct the fluxes before.
+    Its depths are not known, so that wrong units are not noticed. Extinctions are those of other surveys at the same
+    wavelength, and every zero point has ZEROPOINT_ERROR.
     Raises RequestError where the folder has no curve, or one that cannot be read.
     """
     folder = Path(folder)
@@ -31,5 +35,13 @@ def from_curves(folder: str | Path) -> Survey:
     if not paths:
         raise RequestError(f"{folder}: no curve in it; expected a file for each band ({', '.join(SUFFIXES)})")
     paths.sort(key=lambda path: passbands.get(path).pivot)
-    bands = [Band(p.stem, str(p), DEPTH, ZEROPOINT_ERROR, 0.0, BRIGHTEST, FAINTEST) for p in paths]
+    bands = [Band(p.stem, str(p), DEPTH, ZEROPOINT_ERROR, extinction(str(p)), BRIGHTEST, FAINTEST) for p in paths]
     return Survey(folder.resolve().name, tuple(bands), description=f"the curves in {folder}")
+
+
+def extinction(passband: str) -> float:
+    """A / E(B-V) of a passband, interpolated in wavelength between those of the surveys that come with galprism."""
+    known = {passbands.get(band.passband).pivot: band.extinction for name in names() for band in get(name).bands}
+    pivots = np.array(sorted(known))
+    values = np.array([known[pivot] for pivot in pivots])
+    return round(float(np.exp(np.interp(np.log(passbands.get(passband).pivot), np.log(pivots), np.log(values)))), 3)

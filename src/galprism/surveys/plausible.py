@@ -25,6 +25,8 @@ from galprism.units import AB_ZEROPOINT_NJY, abmag_from_njy
 
 FEW = 5
 """Rows below which the shape of a distribution says nothing."""
+ANYTHING = 20.0
+"""mag; a band whose plausible range is wider than this says that nothing is known of it: it has no vote."""
 BRIGHT_BY, BRIGHT_SN = 5.0, 18.0
 FAINT_BY, FAINT_SN = 0.5, 20.0
 SAME_NOISE = (0.25, 30.0)
@@ -52,11 +54,13 @@ def check_range(
             # The median of a faint sample can be negative: no magnitude, no vote.
             continue
         magnitude = float(abmag_from_njy(np.median(flux)))
+        if meaning.kind == "flux":
+            alike.append(_like_magnitudes(flux / meaning.scale))
+        if band.mag_faint - band.mag_bright > ANYTHING:
+            continue
         medians.append(f"{band.name} {magnitude:.1f}")
         told.append(f"{band.name} {band.mag_bright:g} to {band.mag_faint:g}")
         votes.append(_vote(band, magnitude, flux, photometry.ivar[seen, number]))
-        if meaning.kind == "flux":
-            alike.append(_like_magnitudes(flux / meaning.scale))
     if alike and sum(alike) > len(alike) / 2:
         raise RequestError(
             f"the fluxes of {survey} look like magnitudes: most bands hold numbers between {MAG_RANGE[0]:g} and "

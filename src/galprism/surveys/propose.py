@@ -12,9 +12,8 @@ from galprism import passbands
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
 from galprism.surveys.band import Band
-from galprism.surveys.curves import BRIGHTEST, DEPTH, FAINTEST, ZEROPOINT_ERROR
+from galprism.surveys.curves import BRIGHTEST, DEPTH, FAINTEST, ZEROPOINT_ERROR, extinction
 from galprism.surveys.reading import read, understood
-from galprism.surveys.registry import get, names
 from galprism.surveys.survey import Survey
 from galprism.units import abmag_from_njy
 
@@ -57,6 +56,8 @@ def propose(name: str, curves: Mapping[str, str], table: str | None = None, **re
         guesses.append("presets: the columns were given by hand; write a preset to read such tables without")
     photometry = read(table, survey, **reading).photometry
     assert photometry is not None
+    if not len(photometry.flux):
+        raise RequestError(f"{table}: is empty; depths and plausible magnitudes need a table with sources")
     measured = []
     for j, band in enumerate(survey.bands):
         known = (photometry.ivar[:, j] > 0) & np.isfinite(photometry.flux[:, j])
@@ -74,14 +75,6 @@ def propose(name: str, curves: Mapping[str, str], table: str | None = None, **re
         measured.append(replace(band, depth=depth, mag_bright=round(bright, 1), mag_faint=round(faint, 1)))
     guesses.append(f"depth, mag_bright, mag_faint: from the {len(photometry.flux):,} sources of {table}")
     return Proposal(replace(survey, bands=tuple(measured)), tuple(guesses))
-
-
-def extinction(passband: str) -> float:
-    """A / E(B-V) of a passband, interpolated in wavelength between those of the surveys that come with galprism."""
-    known = {passbands.get(band.passband).pivot: band.extinction for name in names() for band in get(name).bands}
-    pivots = np.array(sorted(known))
-    values = np.array([known[pivot] for pivot in pivots])
-    return round(float(np.exp(np.interp(np.log(passbands.get(passband).pivot), np.log(pivots), np.log(values)))), 3)
 
 
 def as_toml(proposal: Proposal) -> str:
