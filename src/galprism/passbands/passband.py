@@ -243,7 +243,7 @@ def _cut_to_band(
         raise RequestError(
             f"{where}: it leaks between {wave[a]:g} and {wave[b]:g} Angstrom, far from its peak at "
             f"{wave[value.argmax()]:g} (leaks hold {share:.2g} % of the photons of a flat source); "
-            "say leaks='keep' or leaks='drop'"
+            "cut it off in the file, or in Python say leaks='keep' or leaks='drop'"
         )
     value = value.copy()
     for a, b in zip(starts[leak], lasts[leak], strict=True):
