@@ -325,7 +325,8 @@ def model_card(bundle: Bundle) -> str:
     ]
     scaling = preparation.scaling
     for name, least, most in zip(preparation.input_names, scaling.low, scaling.high, strict=True):
-        lines.append(f"| {name} | {least:.4g} | {most:.4g} |")
+        if not name.startswith(("corr_", "ln_err_u", "mean_u")):  # hundreds, and nothing to a reader
+            lines.append(f"| {name} | {least:.4g} | {most:.4g} |")
     lines += [
         "",
         "Sources outside one of these ranges are flagged INPUT_OUT_OF_RANGE; sources whose inputs together are rarer",
