@@ -12,14 +12,14 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from predict import N_SIMULATED, best, copy  # keeps this process to one core, before anything else is imported
+from predict import N_SIMULATED, best, copy, write  # keeps this process to one core, before anything else is imported
 
 # isort: split
 import numpy as np
 
 from galprism import bundle, recipes, surveys
 from galprism.data import Sources
-from galprism.data.tables import read_predictions, write_table
+from galprism.data.tables import read_predictions
 from galprism.infer import predict, predict_file
 from galprism.mocks import observe
 from galprism.recipes.sky import sky
@@ -46,15 +46,6 @@ def galaxies(survey: Survey, n: int) -> Sources:
     rows = np.arange(n) % N_SIMULATED
     photometry = observe(flux[rows], survey, recipe.noise, np.random.default_rng(1))
     return Sources(id=np.arange(n), redshift=redshift[rows].astype("f4").astype(float), photometry=photometry)
-
-
-def write(path: Path, sources: Sources) -> Path:
-    columns = {"id": sources.id, "redshift": sources.redshift.astype(np.float32)}
-    for i, band in enumerate(sources.photometry.bands):
-        columns[f"flux_{band}"] = np.ascontiguousarray(sources.photometry.flux[:, i], np.float32)
-        columns[f"flux_err_{band}"] = np.ascontiguousarray(sources.photometry.flux_err[:, i], np.float32)
-    write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})
-    return path
 
 
 def main() -> None:

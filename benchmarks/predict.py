@@ -65,9 +65,9 @@ def galaxies(n: int, *, perturb: bool) -> Sources:
 
 
 def write(path: Path, sources: Sources) -> Path:
-    """A table of id, redshift, nine fluxes and nine errors, float32."""
+    """A table of id, redshift, fluxes and errors, float32."""
     columns = {"id": sources.id, "redshift": sources.redshift.astype(np.float32)}
-    for i, band in enumerate(KIDS.band_names):
+    for i, band in enumerate(sources.photometry.bands):
         columns[f"flux_{band}"] = np.ascontiguousarray(sources.photometry.flux[:, i], np.float32)
         columns[f"flux_err_{band}"] = np.ascontiguousarray(sources.photometry.flux_err[:, i], np.float32)
     write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})

@@ -56,9 +56,8 @@ def certified(recipe: Recipe, bundle: Bundle) -> Bundle:
     """
     if bundle.kind != "mixture":
         raise RequestError(f"bundle {bundle.name} has point estimates only; there is nothing to certify")
-    answers = [_answer(bound, asked) for bound, asked in _test_sets(recipe, bundle)]
-    rows = [_row("all", "", _joined(answers), bundle)]
-    whole = _joined(answers)
+    whole = _joined([_answer(bound, asked) for bound, asked in _test_sets(recipe, bundle)])
+    rows = [_row("all", "", whole, bundle)]
     for by, edges in EDGES.items():
         for low, high in pairwise(edges):
             inside = (whole[by] >= low) & (whole[by] < high)

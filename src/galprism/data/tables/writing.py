@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,10 @@ class TableWriter:
     def __enter__(self) -> TableWriter:
         self._folder = _work_folder(self.path)
         self._file = self._folder / self.path.name
-        try:
+        with ExitStack() as undone:
+            undone.callback(shutil.rmtree, self._folder)
             self._sink = format_of(self.path).sink(self._file, self.columns, self.n_rows, self._meta)
-        except BaseException:
-            shutil.rmtree(self._folder)
-            raise
+            undone.pop_all()
         return self
 
     def write(self, batch: Mapping[str, np.ndarray]) -> None:
