@@ -4,6 +4,7 @@
                   and the sha256 of the other files and of itself
     model.onnx    the network with its weights; features in, parameters out (see galprism.nets.readout)
     basis.npz     of a model of any bands: its basis of spectra
+    redshift.onnx of a model that needs no redshift: the network that ranks redshifts (see galprism.nets.scorer)
     README.md     the model card
 
 Nothing in it is pickled, and loading one runs no code from it.
@@ -35,6 +36,9 @@ from galprism.units import FRACTIONAL_ERROR_PER_MAG
 FORMAT = "galprism bundle"
 FORMAT_VERSION = 1
 JSON_NAME, MODEL_NAME, CARD_NAME, BASIS_NAME = "bundle.json", "model.onnx", "README.md", "basis.npz"
+RANKING_NAME = "redshift.onnx"
+ANY_REDSHIFT = "any_redshift"
+"""In a bundle's prior: the standard deviation of each target over all redshifts."""
 CERTIFICATE = "certificate"
 """Its place among a bundle's metrics, see galprism.recipes.certificate."""
 SHIPPED = resources.files("galprism") / "models"
@@ -69,7 +73,8 @@ class Bundle:
     provenance: dict[str, Any] = field(default_factory=dict)
     """Libraries and versions that it was made with."""
     prior: dict[str, list[float]] = field(default_factory=dict)
-    """The standard deviation of each target in training by redshift, at the redshifts of `redshift`; may be empty."""
+    """The standard deviation of each target in training by redshift, at the redshifts of `redshift`, and of all targets
+    over all redshifts under ANY_REDSHIFT; may be empty."""
     coordinates: dict[str, Any] = field(default_factory=dict)
     """Of a mixture: `components`, and `linear` (P, D) and `offset` (P,) that make parameters of its coordinates."""
     definitions: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -78,6 +83,8 @@ class Bundle:
     """Of the galprism that made it."""
     model: bytes = b""
     """model.onnx."""
+    ranking: bytes = b""
+    """redshift.onnx; empty where redshifts must be known."""
     hash: str = ""
     """sha256 of bundle.json, which holds the hashes of the rest: the identity of the whole."""
 
@@ -148,7 +155,8 @@ def load(name_or_path: str | os.PathLike[str]) -> Bundle:
     try:
         files = {name: _checked(folder, name, digest) for name, digest in plain["files"].items()}
         basis = Basis.from_bytes(files[BASIS_NAME]) if BASIS_NAME in files else None
-        return _from_plain(plain, files[MODEL_NAME], basis, hashlib.sha256(text).hexdigest())
+        made = _from_plain(plain, files[MODEL_NAME], basis, hashlib.sha256(text).hexdigest())
+        return replace(made, ranking=files.get(RANKING_NAME, b""))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, RequestError):
             raise RequestError(f"{folder / JSON_NAME}: {error}") from error
@@ -176,6 +184,8 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
     contents = {MODEL_NAME: bundle.model, CARD_NAME: bundle.card.encode()}
     if bundle.preparation.basis is not None:
         contents[BASIS_NAME] = bundle.preparation.basis.to_bytes()
+    if bundle.ranking:
+        contents[RANKING_NAME] = bundle.ranking
     plain = _to_plain(bundle) | {"files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}}
     contents[JSON_NAME] = (json.dumps(plain | {"sha256": _digest(plain)}, indent=1, allow_nan=False) + "\n").encode()
     try:
@@ -312,7 +322,8 @@ def model_card(bundle: Bundle) -> str:
         f"- Answers: {'joint posterior (mixture of Gaussians)' if bundle.kind == 'mixture' else 'point estimates'}",
         f"- Trained by recipe `{bundle.recipe_name}`, seed {bundle.seed}, galprism {bundle.version}",
         f"- Network: {', '.join(f'{key} {value}' for key, value in bundle.network.items()) or 'not said'}",
-        f"- Weights: {len(bundle.model) / 1e6:.2f} MB, float32, ONNX",
+        f"- Weights: {(len(bundle.model) + len(bundle.ranking)) / 1e6:.2f} MB, float32, ONNX",
+        f"- Redshifts: {'known, or inferred where they are not' if bundle.ranking else 'must be known'}",
         "",
         "## What it predicts",
         "",

@@ -26,6 +26,7 @@ class Flag(IntFlag):
     LOW_SAMPLE_SIZE = 1 << 13
     NOT_INFERRED = 1 << 14
     DUPLICATE_ID = 1 << 15
+    REDSHIFT_INFERRED = 1 << 16
 
 
 SENTENCE = {
@@ -37,7 +38,7 @@ SENTENCE = {
     Flag.ERROR_UNKNOWN: "at least one flux came without an error",
     Flag.UPPER_LIMIT: "at least one band was given as an upper limit",
     Flag.FLUX_IMPLAUSIBLE: "at least one flux is far outside the survey's range of magnitudes; check its unit",
-    Flag.REDSHIFT_MISSING: "the redshift is missing or is a sentinel, so nothing was inferred",
+    Flag.REDSHIFT_MISSING: "the redshift is missing or is a sentinel",
     Flag.REDSHIFT_OUT_OF_RANGE: "the redshift is outside the range that the model covers, so nothing was inferred",
     Flag.INPUT_OUT_OF_RANGE: "a flux, an error or the number of bands is outside its range in training or the models",
     Flag.UNLIKE_TRAINING: "the inputs taken together are unlike anything in training",
@@ -45,6 +46,7 @@ SENTENCE = {
     Flag.LOW_SAMPLE_SIZE: "too few prior draws resemble the source; its quantiles are coarse",
     Flag.NOT_INFERRED: "nothing could be inferred from this row; its values are null",
     Flag.DUPLICATE_ID: "the same id stands in an earlier row",
+    Flag.REDSHIFT_INFERRED: "the redshift was inferred from the photometry, and the answers are averages over it",
 }
 
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from galprism import passbands
 from galprism.errors import RequestError
 from galprism.mocks import RandomSurveysConfig, observe_at_random, pool_survey
+from galprism.mocks.random_surveys import APART, BROAD
 from galprism.units import njy_from_abmag
 
 POOL = (*(f"sdss/{band}" for band in "ugriz"), "viking/J", "viking/H", "tophat/5000x150")
@@ -77,8 +79,26 @@ def test_the_pool_is_a_survey_of_all_its_passbands():
         {"sources": 0},
         {"depth": (30.0, 20.0)},
         {"zeropoint_error": (0.0, 0.1)},
+        {"systems": 1.5},
     ],
 )
 def test_impossible_surveys_are_refused(settings):
     with pytest.raises(RequestError, match="accepted"):
         RandomSurveysConfig(pool=POOL, **settings)
+
+
+def test_systems_are_broad_bands_side_by_side():
+    pool = (*POOL, *(f"kids/{band}" for band in "ugri"), "viking/Z", "viking/Y", "viking/Ks", "tophat/6000x150")
+    config = RandomSurveysConfig(pool=pool, n_bands=(3, 8), systems=1.0, sources=200)
+    flux = np.full((N, len(pool)), njy_from_abmag(18.0), np.float32)
+    curves = {name: passbands.get(name) for name in pool}
+    seen = [photometry.bands for _, photometry in observe_at_random(flux, config, np.random.default_rng(5))]
+    assert len(set(seen)) > 40
+    for bands in seen:
+        assert 3 <= len(bands) <= 8
+        waves = np.array([curves[name].effective_wavelength for name in bands])
+        assert np.diff(np.sort(np.log(waves))).min() >= APART[0]
+        assert all(curves[name].width > BROAD * curves[name].effective_wavelength for name in bands)
+    with pytest.raises(RequestError, match="the pool has no 3 broad bands side by side"):
+        narrow = RandomSurveysConfig(pool=tuple(f"tophat/{w}x150" for w in (5000, 6000, 7000)), systems=1.0)
+        list(observe_at_random(flux[:, :3], narrow, np.random.default_rng(5)))

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from galprism import igm, passbands
 from galprism.errors import RequestError
 from galprism.passbands import Passband, abflux, line_abflux
 from galprism.prep.basis import LSUN, Basis, fit_basis, flux_per_lsun, level, level_njy
-from galprism.prep.linear import TAU, posterior
+from galprism.prep.linear import TAU, ln_evidence, posterior
 from galprism.wavegrid import LogGrid
 
 BANDS = ("kids/u", "kids/r", "viking/Ks")
@@ -166,3 +167,23 @@ def test_a_band_that_was_not_observed_might_as_well_not_exist():
     with_it, without = posterior(seen, flux, ivar, 0.01), posterior(seen[kept], flux[kept], ivar[kept], 0.01)
     np.testing.assert_array_equal(with_it.mean, without.mean)
     np.testing.assert_array_equal(with_it.chi2, without.chi2)
+
+
+def test_the_evidence_is_that_of_linear_algebra():
+    """Fluxes are Gaussian under the prior: their joint density, two ways and by SciPy."""
+    seen, flux, ivar, _ = problem(60, 7, 5)
+    ivar[2, ::3] = 0.0
+    ivar[:, 59] = 0.0
+    same = np.repeat(seen[:, :, :1], 60, axis=2)
+    floor = np.full(60, 0.02)
+    found = posterior(same, flux, ivar, 0.007, floor)
+    np.testing.assert_allclose(ln_evidence(seen[:, :, 0], flux, ivar, 0.007, 0.02)[:59], found.ln_evidence[:59])
+    assert ln_evidence(seen[:, :, 0], flux, ivar, 0.007, 0.02)[59] == -np.inf
+    for n in range(0, 59, 7):
+        s, used = found.scale[n], ivar[:, n] > 0
+        value = flux[used, n] / s
+        a = seen[used, :, 0] * np.array([TAU, 1, 1, 1, 1])
+        noise = 1 / (ivar[used, n] * s * s) + 0.007**2 * (value**2 + 0.02**2)
+        density = multivariate_normal(s * seen[used, 0, 0], s * s * (a @ a.T + np.diag(noise))).logpdf(flux[used, n])
+        per_error = density - 0.5 * np.log(ivar[used, n]).sum() + 0.5 * used.sum() * np.log(2 * np.pi)
+        assert found.ln_evidence[n] == pytest.approx(per_error, rel=1e-6)

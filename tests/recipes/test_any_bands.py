@@ -4,69 +4,16 @@ import shutil
 
 import numpy as np
 import pytest
+from tiny_survey import mock, with_photometry
 
-from galprism import bundle, passbands, recipes, surveys
+from galprism import bundle, passbands, surveys
 from galprism.cli.main import main
 from galprism.data import Photometry, Sources
 from galprism.data.tables import open_table, write_table
 from galprism.errors import RequestError
 from galprism.flags import Flag, names
 from galprism.infer import band_offsets, predict, read_posteriors
-from galprism.mocks.simulate import simulate
 from galprism.prep.preparation import SUSPECT
-from galprism.recipes.sky import sky
-from galprism.recipes.training import train_bundle
-
-POOL = [*(f"sdss/{band}" for band in "ugriz"), "speclite/decam2014-g", "speclite/decam2014-r", "speclite/decam2014-z"]
-POOL += ["speclite/panstarrs-i", "speclite/panstarrs-y", "sedpy/ukirt_wfcam_J", "sedpy/ukirt_wfcam_K"]
-TINY = (
-    f"surveys.pool={POOL}".replace("'", '"'),
-    "surveys.n_bands=[3,12]",
-    "surveys.sources=64",
-    "population.redshift=[0.05,1.0]",
-    "prep.basis_size=6",
-    "sample.train=8000",
-    "sample.validation=500",
-    "sample.test=6000",
-    'targets.names=["logmstar","logsfr"]',
-    "net.width=48",
-    "net.blocks=1",
-    "net.components=3",
-    "train.epochs=[6]",
-    "train.batch_size=200",
-)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The bundle of a small training."""
-    return train_bundle(recipes.load("galaxy-photometry", TINY), tmp_path_factory.mktemp("any") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def model(folder):
-    return bundle.load(folder)
-
-
-def mock(name: str, n: int = 1500):
-    """Simulated galaxies of a survey, bright enough to be seen."""
-    settings = ["seed=99", "population.redshift=[0.05,1.0]", "population.magnitude=[16.0,22.0]"]
-    recipe = recipes.for_survey(recipes.load("galaxy-photometry", settings), name)
-    parts = list(simulate(sky(recipe), recipe.noise, n))
-    assert len(parts) == 1
-    return parts[0]
-
-
-@pytest.fixture(scope="module")
-def kids(model):
-    sources, truth = mock("kids")
-    return model.bind(surveys.get("kids")), sources, truth
-
-
-def with_photometry(sources: Sources, flux=None, ivar=None, bands=None) -> Sources:
-    seen = sources.photometry
-    flux, ivar = (old if new is None else new for new, old in ((flux, seen.flux), (ivar, seen.ivar)))
-    return Sources(sources.id, redshift=sources.redshift, photometry=Photometry(flux, ivar, bands or seen.bands))
 
 
 @pytest.mark.parametrize("name", ["kids", "rubin", "hsc"])

@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--posterior", action="store_true", help="keep the joint posteriors too, in a column that Python reads back"
     )
+    parser.add_argument(
+        "--infer-redshift", action="store_true", help="infer the redshifts that are missing too, by a model that can"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
     add_reading_arguments(parser)
 
@@ -47,6 +50,7 @@ def run(args: argparse.Namespace) -> None:
         levels=_levels(args.quantiles),
         threads=args.threads,
         posterior=args.posterior,
+        infer_redshift=args.infer_redshift,
         progress=progress,
         **reading_options(args),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,26 @@ from galprism.data.tables.predictions import INFO
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import repeated
+from galprism.infer.redshift import Density, Ranker, gained
 from galprism.infer.session import Answers, Session
 from galprism.infer.stored import COLUMN, n_bytes, pack
 from galprism.prep import Features
 
 CHUNK_ROWS = 8192
 """Rows that are prepared at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What is found of n rows."""
+
+    point: np.ndarray
+    """(P, n)."""
+    quantiles: np.ndarray
+    """(Q, P, n)."""
+    flags: np.ndarray
+    n_bands: np.ndarray
+    extra: dict[str, np.ndarray]
 
 
 class Predictor:
@@ -30,42 +45,46 @@ class Predictor:
         """Raises RequestError where ONNX Runtime cannot load the bundle's network."""
         self.bundle = bundle
         self._session = Session(bundle)
+        self._ranker = Ranker(bundle) if bundle.ranking else None
 
-    def predict(self, sources: Sources, levels: Sequence[float] = LEVELS, *, posterior: bool = False) -> Predictions:
+    def predict(
+        self,
+        sources: Sources,
+        levels: Sequence[float] = LEVELS,
+        *,
+        posterior: bool = False,
+        infer_redshift: bool = False,
+    ) -> Predictions:
         """Estimates of the bundle's targets, row for row; ids that stand in several rows are not looked for.
 
         posterior : keep the joint posteriors in a column of bytes, see galprism.infer.stored.
-        Raises RequestError where the sources lack photometry, redshifts or a band altogether.
+        infer_redshift : where a source has no redshift, infer it too; `redshift` is then one of the parameters.
+        Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle cannot
+        infer redshifts, and where both options are asked for.
         """
+        check_options(self.bundle, posterior, infer_redshift)
         levels = check_levels(levels) if self.bundle.kind == "mixture" else ()
-        n, p = len(sources), len(self.bundle.targets)
+        names = (*self.bundle.targets, "redshift") if infer_redshift else self.bundle.targets
+        if infer_redshift and sources.redshift is None:
+            sources = replace(sources, redshift=np.full(len(sources), np.nan))
+        n, p = len(sources), len(names)
         point = np.full((p, n), np.nan, np.float32)
         quantiles = np.full((len(levels), p, n), np.nan, np.float32)
         flags, n_bands = np.zeros(n, np.uint32), np.zeros(n, np.int16)
-        anchored = np.array(self.bundle.anchored)[:, None]
-        trust: dict[str, np.ndarray] = {}
-        layout = self._layout() if posterior else {}
+        extra: dict[str, np.ndarray] = {}
         for start in range(0, n, CHUNK_ROWS) or (0,):
-            rows = slice(start, start + CHUNK_ROWS)
-            features = self._features(sources.take(rows))
-            usable = features.usable
-            flags[rows], n_bands[rows] = features.flags, np.where(usable, features.n_bands, 0)
-            picked = slice(None) if usable.all() else usable
-            answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=posterior)
-            anchor = anchored * features.anchor[picked]  # (P, M), float64
-            point[:, rows][:, picked] = answers.point + anchor
-            if answers.quantiles is not None:
-                quantiles[:, :, rows][:, :, picked] = answers.quantiles + anchor
-            for name, value in (features.trust | self._gained(sources, rows, picked, answers)).items():
-                trust.setdefault(name, np.full(n, np.nan, np.float32))[rows] = value
-            if posterior:
-                k, d = layout["components"], len(layout["linear"][0])
-                stored = trust.setdefault(COLUMN, np.zeros((n, n_bytes(k, d)), np.uint8))
-                if answers.raw is not None:
-                    stored[rows][picked] = pack(answers.raw, k, d)
+            some = sources.take(slice(start, start + CHUNK_ROWS))
+            for rows, found in self._parts(some, levels, posterior, infer_redshift):
+                at = slice(start, start + len(some)) if isinstance(rows, slice) else start + rows
+                flags[at], n_bands[at], point[:, at] = found.flags, found.n_bands, found.point
+                quantiles[:, :, at] = found.quantiles
+                for name, value in found.extra.items():
+                    blank = np.nan if value.dtype.kind == "f" else 0
+                    column = extra.setdefault(name, np.full((n, *value.shape[1:]), blank, value.dtype))
+                    column[at] = value
         return Predictions(
             id=sources.id,
-            names=self.bundle.targets,
+            names=names,
             point=point.T,
             flags=flags,
             n_bands=n_bands,
@@ -73,31 +92,91 @@ class Predictor:
             quantiles=quantiles.T if levels else None,
             ra=sources.ra,
             dec=sources.dec,
-            extra=trust,
-            meta=describe(self.bundle) | ({COLUMN: layout} if posterior else {}),
+            extra=extra,
+            meta=describe(self.bundle) | ({COLUMN: self._layout()} if posterior else {}),
         )
+
+    def _parts(
+        self, sources: Sources, levels: tuple[float, ...], posterior: bool, infer_redshift: bool
+    ) -> Iterator[tuple[slice | np.ndarray, _Found]]:
+        """What is found of some rows, and which they are: all at once, or those with a redshift and those without."""
+        if not infer_redshift:
+            yield slice(None), self._with_redshift(sources, levels, posterior)
+            return
+        assert sources.redshift is not None
+        known, unknown = (np.flatnonzero(each) for each in (np.isfinite(sources.redshift), np.isnan(sources.redshift)))
+        found = self._with_redshift(sources.take(known), levels, False)
+        given = np.where(found.flags & np.uint32(Flag.NOT_INFERRED), np.nan, sources.redshift[known])
+        given = given.astype(np.float32)
+        point = np.concatenate([found.point, given[None]])
+        quantiles = np.concatenate([found.quantiles, np.broadcast_to(given, (len(levels), 1, len(known)))], axis=1)
+        yield known, replace(found, point=point, quantiles=quantiles)
+        if len(unknown):
+            yield unknown, self._without_redshift(sources.take(unknown), levels)
+
+    def _with_redshift(self, sources: Sources, levels: tuple[float, ...], posterior: bool) -> _Found:
+        n, p = len(sources), len(self.bundle.targets)
+        features = self._features(sources)
+        usable = features.usable
+        picked = slice(None) if usable.all() else usable
+        answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=posterior)
+        anchor = np.array(self.bundle.anchored)[:, None] * features.anchor[picked]  # (P, M), float64
+        point = np.full((p, n), np.nan, np.float32)
+        quantiles = np.full((len(levels), p, n), np.nan, np.float32)
+        point[:, picked] = answers.point + anchor
+        if answers.quantiles is not None:
+            quantiles[:, :, picked] = answers.quantiles + anchor
+        extra = features.trust | self._gained(sources, picked, answers)
+        if posterior:
+            layout = self._layout()
+            k, d = layout["components"], len(layout["linear"][0])
+            extra[COLUMN] = np.zeros((n, n_bytes(k, d)), np.uint8)
+            if answers.raw is not None:
+                extra[COLUMN][picked] = pack(answers.raw, k, d)
+        return _Found(point, quantiles, features.flags, np.where(usable, features.n_bands, 0), extra)
+
+    def _without_redshift(self, sources: Sources, levels: tuple[float, ...]) -> _Found:
+        assert self._ranker is not None
+        averages = self._ranker.average(self._session, sources, levels)
+        density, features = averages.density, averages.features
+        redshift = [density.quantile(level) for level in levels]
+        point = np.concatenate([averages.point, density.mean[None]])
+        quantiles = np.concatenate([averages.quantiles, np.reshape(redshift, (len(levels), 1, len(sources)))], axis=1)
+        usable = features.usable
+        extra = features.trust | {
+            INFO + name: np.where(usable, value, np.nan).astype(np.float32)
+            for name, value in gained(self.bundle, averages).items()
+        }
+        point, quantiles = (np.where(usable, each, np.nan).astype(np.float32) for each in (point, quantiles))
+        return _Found(point, quantiles, features.flags, np.where(usable, features.n_bands, 0), extra)
+
+    def redshifts(self, sources: Sources) -> Density:
+        """The posterior of each source's redshift from its photometry; its own redshift is not looked at.
+
+        Raises RequestError where the bundle cannot infer redshifts, and where the sources lack photometry or a band.
+        """
+        check_options(self.bundle, False, True)
+        assert self._ranker is not None
+        return self._ranker.density(sources)
 
     def _layout(self) -> dict[str, Any]:
         """What it takes to read the column of posteriors."""
-        if self.bundle.kind != "mixture":
-            raise RequestError(f"bundle {self.bundle.name} has point estimates only; it has no posterior to keep")
         return {"names": list(self.bundle.targets), "anchored": list(self.bundle.anchored), **self.bundle.coordinates}
 
-    def _gained(self, sources: Sources, rows: slice, picked, answers: Answers) -> dict[str, np.ndarray]:
-        """What was learnt of each target of some rows, in nats: ln of the spread in training at that redshift over the
-        spread of the answer, each (M,); 0 where the answer is the prior."""
+    def _gained(self, sources: Sources, picked, answers: Answers) -> dict[str, np.ndarray]:
+        """What was learnt of each target in nats, each (N,): ln of the spread in training at that redshift over the
+        spread of the answer; 0 where the answer is the prior."""
         prior = self.bundle.prior
         if answers.spread is None or not prior:
             return {}
         assert sources.redshift is not None
-        redshift = sources.redshift[rows]
-        gained = {}
+        result = {}
         for name, spread in zip(self.bundle.targets, answers.spread, strict=True):
-            before = np.interp(redshift[picked], prior["redshift"], prior[name])
-            value = np.full(len(redshift), np.nan, np.float32)
+            before = np.interp(sources.redshift[picked], prior["redshift"], prior[name])
+            value = np.full(len(sources), np.nan, np.float32)
             value[picked] = np.log(before / spread)
-            gained[INFO + name] = value
-        return gained
+            result[INFO + name] = value
+        return result
 
     def pit(self, sources: Sources, truth: Truth) -> np.ndarray:
         """(N, P): where the truth falls in the distribution of each source, from 0 to 1; NaN where nothing is known.
@@ -125,17 +204,33 @@ class Predictor:
 
 
 def predict(
-    bundle: Bundle, sources: Sources, levels: Sequence[float] = LEVELS, *, posterior: bool = False
+    bundle: Bundle,
+    sources: Sources,
+    levels: Sequence[float] = LEVELS,
+    *,
+    posterior: bool = False,
+    infer_redshift: bool = False,
 ) -> Predictions:
     """What a bundle says of sources: every row kept, nulls and flags where nothing can be inferred.
 
     levels : of the quantiles, for models that have a distribution; posterior : keep the joint posteriors as well, in a
-    column of bytes that galprism.infer.stored reads.
-    Raises RequestError where the sources lack photometry, redshifts or a band altogether.
+    column of bytes that galprism.infer.stored reads; infer_redshift : infer the redshifts that are missing too.
+    Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle cannot infer
+    redshifts, and where both options are asked for.
     """
-    predictions = Predictor(bundle).predict(sources, levels, posterior=posterior)
+    predictions = Predictor(bundle).predict(sources, levels, posterior=posterior, infer_redshift=infer_redshift)
     predictions.flags[repeated(sources.id)] |= np.uint32(Flag.DUPLICATE_ID)
     return predictions
+
+
+def check_options(bundle: Bundle, posterior: bool, infer_redshift: bool) -> None:
+    """Raises RequestError for what the bundle cannot do."""
+    if posterior and bundle.kind != "mixture":
+        raise RequestError(f"bundle {bundle.name} has point estimates only; it has no posterior to keep")
+    if infer_redshift and not bundle.ranking:
+        raise RequestError(f"bundle {bundle.name} needs redshifts: it has no network that could infer them")
+    if posterior and infer_redshift:
+        raise RequestError("posterior and infer_redshift: joint posteriors are kept of known redshifts only")
 
 
 def check_levels(levels: Sequence[float]) -> tuple[float, ...]:

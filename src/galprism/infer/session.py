@@ -33,17 +33,22 @@ class Answers:
     """(N, R), the joint mixture as the network has it; None where it was not asked for."""
 
 
+def open_network(name: str, model: bytes) -> onnxruntime.InferenceSession:
+    """A network of the bundle of that name, for one thread at a time. Raises RequestError where it cannot be loaded."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented) as error:
+        raise RequestError(f"bundle {name}: ONNX Runtime cannot load its network: {error}") from error
+
+
 class Session:
     """A bundle's network, ready to run; it may be run from several threads at once."""
 
     def __init__(self, bundle: Bundle) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self.onnx = onnxruntime.InferenceSession(bundle.model, options, providers=["CPUExecutionProvider"])
-        except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented) as error:
-            raise RequestError(f"bundle {bundle.name}: ONNX Runtime cannot load its network: {error}") from error
+        self.onnx = open_network(bundle.name, bundle.model)
         self.mixture = bundle.kind == "mixture"
         self.n_targets = len(bundle.targets)
 
@@ -52,7 +57,7 @@ class Session:
         n, p, q = len(inputs), self.n_targets, len(levels)
         point = np.empty((p, n), np.float32)
         if not self.mixture:
-            for rows in _batches(n):
+            for rows in batches(n):
                 (point[:, rows],) = self.onnx.run(["point"], {"features": inputs[rows]})
             return Answers(point, None)
         quantiles = np.empty((q, p, n), np.float32)
@@ -61,7 +66,7 @@ class Session:
         joint = []
         unsure = []
         deviation = np.empty((p, n), np.float32) if spread else None
-        for rows in _batches(n):
+        for rows in batches(n):
             found = self.onnx.run(wanted, {"features": inputs[rows], **feed})
             point[:, rows], x, doubt, weight, mean, sigma = found[:6]
             joint += found[6:]
@@ -83,7 +88,7 @@ class Session:
         feed = model_inputs((0.5,))
         parts = [
             self.onnx.run(["weight", "mean", "sigma"], {"features": inputs[rows], **feed})
-            for rows in _batches(len(inputs))
+            for rows in batches(len(inputs))
         ]
         weight, mean, sigma = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
         return weight, mean, sigma
@@ -97,7 +102,8 @@ class Session:
         return np.stack(below, axis=1)
 
 
-def _batches(n: int) -> list[slice]:
+def batches(n: int) -> list[slice]:
+    """Slices of BATCH_ROWS rows."""
     return [slice(start, min(start + BATCH_ROWS, n)) for start in range(0, n, BATCH_ROWS)]
 
 

@@ -30,7 +30,7 @@ from galprism.data.tables import BATCH_ROWS, PredictionsWriter, TableReader, che
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import keys, repeated_in_parts
-from galprism.infer.predict import Predictor, check_levels
+from galprism.infer.predict import Predictor, check_levels, check_options
 from galprism.surveys import Layout, Survey, understood
 
 SAMPLE_ROWS = 16_384
@@ -63,34 +63,41 @@ def predict_file(
     threads: int = 1,
     batch_rows: int = BATCH_ROWS,
     posterior: bool = False,
+    infer_redshift: bool = False,
     progress: Callable[[int], None] | None = None,
     **reading: Any,
 ) -> Summary:
     """Infer every row of a catalogue; formats by suffix. `reading` are the options of `Survey.layout`.
 
-    threads : batches that are inferred at the same time. posterior : keep the joint posteriors, see
-    galprism.infer.stored. progress : called with rows done since the last call.
+    threads : batches that are inferred at the same time. posterior, infer_redshift : as of galprism.infer.predict.
+    progress : called with rows done since the last call.
 
     Raises RequestError, before any work and leaving nothing, where the output cannot be written, the catalogue cannot
-    be read or understood, it has no redshifts, or the survey's passbands are not those of the bundle.
+    be read or understood, it has no redshifts, the survey's passbands are not those of the bundle, or the bundle cannot
+    do what is asked.
     """
     start = time.perf_counter()
     out_path = check_writable(out_path, reads=[in_path])
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
     if threads < 1 or batch_rows < 1:
         raise RequestError(f"threads = {threads}, batch_rows = {batch_rows}; accepted: 1 or more")
+    check_options(bundle, posterior, infer_redshift)
     if bundle.any_bands:
         bundle = bundle.bind(survey)
     check_passbands(bundle, survey)
     predictor = Predictor(bundle)
-    ask = partial(predictor.predict, levels=levels, posterior=posterior)
+    options = {"posterior": posterior, "infer_redshift": infer_redshift}
+    ask = partial(predictor.predict, levels=levels, **options)
     table = open_table(in_path)
     layout = understood(table, survey, **reading)
-    if layout.redshift is None:
-        raise RequestError(f"{in_path}: {bundle.name} needs redshifts; give their column with --column redshift=NAME")
+    if layout.redshift is None and not infer_redshift:
+        instead = ", or infer them with --infer-redshift" if bundle.ranking else ""
+        raise RequestError(
+            f"{in_path}: {bundle.name} needs redshifts; give their column with --column redshift=NAME{instead}"
+        )
     parts = Parts(
         out_path,
-        request(bundle, table, layout, levels, batch_rows) | {"posterior": posterior},
+        request(bundle, table, layout, levels, batch_rows) | options,
         table.n_rows,
         batch_rows,
     )

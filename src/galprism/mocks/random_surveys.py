@@ -13,6 +13,17 @@ from galprism.errors import RequestError
 from galprism.surveys import Band, Survey
 from galprism.units import FRACTIONAL_ERROR_PER_MAG, njy_from_abmag
 
+BROAD = 0.08
+"""Bands wider than this fraction of their wavelength are broad."""
+APART = (0.08, 0.3)
+"""In ln(wavelength): the bands of a system are at least this far apart, drawn evenly."""
+REACH = 0.6
+"""In ln(wavelength): a system reaches over this at least."""
+OPTICAL = 3000.0
+"""Angstrom: systems begin redwards of it."""
+TRIES = 100
+"""Systems that are drawn before the pool is said to have none."""
+
 
 @dataclass(frozen=True)
 class RandomSurveysConfig:
@@ -22,6 +33,9 @@ class RandomSurveysConfig:
     """Names of passbands; empty where a recipe is of one survey."""
     n_bands: tuple[int, int] = (3, 60)
     """Drawn evenly in the logarithm."""
+    systems: float = 0.0
+    """The share of surveys that are like those that there are: broad bands side by side over some range of
+    wavelengths. The others' bands are any."""
     depth: tuple[float, float] = (20.0, 30.0)
     """AB magnitude at 5 sigma, of a survey as a whole."""
     depth_slope: float = 1.0
@@ -44,6 +58,8 @@ class RandomSurveysConfig:
                 f"surveys.n_bands = {list(self.n_bands)}, surveys.sources = {self.sources}; accepted: 1 or more, the "
                 "least number of bands first"
             )
+        if not 0 <= self.systems <= 1:
+            raise RequestError(f"surveys.systems = {self.systems}; accepted: a share from 0 to 1")
         for name in ("depth", "zeropoint_error"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
@@ -70,12 +86,14 @@ def observe_at_random(
     Yields (indices of up to `sources` galaxies, their photometry), until every galaxy was looked at once. What a survey
     does not detect is not in its catalogue: the choice is by what was measured, so that no answer is biased by it.
     """
-    ln_wave = np.log([passbands.get(name).effective_wavelength for name in config.pool])
-    low, high = config.n_bands
+    curves = [passbands.get(name) for name in config.pool]
+    ln_wave = np.log([curve.effective_wavelength for curve in curves])
+    broad = np.array([curve.width > BROAD * curve.effective_wavelength for curve in curves])
     for start in range(0, len(flux), config.sources):
         rows = np.arange(start, min(start + config.sources, len(flux)))
-        n_bands = int(np.exp(rng.uniform(np.log(low), np.log(min(high, len(config.pool)) + 1.0))))
-        chosen = np.sort(rng.choice(len(config.pool), n_bands, replace=False))
+        like_a_survey = config.systems > 0 and rng.uniform() < config.systems
+        chosen = (system if like_a_survey else any_bands)(config, ln_wave, broad, rng)
+        n_bands = len(chosen)
         depth = rng.uniform(*config.depth) + config.band_scatter * rng.standard_normal(n_bands)
         depth += config.depth_slope * rng.standard_normal() * (ln_wave[chosen] - ln_wave.mean())
         shallower = config.source_scatter * rng.standard_normal((len(rows), n_bands), dtype=np.float32)
@@ -89,3 +107,27 @@ def observe_at_random(
         if seen.any():
             variance = sigma[seen] ** 2 + (calibration * measured[seen]) ** 2
             yield rows[seen], Photometry(measured[seen], 1.0 / variance, tuple(config.pool[i] for i in chosen))
+
+
+def any_bands(config: RandomSurveysConfig, ln_wave: np.ndarray, broad: np.ndarray, rng) -> np.ndarray:
+    """Some of the pool, ascending, without regard to what they are. ln_wave, broad : (P,), of its passbands."""
+    low, high = config.n_bands
+    n_bands = int(np.exp(rng.uniform(np.log(low), np.log(min(high, len(ln_wave)) + 1.0))))
+    return np.sort(rng.choice(len(ln_wave), n_bands, replace=False))
+
+
+def system(config: RandomSurveysConfig, ln_wave: np.ndarray, broad: np.ndarray, rng) -> np.ndarray:
+    """Broad bands of the pool, ascending, that fill some range of wavelengths and are APART; arguments as above."""
+    least, most = config.n_bands
+    broad = broad & (ln_wave > np.log(OPTICAL))
+    blue, red = (ln_wave[broad].min(), ln_wave[broad].max()) if broad.any() else (0.0, 0.0)
+    for _ in range(TRIES):
+        reach = rng.uniform(min(REACH, red - blue), red - blue)
+        start, apart = rng.uniform(blue, red - reach), rng.uniform(*APART)
+        chosen: list[int] = []
+        for i in rng.permutation(np.flatnonzero(broad & (ln_wave >= start) & (ln_wave <= start + reach))):
+            if len(chosen) < most and (np.abs(ln_wave[chosen] - ln_wave[i]) >= apart).all():
+                chosen.append(i)
+        if len(chosen) >= least:
+            return np.sort(chosen)
+    raise RequestError(f"surveys.systems = {config.systems}: the pool has no {least} broad bands side by side")

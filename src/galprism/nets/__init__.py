@@ -5,6 +5,7 @@ from galprism.nets.mixture import Mixture, MixtureConfig
 from galprism.nets.mlp import MLP, MLPConfig
 from galprism.nets.readout import MixtureReadout, PointReadout, readout_to_onnx
 from galprism.nets.residual import ResidualConfig, ResidualMLP
+from galprism.nets.scorer import Scorer, scorer_to_onnx
 
 __all__ = [
     "MLP",
@@ -17,5 +18,7 @@ __all__ = [
     "PointReadout",
     "ResidualConfig",
     "ResidualMLP",
+    "Scorer",
     "readout_to_onnx",
+    "scorer_to_onnx",
 ]

@@ -26,11 +26,13 @@ class Inputs:
     """(N,), int16, bands that are used."""
     trust: dict[str, np.ndarray] = field(default_factory=dict)
     """By name, each (N,), float32: how well what was measured goes together; larger is worse."""
+    ln_evidence: np.ndarray | None = None
+    """(N,), nat: how probable the fluxes are at this redshift, up to a constant a source; None where unknown."""
 
     @classmethod
     def joined(cls, parts: Sequence[Inputs]) -> Inputs:
         """Several sets of sources, one after the other."""
-        arrays = [f.name for f in fields(cls) if f.name != "trust"]
+        arrays = [f.name for f in fields(cls) if f.name not in ("trust", "ln_evidence")]
         return cls(
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays},
             trust={name: np.concatenate([part.trust[name] for part in parts]) for name in parts[0].trust},

@@ -36,6 +36,8 @@ class Posterior:
     """(D, D, N), symmetric."""
     chi2: np.ndarray
     """(N,): of the fluxes under the prior and their errors; it has as many degrees of freedom as there are bands."""
+    ln_evidence: np.ndarray
+    """(N,): ln of the probability density of the fluxes, each in units of its error, up to a constant per band."""
     n_bands: np.ndarray
     """(N,), int16."""
     max_pull: np.ndarray | None = None
@@ -69,6 +71,7 @@ def posterior(
         np.empty((d, n)),
         np.empty((d, d, n)),
         np.empty(n),
+        np.empty(n),
         np.empty(n, np.int16),
         np.empty(n) if pulls else None,
         np.empty(flux.shape) if pulls else None,
@@ -78,6 +81,44 @@ def posterior(
         rows = slice(start, start + BLOCK_ROWS)
         _block(seen[:, :, rows], flux[:, rows], ivar[:, rows], model_error, least[rows], result, rows)
     return result
+
+
+def ln_evidence(
+    seen: np.ndarray, flux: np.ndarray, ivar: np.ndarray, model_error: float, floor: float = 0.0
+) -> np.ndarray:
+    """(N,): the `ln_evidence` of N sources at one redshift, -inf for a source without any band.
+
+    seen : (B, D), for all of them; the others as of `posterior`. The same numbers as there, by conditioning fluxes on
+    fluxes instead of coefficients: far fewer operations where bands are few.
+    """
+    result = np.empty(flux.shape[1])
+    for start in range(0, flux.shape[1], BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        result[rows] = _evidence(seen.astype(np.float64), flux[:, rows], ivar[:, rows], model_error, floor)
+    return result
+
+
+def _evidence(seen: np.ndarray, flux: np.ndarray, ivar: np.ndarray, model_error: float, floor: float) -> np.ndarray:
+    used = ivar > 0
+    known = used.any(axis=1)
+    used, seen = used[known], seen[known]
+    flux, ivar = np.where(used, flux[known], 0.0).astype(np.float64), ivar[known].astype(np.float64)
+    with np.errstate(all="ignore"):  # a source without bands comes out as nan
+        scale, _ = _guess(seen[:, :1], flux, ivar)
+        value = flux / scale
+        noise = 1.0 / (ivar * scale * scale) + model_error**2 * (value * value + floor * floor)
+        noise[~used] = np.inf
+        left = value - seen[:, :1]
+        spread = np.concatenate([seen[:, :1] * TAU, seen[:, 1:]], axis=1)
+        covariance = np.repeat((spread @ spread.T)[:, :, None], flux.shape[1], axis=2)
+        total = np.zeros(flux.shape[1])
+        for b, (error, seen_by) in enumerate(zip(noise, used, strict=True)):
+            variance = covariance[b, b] + error
+            gain = covariance[b + 1 :, b] / variance
+            total += np.where(seen_by, left[b] ** 2 / variance + np.log(variance * ivar[b] * scale * scale), 0.0)
+            left[b + 1 :] -= gain * left[b]
+            covariance[b + 1 :, b + 1 :] -= gain[:, None] * covariance[b, b + 1 :]
+    return np.where(used.any(axis=0) & np.isfinite(total), -0.5 * total, -np.inf)
 
 
 def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Posterior, rows: slice) -> None:
@@ -92,14 +133,15 @@ def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Post
         d, n = seen.shape[1:]
         mean, covariance = np.zeros((d, n)), np.zeros((d, d, n))
         covariance[np.arange(d), np.arange(d)] = 1.0
-        chi2 = np.zeros(n)
+        chi2, volume = np.zeros(n), np.zeros(n)
         work = np.empty_like(covariance)
         start = value - seen[:, 0]
         seen[:, 0] *= TAU
-        for one, y, error in zip(seen, start, noise, strict=True):
+        for one, y, error, seen_by in zip(seen, start, noise, used, strict=True):
             miss = y - (one * mean).sum(axis=0)
             v = np.einsum("ijn,jn->in", covariance, one)
             inverse = 1.0 / ((one * v).sum(axis=0) + error)
+            volume += np.log(inverse, out=np.zeros(n), where=seen_by)
             gain = v * inverse
             mean += gain * miss
             chi2 += miss * miss * inverse
@@ -119,6 +161,9 @@ def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Post
     result.scale[rows], result.scale_err[rows] = scale, scale_err
     result.mean[:, rows], result.covariance[:, :, rows] = mean, covariance
     result.chi2[rows], result.n_bands[rows] = chi2, used.sum(axis=0)
+    with np.errstate(divide="ignore"):  # to nJy, and relative to the errors as stated
+        volume -= np.log(ivar * scale * scale, out=np.zeros_like(ivar), where=used).sum(axis=0)
+    result.ln_evidence[rows] = 0.5 * (volume - chi2)
 
 
 def _guess(model: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

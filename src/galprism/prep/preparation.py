@@ -64,6 +64,8 @@ class Features:
     """(N,), int16, bands used."""
     trust: dict[str, np.ndarray] = field(default_factory=dict)
     """By name, each (N,), float32: how well a source is described, larger is worse; NaN where not usable."""
+    ln_evidence: np.ndarray | None = None
+    """(N,), nat, of spectra: how probable the fluxes are at this redshift, up to a constant a source."""
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -198,8 +200,12 @@ class Preparation:
         if self.basis is None or self.table is None:
             raise RequestError("this model takes any bands: say which, for example bundle.bind(surveys.get('kids'))")
         table = self.table.select(photometry.bands)
-        calibration = np.array([self.calibration.get(band, 0.0) for band in photometry.bands])
-        return spectra.measure(photometry, redshift, table, spectra.windows(self.basis), calibration, trust=trust)
+        light = spectra.windows(self.basis)
+        return spectra.measure(photometry, redshift, table, light, self._calibration(photometry), trust=trust)
+
+    def _calibration(self, photometry: Photometry) -> np.ndarray:
+        """(B,), relative, of the bands of some photometry."""
+        return np.array([self.calibration.get(band, 0.0) for band in photometry.bands])
 
     def features(self, sources: Sources, *, check: bool = True) -> Features:
         """What the network sees; every row is kept, and what cannot be inferred is flagged.
@@ -229,7 +235,16 @@ class Preparation:
         assert plain is not None
         good = usable & ~inputs.broken
         trust = {name: np.where(good, value, np.float32(np.nan)) for name, value in inputs.trust.items()}
-        return Features(inputs=plain, anchor=inputs.anchor, flags=flags, n_bands=inputs.n_bands, trust=trust)
+        return Features(plain, inputs.anchor, flags, inputs.n_bands, trust, inputs.ln_evidence)
+
+    def ln_evidence(self, sources: Sources, redshifts: np.ndarray) -> np.ndarray:
+        """(N, Z), nat: how probable each source's fluxes are at each of Z redshifts within the range, as far as the
+        basis and its Gaussian prior know, up to a constant a source; -inf where they say nothing. Of preparations of
+        any bands, bound to some; the sources' own redshifts are not looked at."""
+        if self.basis is None or self.table is None or sources.photometry is None:
+            raise RequestError(f"a preparation of kind {self.config.kind!r} cannot compare redshifts")
+        photometry = sources.photometry.select(self.bands)
+        return spectra.evidence(photometry, redshifts, self.table, self._calibration(photometry))
 
     def expected(self, sources: Sources) -> np.ndarray:
         """(N, B), nJy: the flux of each band as the others say it is, with what is known of galaxies; NaN where a band
@@ -242,7 +257,7 @@ class Preparation:
         photometry, redshift = _blocks(sources)
         photometry = photometry.select(self.bands)
         good = np.isfinite(redshift) & (redshift > 0) & (redshift <= self.redshift_range[1])
-        calibration = np.array([self.calibration.get(band, 0.0) for band in photometry.bands])
+        calibration = self._calibration(photometry)
         result = np.full(photometry.flux.shape, np.nan)
         with np.errstate(all="ignore"):
             found = spectra.encode(photometry.take(good), redshift[good], self.table, calibration, pulls=True)

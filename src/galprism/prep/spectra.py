@@ -15,7 +15,7 @@ import numpy as np
 from galprism.data import Photometry
 from galprism.prep.basis import FLOOR, BandTable, Basis, flux_per_lsun, level_njy
 from galprism.prep.inputs import Inputs
-from galprism.prep.linear import Posterior, posterior
+from galprism.prep.linear import Posterior, ln_evidence, posterior
 
 MODEL_ERROR = 0.007
 """Relative, of every flux: what the basis leaves out."""
@@ -83,6 +83,7 @@ def measure(
         broken=broken,
         n_bands=found.n_bands,
         trust=_trust(found) if trust else {},
+        ln_evidence=np.where(broken, -np.inf, found.ln_evidence),
     )
 
 
@@ -90,6 +91,29 @@ def encode(
     photometry: Photometry, redshift: np.ndarray, table: BandTable, calibration: np.ndarray, *, pulls: bool
 ) -> Posterior:
     """What the bands of N sources say of their coefficients; arguments as of `measure`."""
+    ivar = _ivar(photometry, calibration)
+    per_lsun = flux_per_lsun(redshift)
+    seen = table.at(redshift) * per_lsun.astype(np.float32)
+    weight = np.where(np.isfinite(seen[:, 0]), ivar, 0.0)
+    return posterior(seen, photometry.flux.T, weight, MODEL_ERROR, FLOOR * level_njy(redshift) * per_lsun, pulls=pulls)
+
+
+def evidence(photometry: Photometry, redshifts: np.ndarray, table: BandTable, calibration: np.ndarray) -> np.ndarray:
+    """(N, Z): ln of the probability density of N sources' fluxes at each of Z redshifts, as far as the basis and its
+    Gaussian prior know, each flux in units of its error; -inf where there is no band. Arguments as of `measure`."""
+    ivar = _ivar(photometry, calibration)
+    per_lsun, level = flux_per_lsun(redshifts), level_njy(redshifts)
+    seen = table.at(redshifts)
+    result = np.empty((len(photometry), len(redshifts)))
+    for j, light in enumerate(per_lsun):
+        inside = np.isfinite(seen[:, 0, j])
+        flux, floor = photometry.flux.T[inside], FLOOR * level[j] * light
+        result[:, j] = ln_evidence(seen[inside, :, j] * light, flux, ivar[inside], MODEL_ERROR, floor)
+    return result
+
+
+def _ivar(photometry: Photometry, calibration: np.ndarray) -> np.ndarray:
+    """(B, N), nJy^-2: 0 where a band says nothing, zero points and unknown errors counted in."""
     used = photometry.observed if photometry.limit is None else photometry.observed & ~photometry.limit
     flux, ivar = photometry.flux.T, photometry.ivar.T
     unknown = np.isnan(ivar)
@@ -97,10 +121,7 @@ def encode(
         ivar = np.where(unknown, 1.0 / np.maximum(UNKNOWN_ERROR * np.abs(flux), 1e-6) ** 2, ivar)
     if calibration.any():  # as if the table had stated it
         ivar = ivar / (1.0 + ivar * (calibration[:, None] * flux) ** 2)
-    per_lsun = flux_per_lsun(redshift)
-    seen = table.at(redshift) * per_lsun.astype(np.float32)
-    weight = np.where(used.T & np.isfinite(seen[:, 0]), ivar, 0.0)
-    return posterior(seen, flux, weight, MODEL_ERROR, FLOOR * level_njy(redshift) * per_lsun, pulls=pulls)
+    return np.where(used.T, ivar, 0.0)
 
 
 def _trust(found: Posterior) -> dict[str, np.ndarray]:

@@ -46,6 +46,29 @@ class FitConfig:
 
 
 @dataclass(frozen=True)
+class RedshiftConfig:
+    """A second network of a model of any bands, which ranks redshifts where none is known. It learns from sets of
+    candidates, of which one is true: scattered around a centre that is itself scattered around the truth."""
+
+    candidates: int = 0
+    """Of a set; 0 where redshifts must be known."""
+    spread: tuple[float, float] = (0.003, 0.7)
+    """In ln(1 + z), rms, of a set; drawn evenly in the logarithm."""
+    net: dict[str, Any] = field(default_factory=dict)
+    """`kind` and the settings of that kind."""
+    train: dict[str, Any] = field(default_factory=dict)
+    """The fields of galprism.train.LoopConfig."""
+
+    def __post_init__(self) -> None:
+        low, high = self.spread
+        if self.candidates == 1 or self.candidates < 0 or not 0 < low <= high:
+            raise RequestError(
+                f"redshift.candidates = {self.candidates}, redshift.spread = [{low}, {high}]; accepted: 0 or from 2 "
+                "on, and [least, most] above zero"
+            )
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One published system, or one of our own."""
 
@@ -73,11 +96,16 @@ class Recipe:
     """The network: `kind`, `components` of its mixture (0 for a point), and the settings of that kind."""
     train: dict[str, Any] = field(default_factory=dict)
     """The training loop: the fields of galprism.train.LoopConfig. These two are checked where PyTorch is there."""
+    redshift: RedshiftConfig = field(default_factory=RedshiftConfig)
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise RequestError(f"seed = {self.seed}; accepted: 0 or more")
         kinds = {self.survey == ANY, bool(self.surveys.pool), self.prep.kind == "spectra"}
+        if self.redshift.candidates and self.survey != ANY:
+            raise RequestError(
+                f"redshift.candidates = {self.redshift.candidates}: only recipes of any bands rank redshifts"
+            )
         if len(kinds) > 1:
             raise RequestError(
                 f"survey = {self.survey!r}, surveys.pool of {len(self.surveys.pool)} passbands and prep.kind = "
@@ -102,6 +130,7 @@ def for_survey(recipe: Recipe, name: str) -> Recipe:
         survey=name,
         surveys=RandomSurveysConfig(),
         prep=PreparationConfig(),
+        redshift=RedshiftConfig(),
         population=replace(recipe.population, band=band.name),
     )
 

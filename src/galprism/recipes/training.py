@@ -21,6 +21,7 @@ from galprism.nets import NETWORKS, Estimator, MixtureConfig, readout_to_onnx
 from galprism.prep import Preparation, Targets, drop
 from galprism.prep.basis import Basis
 from galprism.recipes.certificate import certified
+from galprism.recipes.ranking import build_scorer, learn_to_rank
 from galprism.recipes.recipe import ANY, Recipe
 from galprism.recipes.sky import describe, make_basis, sky, survey_of
 from galprism.recipes.stages import digest
@@ -32,7 +33,7 @@ PRIOR_BINS = 24
 STATISTICS_ROWS = 200_000
 """Inputs and targets are standardised by at most this many training sources, as measured in one pass."""
 
-BESIDE_TRAINING = ("name", "title", "reference", "fit")
+BESIDE_TRAINING = ("name", "title", "reference", "fit", "redshift")
 """What may change in a recipe without its trained weights becoming others'."""
 
 
@@ -158,6 +159,9 @@ class Trained:
     history: list[Epoch]
     prior: dict[str, list[float]]
     """As in a bundle."""
+    ranking: bytes = b""
+    """The network that ranks redshifts, as ONNX; empty where the recipe has none."""
+    ranking_history: tuple[Epoch, ...] = ()
 
 
 def learn(
@@ -174,6 +178,8 @@ def learn(
     """
     config = fill(LoopConfig, recipe.train, "train")
     build_estimator(recipe, 1, config.seed)  # a wrong network is refused before a galaxy is made
+    if recipe.redshift.candidates:
+        build_scorer(recipe, 1)
     check_device(device)
     n_train, n_valid = recipe.sample.train, recipe.sample.validation
     everything = simulate_truths(recipe, n_train + n_valid, work, progress)
@@ -207,15 +213,23 @@ def learn(
         device=device,
         report=report,
     )
-    return Trained(estimator.cpu().eval(), architecture, preparation, targets, history, prior_of(recipe, train_set))
+    prior = prior_of(recipe, train_set)
+    trained = Trained(estimator.cpu().eval(), architecture, preparation, targets, history, prior)
+    if not recipe.redshift.candidates:
+        return trained
+    draws = (draw, n_train), (measured(recipe, valid_set), n_valid)
+    ranking, epochs = learn_to_rank(recipe, preparation, *draws, work / "redshift", device=device, report=report)
+    return replace(trained, ranking=ranking, ranking_history=tuple(epochs))
 
 
 def prior_of(recipe: Recipe, truths: Truths) -> dict[str, list[float]]:
-    """The standard deviation of each target by redshift, at the medians of bins of equal numbers of galaxies."""
+    """The standard deviation of each target by redshift, at the medians of bins of equal numbers of galaxies, and
+    of all galaxies together."""
     bins = np.array_split(np.argsort(truths.redshift), PRIOR_BINS)
     prior = {"redshift": [float(np.median(truths.redshift[rows])) for rows in bins]}
     for j, name in enumerate(recipe.targets.names):
         prior[name] = [round(float(truths.values[rows, j].std()), 5) for rows in bins]
+    prior[bundle.ANY_REDSHIFT] = [round(float(sd), 5) for sd in truths.values.std(axis=0)]
     return prior
 
 
@@ -242,6 +256,11 @@ def train_bundle(
         shutil.copy(folder / "curves.png", out / "curves.png")
         shutil.rmtree(folder)
     return written
+
+
+def ranked(history: tuple[Epoch, ...]) -> dict[str, float]:
+    """How the training of a network that ranks redshifts ended."""
+    return {"redshift_validation_loss": round(min(e.valid_loss for e in history), 6)} if history else {}
 
 
 def coordinates_of(estimator: Estimator, targets: Targets) -> dict[str, Any]:
@@ -280,7 +299,9 @@ def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
             "coordinate_scale_dex": [round(float(value), 5) for value in spread],
             "epochs": len(trained.history),
             "training_sources": recipe.sample.train,
+            **ranked(trained.ranking_history),
         },
         provenance={**describe(recipe), "torch": torch.__version__, "numpy": np.__version__},
+        ranking=trained.ranking,
         model=readout_to_onnx(trained.estimator, len(trained.preparation.input_names), linear, offset),
     )

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from galprism.errors import GalprismError
-from galprism.nets import Estimator
+from galprism.nets import Estimator, Scorer
 from galprism.train import checkpoint
 from galprism.train.curves import draw_curves
 from galprism.train.data import TrainingData
-from galprism.train.losses import loss
+from galprism.train.losses import errors, loss, unit
 from galprism.train.schedule import LoopConfig
 
 VALIDATION_ROWS = 16_384
@@ -37,7 +37,7 @@ class Epoch:
     """The mean over its batches, as they came."""
     valid_loss: float
     valid_rms: tuple[float, ...]
-    """Of each coordinate's mean, in coordinates."""
+    """Of the errors (galprism.train.losses) of each coordinate's mean, in coordinates."""
     seconds: float
     best: bool
     """The lowest validation loss so far."""
@@ -48,7 +48,7 @@ Report = Callable[[Epoch, int], None]
 
 
 def train(
-    estimator: Estimator,
+    estimator: Estimator | Scorer,
     data: TrainingData,
     validation: tuple[Tensor, Tensor],
     config: LoopConfig,
@@ -109,11 +109,11 @@ def train(
 
     if config.keep == "best":
         estimator.load_state_dict(best)
-    draw_curves(history, folder / "curves.png", "negative log-likelihood [nat]" if estimator.head else "Huber loss")
+    draw_curves(history, folder / "curves.png", unit(estimator))
     return history
 
 
-def new_optimizer(estimator: Estimator, config: LoopConfig, device: str) -> torch.optim.Optimizer:
+def new_optimizer(estimator: Estimator | Scorer, config: LoopConfig, device: str) -> torch.optim.Optimizer:
     """A fresh one; its learning rate is set before every step."""
     if config.optimizer == "adam":
         return torch.optim.Adam(estimator.parameters(), fused=True)
@@ -121,7 +121,7 @@ def new_optimizer(estimator: Estimator, config: LoopConfig, device: str) -> torc
 
 
 def one_pass(
-    estimator: Estimator,
+    estimator: Estimator | Scorer,
     data: TrainingData,
     optimizer: torch.optim.Optimizer,
     config: LoopConfig,
@@ -151,20 +151,20 @@ def one_pass(
 
 
 def validate(
-    estimator: Estimator, validation: tuple[Tensor, Tensor], config: LoopConfig, epoch: int, device: str
+    estimator: Estimator | Scorer, validation: tuple[Tensor, Tensor], config: LoopConfig, epoch: int, device: str
 ) -> tuple[float, tuple[float, ...]]:
-    """The loss on the validation set, and the rms of the residuals of each coordinate's mean."""
+    """The loss on the validation set, and the rms of the errors."""
     estimator.eval()
     x, y = validation
     if not len(x):
         raise GalprismError("the validation set is empty")
-    total, squares = 0.0, torch.zeros(y.shape[1], dtype=torch.float64)
+    total, squares = 0.0, torch.zeros(1, dtype=torch.float64)
     with torch.no_grad():
         for xs, ys in zip(x.split(VALIDATION_ROWS), y.split(VALIDATION_ROWS), strict=True):
             xs, ys = xs.to(device), ys.to(device)
             raw = estimator(xs)
             total += loss(estimator, raw, ys, config.huber_delta).item() * len(xs)
-            squares += ((estimator.mean(raw) - ys).double() ** 2).sum(0).cpu()
+            squares = squares + (errors(estimator, raw, ys).double() ** 2).sum(0).cpu()
     if not math.isfinite(total):
         raise GalprismError(f"epoch {epoch}: the validation loss is {total}; the training has diverged, lower train.lr")
     return total / len(x), tuple((squares / len(x)).sqrt().tolist())

@@ -1,19 +1,36 @@
-"""What is made small: the Huber loss of a point, or minus the log-likelihood of a mixture."""
+"""What is made small: the Huber loss of a point, minus the log-likelihood of a mixture, or of the true candidate."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.functional import huber_loss
 
-from galprism.nets import Estimator
+from galprism.nets import Estimator, Scorer
 
 
-def loss(estimator: Estimator, raw: Tensor, y: Tensor, huber_delta: float) -> Tensor:
-    """The mean over a batch, of what the estimator put out and the true coordinates (n, D).
+def loss(network: Estimator | Scorer, raw: Tensor, y: Tensor, huber_delta: float) -> Tensor:
+    """The mean over a batch, of what the network put out.
 
-    A point estimator has the Huber loss (Guo et al. 2024, eq. 1), summed over nothing and averaged over sources and
-    coordinates; a mixture has its negative log-likelihood, in nat per source.
+    y : of an estimator the true coordinates (n, D); of a scorer what was thought of each candidate (n, M), in nat, the
+    first of which is true. A point estimator has the Huber loss (Guo et al. 2024, eq. 1), averaged over sources and
+    coordinates; the others have minus the log-likelihood, in nat per source.
     """
-    if estimator.head is None:
+    if isinstance(network, Scorer):
+        return -torch.log_softmax(raw + y, 1)[:, 0].mean()
+    if network.head is None:
         return huber_loss(raw, y, delta=huber_delta)
-    return estimator.head.nll(raw, y).mean()
+    return network.head.nll(raw, y).mean()
+
+
+def errors(network: Estimator | Scorer, raw: Tensor, y: Tensor) -> Tensor:
+    """(n, D): how far off each coordinate's mean is; (n, 1): the probability that a scorer gives false candidates."""
+    if isinstance(network, Scorer):
+        return 1.0 - torch.softmax(raw + y, 1)[:, :1]
+    return network.mean(raw) - y
+
+
+def unit(network: Estimator | Scorer) -> str:
+    """What the loss is, for an axis."""
+    likelihood = isinstance(network, Scorer) or network.head is not None
+    return "negative log-likelihood [nat]" if likelihood else "Huber loss"

@@ -1,0 +1,210 @@
+"""Sources without a redshift: how probable each is, and the answers at each, put together.
+
+Redshifts are nodes that are even in ln(1 + z). The closed-form evidence of the fluxes leaves few of them; a network
+that has learnt to rank redshifts corrects it for what a Gaussian prior cannot know; and the answers of the model at the
+nodes that are left are averaged by their probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from galprism.bundle import ANY_REDSHIFT, Bundle
+from galprism.data import Sources
+from galprism.flags import Flag
+from galprism.infer.quantiles import mixture_quantiles
+from galprism.infer.session import Session, batches, open_network
+from galprism.prep import Features
+
+STEP = 0.005
+"""In ln(1 + z), between nodes."""
+REACH = 15.0
+"""nat: nodes whose evidence is this far below the best are not looked at."""
+LEAST = 1e-4
+"""Nodes of less probability have no part in the answers."""
+CHUNK_ROWS = 256
+"""Sources that are looked at together; each is asked about at tens of redshifts."""
+PADDED_ROWS = 64
+"""Sources whose quantiles are worked out together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Density:
+    """How probable redshifts are, for N sources."""
+
+    redshift: np.ndarray
+    """(Z,), the nodes."""
+    probability: np.ndarray
+    """(N, Z), float32, of the redshifts around each node; rows sum to 1, or to 0 where nothing can be said."""
+
+    @property
+    def pdf(self) -> np.ndarray:
+        """(N, Z), the density in redshift at the nodes."""
+        return self.probability / (self._step * (1.0 + self.redshift))
+
+    @property
+    def _step(self) -> float:
+        return float(np.log1p(self.redshift[1]) - np.log1p(self.redshift[0]))
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(N,), NaN where nothing can be said."""
+        with np.errstate(invalid="ignore"):
+            return self.probability @ self.redshift / self.probability.sum(axis=1)
+
+    @property
+    def sd(self) -> np.ndarray:
+        """(N,)."""
+        return np.sqrt(np.maximum(self.probability @ self.redshift**2 - self.mean**2, 0.0))
+
+    def quantile(self, level: float) -> np.ndarray:
+        """(N,): the probability is even within the cell of a node."""
+        edges = np.log1p(self.redshift[0]) + self._step * (np.arange(len(self.redshift) + 1) - 0.5)
+        below = np.cumsum(self.probability, axis=1, dtype=np.float64)
+        there = below[:, -1] > 0.5
+        cell = np.argmax(below >= level * below[:, -1:], axis=1)
+        rows = np.arange(len(below))
+        inside = self.probability[rows, cell]
+        before = below[rows, cell] - inside
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.clip((level * below[:, -1] - before) / inside, 0.0, 1.0)
+        return np.where(there, np.expm1(edges[cell] + share * self._step), np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """C redshifts of some sources that are not improbable, source by source."""
+
+    row: np.ndarray
+    """(C,), ascending: the source."""
+    node: np.ndarray
+    """(C,), of the redshifts."""
+    probability: np.ndarray
+    """(C,); those of a source sum to 1."""
+    features: Features
+
+    def take(self, kept: np.ndarray) -> Candidates:
+        picked = replace(
+            self.features,
+            **{name: getattr(self.features, name)[kept] for name in ("inputs", "anchor", "flags", "n_bands")},
+            trust={},
+            ln_evidence=None,
+        )
+        return Candidates(self.row[kept], self.node[kept], self.probability[kept], picked)
+
+
+@dataclass(frozen=True, eq=False)
+class Averages:
+    """What is said of N sources over all their redshifts."""
+
+    point: np.ndarray
+    """(P, N)."""
+    quantiles: np.ndarray
+    """(Q, P, N)."""
+    spread: np.ndarray
+    """(P, N), standard deviations."""
+    density: Density
+    features: Features
+    """At the most probable redshift, compared with the training set."""
+
+
+class Ranker:
+    """A bundle's network that ranks redshifts, ready to run."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Raises RequestError where ONNX Runtime cannot load it."""
+        self.bundle = bundle
+        self.onnx = open_network(bundle.name, bundle.ranking)
+        low, high = np.log1p(bundle.preparation.redshift_range)
+        n = int((high - low) / STEP)
+        self.redshift = np.expm1(low + (high - low - n * STEP) / 2 + STEP * np.arange(n + 1))
+
+    def density(self, sources: Sources) -> Density:
+        """The posterior of each source's redshift, under the prior of the training; its own is not looked at."""
+        probability = np.zeros((len(sources), len(self.redshift)), np.float32)
+        for start, found in self._chunks(sources):
+            probability[start + found.row, found.node] = found.probability
+        return Density(self.redshift, probability)
+
+    def average(self, session: Session, sources: Sources, levels: Sequence[float]) -> Averages:
+        """The answers of the bundle's network (`session`) over the posterior of each source's redshift."""
+        n, p = len(sources), session.n_targets
+        probability = np.zeros((n, len(self.redshift)), np.float32)
+        point, spread = np.full((2, p, n), np.nan)
+        quantiles = np.full((len(levels), p, n), np.nan)
+        anchored = np.array(self.bundle.anchored)[:, None, None]
+        for start, found in self._chunks(sources):
+            probability[start + found.row, found.node] = found.probability
+            found = found.take(found.probability > LEAST)
+            weight, mean, sigma = session.marginals(found.features.inputs)  # (K, C), (P, K, C)
+            mean = mean + anchored * found.features.anchor
+            weight = weight * found.probability
+            for rows, at in padded(found.row):
+                share = np.where(at < 0, 0.0, weight[:, at]).transpose(1, 2, 0).reshape(len(rows), -1)
+                share /= share.sum(axis=1, keepdims=True)
+                for j in range(p):
+                    m, s = (each[j][:, at].transpose(1, 2, 0).reshape(len(rows), -1) for each in (mean, sigma))
+                    centre = (share * m).sum(axis=1)
+                    sd = np.sqrt((share * (s * s + (m - centre[:, None]) ** 2)).sum(axis=1))
+                    point[j, start + rows], spread[j, start + rows] = centre, sd
+                    for i, level in enumerate(levels):
+                        at_level = np.full(len(rows), level)
+                        quantiles[i, j, start + rows] = mixture_quantiles(share, m, s, at_level)
+        density = Density(self.redshift, probability)
+        return Averages(point, quantiles, spread, density, self._at_best(sources, density))
+
+    def _at_best(self, sources: Sources, density: Density) -> Features:
+        best = np.where(density.probability.any(axis=1), density.redshift[density.probability.argmax(axis=1)], np.nan)
+        assert sources.flags is not None
+        flags = sources.flags | np.uint32(Flag.REDSHIFT_MISSING | Flag.REDSHIFT_INFERRED)
+        flags = np.where(np.isnan(best), flags & ~np.uint32(Flag.REDSHIFT_INFERRED), flags)
+        return self.bundle.preparation.features(replace(sources, redshift=best, flags=flags))
+
+    def _chunks(self, sources: Sources) -> Iterator[tuple[int, Candidates]]:
+        for start in range(0, len(sources), CHUNK_ROWS):
+            yield start, self._candidates(sources.take(slice(start, start + CHUNK_ROWS)))
+
+    def _candidates(self, sources: Sources) -> Candidates:
+        preparation = self.bundle.preparation
+        evidence = preparation.ln_evidence(sources, self.redshift)
+        best = evidence.max(axis=1, keepdims=True)
+        row, node = np.nonzero((evidence > best - REACH) & np.isfinite(best))
+        features = preparation.features(replace(sources.take(row), redshift=self.redshift[node]), check=False)
+        score = np.empty(len(row), np.float32)
+        for rows in batches(len(row)):
+            (found,) = self.onnx.run(["score"], {"features": features.inputs[rows]})
+            score[rows] = found[:, 0]
+        ln_p = np.where(features.usable, evidence[row, node] - best[row, 0] + score, -np.inf)
+        top = np.full(len(sources), -np.inf)
+        np.maximum.at(top, row, ln_p)
+        with np.errstate(invalid="ignore"):
+            p = np.where(np.isfinite(ln_p), np.exp(ln_p - top[row]), 0.0)
+        total = np.bincount(row, p, len(sources))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return Candidates(row, node, np.where(total[row] > 0, p / total[row], 0.0), features)
+
+
+def padded(row: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Sources of similar numbers of candidates together: (rows (R,), places (R, C) in `row`, -1 where there are none
+    left). row : ascending."""
+    rows, first, count = np.unique(row, return_index=True, return_counts=True)
+    order = np.argsort(count, kind="stable")
+    for start in range(0, len(order), PADDED_ROWS):
+        some = order[start : start + PADDED_ROWS]
+        place = np.arange(count[some].max())
+        yield rows[some], np.where(place < count[some, None], first[some, None] + place, -1)
+
+
+def gained(bundle: Bundle, averages: Averages) -> dict[str, np.ndarray]:
+    """What was learnt of each target in nats, by its name: ln of its spread over all redshifts in training over that
+    of the answer; empty where the bundle does not say."""
+    before = bundle.prior.get(ANY_REDSHIFT)
+    if before is None:
+        return {}
+    return {
+        name: np.log(prior / spread)
+        for name, prior, spread in zip(bundle.targets, before, averages.spread, strict=True)
+    }
