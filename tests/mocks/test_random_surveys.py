@@ -99,6 +99,6 @@ def test_systems_are_broad_bands_side_by_side():
         waves = np.array([curves[name].effective_wavelength for name in bands])
         assert np.diff(np.sort(np.log(waves))).min() >= APART[0]
         assert all(curves[name].width > BROAD * curves[name].effective_wavelength for name in bands)
+    narrow = RandomSurveysConfig(pool=tuple(f"tophat/{w}x150" for w in (5000, 6000, 7000)), systems=1.0)
     with pytest.raises(RequestError, match="the pool has no 3 broad bands side by side"):
-        narrow = RandomSurveysConfig(pool=tuple(f"tophat/{w}x150" for w in (5000, 6000, 7000)), systems=1.0)
         list(observe_at_random(flux[:, :3], narrow, np.random.default_rng(5)))

@@ -86,8 +86,7 @@ def predict_file(
         bundle = bundle.bind(survey)
     check_passbands(bundle, survey)
     predictor = Predictor(bundle)
-    options = {"posterior": posterior, "infer_redshift": infer_redshift}
-    ask = partial(predictor.predict, levels=levels, **options)
+    ask = partial(predictor.predict, levels=levels, posterior=posterior, infer_redshift=infer_redshift)
     table = open_table(in_path)
     layout = understood(table, survey, **reading)
     if layout.redshift is None and not infer_redshift:
@@ -97,7 +96,7 @@ def predict_file(
         )
     parts = Parts(
         out_path,
-        request(bundle, table, layout, levels, batch_rows) | options,
+        request(bundle, table, layout, levels, batch_rows) | {"posterior": posterior, "infer_redshift": infer_redshift},
         table.n_rows,
         batch_rows,
     )
