@@ -9,14 +9,17 @@ from galprism.fit.cigale import cigale_filters, read_cigale, write_cigale
 from galprism.fit.grid import fit_grid
 from galprism.fit.models import GridConfig, magnitude_prior, prior_columns
 from galprism.fit.posterior import MagnitudePrior, fit_posterior
+from galprism.fit.redshift import RedshiftPosterior, fit_redshift
 
 __all__ = [
     "GridConfig",
     "MagnitudePrior",
     "ModelCache",
+    "RedshiftPosterior",
     "cigale_filters",
     "fit_grid",
     "fit_posterior",
+    "fit_redshift",
     "load_cache",
     "magnitude_prior",
     "prior_columns",

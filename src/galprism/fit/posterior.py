@@ -80,7 +80,7 @@ class MagnitudePrior:
             )
         if not np.isfinite(log_p).any():
             return PriorTable(self.bright, self.faint, np.zeros(n), known=False)
-        return PriorTable(self.bright, self.faint, log_p - log_p.max(), known=True)
+        return PriorTable(self.bright, self.faint, log_p - log_p.max(), known=True, log_top=float(log_p.max()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +93,8 @@ class PriorTable:
     """ln p at even steps from bright to faint."""
     known: bool
     """False where the prior knows nothing of the redshift and a flat one stands in."""
+    log_top: float = 0.0
+    """What was taken off ln p, by which redshifts can be compared."""
 
     def log_density(self, magnitude: np.ndarray) -> np.ndarray:
         """ln p at magnitudes of any shape within the range, by the nearest entry."""
@@ -217,6 +219,13 @@ class Sample:
     def ess(self) -> float:
         """Effective sample size so far (Kish 1965)."""
         return self._sum**2 / self._squares if self._squares else 0.0
+
+    @property
+    def log_evidence(self) -> float:
+        """ln of the mean weight of the draws, -inf where none counts or the prior knows nothing of the source."""
+        if not self._sum or not self.prior.known:
+            return -np.inf
+        return self._top + float(np.log(self._sum / self.n_draws)) + self.prior.log_top
 
     def add(self, part: Part) -> None:
         self.parts.append(part)
