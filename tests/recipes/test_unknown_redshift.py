@@ -2,19 +2,20 @@
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import onnxruntime
 import pytest
 from scipy.stats import kstest
 from tiny_survey import with_photometry
 
-from galprism import bundle
+from galprism import bundle, surveys
 from galprism.cli.main import main
 from galprism.data import Photometry, Sources, Truth
 from galprism.data.tables import open_table, write_table
 from galprism.errors import RequestError
 from galprism.flags import Flag, names
-from galprism.infer import Density, Predictor, predict
+from galprism.infer import Density, Predictor, predict, predict_file
 from galprism.infer.redshift import padded
 from galprism.train.candidates import scatter
 
@@ -230,6 +231,10 @@ def test_on_the_command_line(folder, kids, blind, tmp_path, capsys):
     assert main([*words, "--infer-redshift", "--posterior"]) == 2
     assert "kept of known redshifts only" in capsys.readouterr().err
     assert not out.exists()
+    assert main([*words, "--redshift-pdf", str(tmp_path / "pz.hdf5")]) == 2
+    assert "ask for both" in capsys.readouterr().err
+    assert main([*words, "--infer-redshift", "--redshift-pdf", str(tmp_path / "pz.fits")]) == 2
+    assert "accepted: .hdf5, .h5" in capsys.readouterr().err
     assert main([*words, "--infer-redshift"]) == 0
     assert "30 REDSHIFT_INFERRED" in capsys.readouterr().out
     with open_table(out) as table:
@@ -237,3 +242,40 @@ def test_on_the_command_line(folder, kids, blind, tmp_path, capsys):
         assert table.columns["redshift_p16"].ucd == "src.redshift;stat.percentile"
     np.testing.assert_allclose(found["redshift_p50"], blind.quantile("redshift", 0.5)[:30], rtol=2e-3)
     np.testing.assert_allclose(found["logmstar"], blind.column("logmstar")[:30], atol=3e-3)
+
+
+@pytest.mark.filterwarnings("ignore")  # those of qp's own
+@pytest.mark.parametrize("kind", [np.int64, str])
+def test_qp_reads_the_posteriors_of_redshifts(folder, kids, blind, tmp_path, kind):
+    """The same quantiles, row by row, whatever the ids; a known redshift is its cell, and nothing is nan."""
+    import qp
+
+    _, sources, _ = kids
+    redshift = np.full(30, np.nan)
+    redshift[3] = sources.redshift[3]
+    columns = {"id": np.arange(30).astype(kind), "redshift": redshift}
+    for j, band in enumerate(sources.photometry.bands):
+        columns[f"flux_{band}"] = sources.photometry.flux[:30, j].copy()
+        columns[f"flux_err_{band}"] = sources.photometry.flux_err[:30, j]
+        columns[f"flux_{band}"][5] = np.nan
+    path, out, kept = tmp_path / "mine.parquet", tmp_path / "found.parquet", tmp_path / "pz.hdf5"
+    write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})
+    survey = surveys.get("kids")
+    model = bundle.load(folder)
+    predict_file(model, survey, path, out, infer_redshift=True, redshift_path=kept, batch_rows=8)
+    read = qp.read(str(kept))
+    assert np.array_equal(np.asarray(read.ancil["id"]).astype(str), np.arange(30).astype(str))
+    with h5py.File(kept) as file:
+        pdf = file["data/pdfs"][:]
+    assert np.isnan(pdf[5]).all()
+    with open_table(out) as table:
+        assert "redshift_pdf" not in table.columns
+        found = table.read()
+    rows = np.setdiff1d(np.arange(30), [3, 5])
+    at = np.array([0.16, 0.5, 0.84])
+    by_qp = read[rows].ppf(at)
+    ours = np.stack([found[f"redshift_p{level}"][rows] for level in (16, 50, 84)], axis=1)
+    np.testing.assert_allclose(by_qp, ours, atol=2e-3)
+    np.testing.assert_allclose(ours, np.stack([blind.quantile("redshift", x)[rows] for x in at], axis=1), atol=2e-3)
+    assert abs(float(np.squeeze(read[3].median())) - sources.redshift[3]) < 0.01
+    assert not list(tmp_path.glob(".*"))

@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--infer-redshift", action="store_true", help="infer the redshifts that are missing too, by a model that can"
     )
+    parser.add_argument(
+        "--redshift-pdf", metavar="FILE", help="write the posteriors of redshifts as well, as HDF5 that qp reads"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
     add_reading_arguments(parser)
 
@@ -51,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
         threads=args.threads,
         posterior=args.posterior,
         infer_redshift=args.infer_redshift,
+        redshift_path=args.redshift_pdf,
         progress=progress,
         **reading_options(args),
     )

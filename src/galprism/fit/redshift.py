@@ -82,7 +82,7 @@ def fit_redshift(
         for row, sample in zip(members, samples, strict=True):
             log_evidence[row, j], ess[row, j] = sample.log_evidence, sample.ess
             if sample.parts:
-                summarise(sample, draws, float(redshift), row, estimates)
+                summarise(sample, draws, float(redshift), int(row), estimates)
         point[:, j] = estimates.point
         if progress is not None:
             progress(1)

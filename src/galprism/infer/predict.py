@@ -17,6 +17,7 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import repeated
 from galprism.infer.redshift import Density, Ranker, gained
+from galprism.infer.redshift_file import COLUMN as PDF_COLUMN
 from galprism.infer.session import Answers, Session
 from galprism.infer.stored import COLUMN, n_bytes, pack
 from galprism.prep import Features
@@ -54,11 +55,13 @@ class Predictor:
         *,
         posterior: bool = False,
         infer_redshift: bool = False,
+        redshift_pdf: bool = False,
     ) -> Predictions:
         """Estimates of the bundle's targets, row for row; ids that stand in several rows are not looked for.
 
         posterior : keep the joint posteriors in a column of bytes, see galprism.infer.stored.
         infer_redshift : where a source has no redshift, infer it too; `redshift` is then one of the parameters.
+        redshift_pdf : then keep how probable each of its redshifts is, in a column (N, Z) of that name.
         Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle cannot
         infer redshifts, and where both options are asked for.
         """
@@ -74,7 +77,7 @@ class Predictor:
         extra: dict[str, np.ndarray] = {}
         for start in range(0, n, CHUNK_ROWS) or (0,):
             some = sources.take(slice(start, start + CHUNK_ROWS))
-            for rows, found in self._parts(some, levels, posterior, infer_redshift):
+            for rows, found in self._parts(some, levels, posterior, infer_redshift, redshift_pdf):
                 at = slice(start, start + len(some)) if isinstance(rows, slice) else start + rows
                 flags[at], n_bands[at], point[:, at] = found.flags, found.n_bands, found.point
                 quantiles[:, :, at] = found.quantiles
@@ -97,7 +100,7 @@ class Predictor:
         )
 
     def _parts(
-        self, sources: Sources, levels: tuple[float, ...], posterior: bool, infer_redshift: bool
+        self, sources: Sources, levels: tuple[float, ...], posterior: bool, infer_redshift: bool, redshift_pdf: bool
     ) -> Iterator[tuple[slice | np.ndarray, _Found]]:
         """What is found of some rows, and which they are: all at once, or those with a redshift and those without."""
         if not infer_redshift:
@@ -110,9 +113,13 @@ class Predictor:
         given = given.astype(np.float32)
         point = np.concatenate([found.point, given[None]])
         quantiles = np.concatenate([found.quantiles, np.broadcast_to(given, (len(levels), 1, len(known)))], axis=1)
-        yield known, replace(found, point=point, quantiles=quantiles)
+        extra = dict(found.extra)
+        if redshift_pdf:
+            assert self._ranker is not None
+            extra[PDF_COLUMN] = self._ranker.at(given).probability
+        yield known, replace(found, point=point, quantiles=quantiles, extra=extra)
         if len(unknown):
-            yield unknown, self._without_redshift(sources.take(unknown), levels)
+            yield unknown, self._without_redshift(sources.take(unknown), levels, redshift_pdf)
 
     def _with_redshift(self, sources: Sources, levels: tuple[float, ...], posterior: bool) -> _Found:
         n, p = len(sources), len(self.bundle.targets)
@@ -135,7 +142,7 @@ class Predictor:
                 extra[COLUMN][picked] = pack(answers.raw, k, d)
         return _Found(point, quantiles, features.flags, np.where(usable, features.n_bands, 0), extra)
 
-    def _without_redshift(self, sources: Sources, levels: tuple[float, ...]) -> _Found:
+    def _without_redshift(self, sources: Sources, levels: tuple[float, ...], redshift_pdf: bool) -> _Found:
         assert self._ranker is not None
         averages = self._ranker.average(self._session, sources, levels)
         density, features = averages.density, averages.features
@@ -147,6 +154,8 @@ class Predictor:
             INFO + name: np.where(usable, value, np.nan).astype(np.float32)
             for name, value in gained(self.bundle, averages).items()
         }
+        if redshift_pdf:
+            extra[PDF_COLUMN] = density.probability
         point, quantiles = (np.where(usable, each, np.nan).astype(np.float32) for each in (point, quantiles))
         return _Found(point, quantiles, features.flags, np.where(usable, features.n_bands, 0), extra)
 
@@ -158,6 +167,12 @@ class Predictor:
         check_options(self.bundle, False, True)
         assert self._ranker is not None
         return self._ranker.density(sources)
+
+    @property
+    def redshifts_asked(self) -> Density:
+        """The redshifts that are looked at, of no source."""
+        assert self._ranker is not None
+        return self._ranker.at(np.zeros(0, np.float32))
 
     def _layout(self) -> dict[str, Any]:
         """What it takes to read the column of posteriors."""

@@ -46,6 +46,11 @@ class Density:
         return self.probability / (self._step * (1.0 + self.redshift))
 
     @property
+    def edges(self) -> np.ndarray:
+        """(Z + 1,), redshifts between which the nodes' probabilities lie."""
+        return np.expm1(np.log1p(self.redshift[0]) + self._step * (np.arange(len(self.redshift) + 1) - 0.5))
+
+    @property
     def _step(self) -> float:
         return float(np.log1p(self.redshift[1]) - np.log1p(self.redshift[0]))
 
@@ -62,7 +67,7 @@ class Density:
 
     def quantile(self, level: float) -> np.ndarray:
         """(N,): the probability is even within the cell of a node."""
-        edges = np.log1p(self.redshift[0]) + self._step * (np.arange(len(self.redshift) + 1) - 0.5)
+        edges = np.log1p(self.edges)
         below = np.cumsum(self.probability, axis=1, dtype=np.float64)
         there = below[:, -1] > 0.5
         cell = np.argmax(below >= level * below[:, -1:], axis=1)
@@ -127,6 +132,14 @@ class Ranker:
         probability = np.zeros((len(sources), len(self.redshift)), np.float32)
         for start, found in self._chunks(sources):
             probability[start + found.row, found.node] = found.probability
+        return Density(self.redshift, probability)
+
+    def at(self, redshift: np.ndarray) -> Density:
+        """What is known of redshifts (N,) that were measured: the cell that each is in; nothing of one that is NaN."""
+        probability = np.zeros((len(redshift), len(self.redshift)), np.float32)
+        rows = np.flatnonzero(np.isfinite(redshift))
+        place = (np.log1p(redshift[rows]) - np.log1p(self.redshift[0])) / STEP
+        probability[rows, np.clip(np.rint(place), 0, len(self.redshift) - 1).astype(int)] = 1.0
         return Density(self.redshift, probability)
 
     def average(self, session: Session, sources: Sources, levels: Sequence[float]) -> Averages:

@@ -15,8 +15,8 @@ import zipfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import keys, repeated_in_parts
 from galprism.infer.predict import Predictor, check_levels, check_options
+from galprism.infer.redshift_file import COLUMN as REDSHIFT_PDF
+from galprism.infer.redshift_file import RedshiftWriter, check_redshift_file
 from galprism.surveys import Layout, Survey, understood
 
 SAMPLE_ROWS = 16_384
@@ -64,12 +66,14 @@ def predict_file(
     batch_rows: int = BATCH_ROWS,
     posterior: bool = False,
     infer_redshift: bool = False,
+    redshift_path: str | os.PathLike[str] | None = None,
     progress: Callable[[int], None] | None = None,
     **reading: Any,
 ) -> Summary:
     """Infer every row of a catalogue; formats by suffix. `reading` are the options of `Survey.layout`.
 
     threads : batches that are inferred at the same time. posterior, infer_redshift : as of galprism.infer.predict.
+    redshift_path : write the posteriors of the redshifts there, see galprism.infer.redshift_file.
     progress : called with rows done since the last call.
 
     Raises RequestError, before any work and leaving nothing, where the output cannot be written, the catalogue cannot
@@ -82,11 +86,19 @@ def predict_file(
     if threads < 1 or batch_rows < 1:
         raise RequestError(f"threads = {threads}, batch_rows = {batch_rows}; accepted: 1 or more")
     check_options(bundle, posterior, infer_redshift)
+    if redshift_path is not None:
+        redshift_path = check_redshift_file(redshift_path, [in_path, out_path])
+        if not infer_redshift:
+            raise RequestError(f"{redshift_path}: posteriors of redshifts are of those that are inferred; ask for both")
     if bundle.any_bands:
         bundle = bundle.bind(survey)
     check_passbands(bundle, survey)
     predictor = Predictor(bundle)
-    ask = partial(predictor.predict, levels=levels, posterior=posterior, infer_redshift=infer_redshift)
+    options = {"posterior": posterior, "infer_redshift": infer_redshift, "redshift_pdf": redshift_path is not None}
+
+    def ask(sources: Sources) -> Predictions:
+        return predictor.predict(sources, levels, **options)
+
     table = open_table(in_path)
     layout = understood(table, survey, **reading)
     if layout.redshift is None and not infer_redshift:
@@ -96,7 +108,7 @@ def predict_file(
         )
     parts = Parts(
         out_path,
-        request(bundle, table, layout, levels, batch_rows) | {"posterior": posterior, "infer_redshift": infer_redshift},
+        request(bundle, table, layout, levels, batch_rows) | options,
         table.n_rows,
         batch_rows,
     )
@@ -108,7 +120,12 @@ def predict_file(
             parts.append(predictions)
             if progress is not None:
                 progress(len(predictions))
-        counts = _assemble(parts, out_path, nothing(bundle, ask))
+        with ExitStack() as stack:
+            keep = None
+            if redshift_path is not None:
+                nodes = predictor.redshifts_asked
+                keep = stack.enter_context(RedshiftWriter(redshift_path, nodes.redshift, nodes.edges))
+            counts = _assemble(parts, out_path, nothing(bundle, ask), keep)
     except RequestError:
         parts.remove()
         raise
@@ -238,11 +255,12 @@ def _answers(
             yield waiting.popleft().result()
 
 
-def _assemble(parts: Parts, out_path: Path, empty: Predictions) -> dict[str, int]:
+def _assemble(parts: Parts, out_path: Path, empty: Predictions, keep: RedshiftWriter | None) -> dict[str, int]:
     """Write the table from its parts, duplicated ids flagged; returns how many rows carry each flag.
 
-    empty : the answer to no source.
+    empty : the answer to no source. keep : where the posteriors of redshifts go.
     """
+    empty.extra.pop(REDSHIFT_PDF, None)
     sizes = [len(parts.load_keys(number)) for number in range(parts.n_parts)]
     again = repeated_in_parts(parts.load_keys, sizes, parts.folder)
     counts: Counter[str] = Counter()
@@ -254,6 +272,8 @@ def _assemble(parts: Parts, out_path: Path, empty: Predictions) -> dict[str, int
             arrays["flags"][again[first : first + size]] |= np.uint32(Flag.DUPLICATE_ID)
             counts.update(flag_table.counts(arrays["flags"]))
             extra = {name.removeprefix(EXTRA): arrays.pop(name) for name in list(arrays) if name.startswith(EXTRA)}
+            if keep is not None:
+                keep.write(arrays["id"], extra.pop(REDSHIFT_PDF))
             writer.write(replace(empty, extra=extra, **arrays))
             first += size
         if not sizes:
