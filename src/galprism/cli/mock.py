@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings such as noise.perturb=false seed=7")
     parser.add_argument("-n", type=int, default=120_000, help="how many galaxies (default: 120000)")
     parser.add_argument("--first", type=int, default=0, help="the first id (default: 0)")
+    parser.add_argument("--survey", help="in whose bands, for a recipe of any bands (name or .toml)")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a table (.parquet, .fits, …), or a folder for one"
     )
@@ -25,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Simulate and write."""
     recipe = recipes.load(args.recipe, args.settings)
+    if args.survey:
+        recipe = recipes.for_survey(recipe, args.survey)
     require("mock", "simulating galaxies")
     from galprism.recipes.sky import write_mock
 

@@ -52,7 +52,14 @@ def prior_columns(population: PopulationConfig, n: int, seed: int) -> dict[str, 
 
     Drawn at its lowest redshift: leaving out those older than the Universe at a higher one gives the prior there,
     since age is drawn evenly up to that limit and nothing else depends on redshift but through it.
+
+    Raises RequestError for a population with tabulated histories, which are others at every redshift.
     """
+    if population.histories:
+        raise RequestError(
+            f"population.histories = {population.histories!r}: tabulated histories depend on the redshift itself, and "
+            "no draws of them can be kept for all redshifts; leave them out of what is fitted"
+        )
     return draw_stars(population, np.full(n, population.redshift[0]), np.random.default_rng(seed))
 
 

@@ -67,6 +67,10 @@ class PopulationConfig:
     """What it was multiplied by: cut short below 1, revived above."""
     age_change: tuple[float, float] = (0.02, 3.0)
     """Gyr since it changed; at most 0.9 of `age`."""
+    histories: str = ""
+    """A table of star-formation histories, from a simulation say, see galprism.mocks.tabulated."""
+    histories_share: float = 0.0
+    """Fraction of galaxies that have one of those in place of all of the above."""
     dust_slope: tuple[float, float] = (0.0, 0.0)
     """delta of (lambda / 5500 A)^delta on the attenuation curve (Noll et al. 2009)."""
     dust_bump: tuple[float, float] = (0.0, 0.0)
@@ -97,7 +101,12 @@ class PopulationConfig:
             if not 0 < low < high or (name == "f_burst" and high >= 1):
                 accepted = "two numbers above zero, the first the lower" + (", both below 1" * (name == "f_burst"))
                 raise RequestError(f"population.{name} = [{low}, {high}]; accepted: {accepted}")
-        for name in ("constant_share", "burst_share", "change_share"):
+        if bool(self.histories) != (self.histories_share > 0):
+            raise RequestError(
+                f"population.histories = {self.histories!r}, population.histories_share = {self.histories_share}: "
+                "give both, a table and a share above zero, or neither"
+            )
+        for name in ("constant_share", "burst_share", "change_share", "histories_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RequestError(f"population.{name} = {getattr(self, name)}; accepted: 0 to 1")
         if not self.z_met or min(self.z_met) <= 0:
@@ -119,6 +128,24 @@ class PopulationConfig:
 
 
 @dataclass(frozen=True, eq=False)
+class Tabulation:
+    """Rates that are constant between look-back ages, of N galaxies."""
+
+    edges: np.ndarray
+    """(N, K + 1), Gyr ago, from 0."""
+    rates: np.ndarray
+    """(N, K), any unit."""
+    has: np.ndarray
+    """(N,), bool: this galaxy's stars formed so."""
+
+    @property
+    def oldest(self) -> np.ndarray:
+        """(N,), Gyr since the step in which the first star formed began."""
+        last = self.rates.shape[1] - 1 - np.argmax(self.rates[:, ::-1] > 0, axis=1)
+        return self.edges[np.arange(len(self.edges)), last + 1]
+
+
+@dataclass(frozen=True, eq=False)
 class Draws:
     """Galaxies drawn from a population, before any light is computed."""
 
@@ -128,6 +155,8 @@ class Draws:
     """(N,), AB, in the population's band."""
     stars: dict[str, np.ndarray]
     """As `draw_stars` gives them."""
+    tabulated: Tabulation | None = None
+    """Histories that some of them have instead of those of `stars`."""
 
     def __len__(self) -> int:
         return len(self.redshift)

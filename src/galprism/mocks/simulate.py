@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import torch
 
 from galprism import passbands, surveys
 from galprism.data import Photometry, Sources, Truth
@@ -14,12 +15,15 @@ from galprism.errors import RequestError
 from galprism.mocks.counts import Counts, counts_of
 from galprism.mocks.noise import ErrorSample, NoiseConfig, observe
 from galprism.mocks.population import BLOCK, R_V, Draws, PopulationConfig, block_rng, draw_stars
+from galprism.mocks.tabulated import read_histories
 from galprism.params import compress_logssfr
-from galprism.sps import ForwardModel, Galaxies, SSPLibrary
+from galprism.sps import Composite, ForwardModel, Galaxies, SSPLibrary, Tabulated
 from galprism.surveys import Survey
 from galprism.units import njy_from_abmag
 
 TRUTH_NAMES = ("logmstar", "logsfr", "logssfr", "logmformed", "age_mw", "age_lw", "logzsol", "av", "tau", "age")
+HISTORY = ("tau", "age", "f_burst", "tau_burst", "age_burst", "constant", "change", "age_change")
+"""What a history of the population's own is made of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +65,11 @@ class Sky:
         """The galaxies of one block of ids."""
         rng = block_rng(self.seed, number, "population")
         redshift, magnitude = self.counts.draw(BLOCK, rng)
-        return Draws(redshift, magnitude, draw_stars(self.population, redshift, rng))
+        stars = draw_stars(self.population, redshift, rng)
+        if not self.population.histories:
+            return Draws(redshift, magnitude, stars)
+        tabulated = read_histories(self.population.histories).draw(redshift, self.population.histories_share, rng)
+        return Draws(redshift, magnitude, stars, tabulated)
 
     def block(self, number: int) -> Block:
         """One block of galaxies with ids from number x BLOCK on, their true fluxes and truth."""
@@ -88,6 +96,10 @@ class Sky:
             "tau": draws.stars["tau"],
             "age": draws.stars["age"],
         }
+        if draws.tabulated is not None:
+            has = draws.tabulated.has
+            values["tau"] = np.where(has, np.nan, values["tau"])
+            values["age"] = np.where(has, draws.tabulated.oldest, values["age"])
         truth = Truth(id=ident, names=TRUTH_NAMES, values=np.stack([values[name] for name in TRUTH_NAMES], axis=1))
         photometry = Photometry(flux=flux, ivar=np.full_like(flux, np.nan), bands=self.survey.band_names)
         return Block(Sources(id=ident, redshift=draws.redshift, photometry=photometry), truth, number)
@@ -127,4 +139,12 @@ def error_sample(noise: NoiseConfig, survey: Survey) -> ErrorSample | None:
 
 def galaxies_of(draws: Draws) -> Galaxies:
     """Draws as the forward model takes them."""
-    return Galaxies.from_numpy(redshift=draws.redshift, **draws.stars)
+    galaxies = Galaxies.from_numpy(redshift=draws.redshift, **draws.stars)
+    if draws.tabulated is None:
+        return galaxies
+    told = draws.tabulated
+    edges, rates, has = (torch.from_numpy(np.asarray(x, float)) for x in (told.edges, told.rates, told.has))
+    assert galaxies.history is not None
+    history = Composite([galaxies.history, Tabulated(edges, rates)], torch.stack([1.0 - has, has], dim=1))
+    others = {name: value for name, value in draws.stars.items() if name not in HISTORY}
+    return Galaxies.from_numpy(redshift=draws.redshift, history=history, **others)
