@@ -2,8 +2,10 @@
 
 import shutil
 
+import astropy.units as u
 import numpy as np
 import pytest
+from astropy.table import Table
 from tiny_survey import mock, with_photometry
 
 from galprism import bundle, passbands, surveys
@@ -269,3 +271,30 @@ def test_a_recipe_of_any_bands_is_fitted_as_one_survey(kids, tmp_path, capsys):
     assert np.sqrt(np.nanmean(off**2)) < 0.35
     assert main(["fit", "kids-mass-sfr", str(path), "-o", str(out), "--survey", "sdss"]) == 2
     assert "is of the survey kids" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["ecsv", "parquet", "hdf5"])
+def test_a_table_may_name_its_passbands(folder, kids, tmp_path, capsys, suffix):
+    """astropy's metadata say which filter each band is, by the SVO's names; the answers are those of the curves."""
+    _, sources, _ = kids
+    few = sources.take(slice(0, 20))
+    named = {band.name: band.passband for band in surveys.get("kids").bands}
+    table = Table({"id": few.id, "redshift": few.redshift}, meta={"passbands": named})
+    for j, band in enumerate(few.photometry.bands):
+        table[f"flux_{band}"] = few.photometry.flux[:, j] * u.nJy
+        table[f"flux_err_{band}"] = few.photometry.flux_err[:, j] * u.nJy
+    path, out = tmp_path / f"mine.{suffix}", tmp_path / "found.parquet"
+    table.write(path, **({"serialize_meta": True, "path": "data"} if suffix == "hdf5" else {}))
+    assert main(["predict", str(folder), str(path), "-o", str(out)]) == 0
+    with open_table(out) as found:
+        answers = found.read()["logmstar"]
+    model = bundle.load(folder).bind(surveys.from_names(named, "mine"))
+    np.testing.assert_allclose(answers, predict(model, few).column("logmstar"), atol=1e-4)
+    table.meta["passbands"] = {"u": "Nowhere/Camera"}
+    table.write(path, overwrite=True, **({"serialize_meta": True, "path": "data"} if suffix == "hdf5" else {}))
+    assert main(["predict", str(folder), str(path), "-o", str(out)]) == 2
+    assert "no passband 'Nowhere/Camera'" in capsys.readouterr().err
+    del table.meta["passbands"]
+    table.write(path, overwrite=True, **({"serialize_meta": True, "path": "data"} if suffix == "hdf5" else {}))
+    assert main(["predict", str(folder), str(path), "-o", str(out)]) == 2
+    assert "or metadata of the table that names them (passbands)" in capsys.readouterr().err

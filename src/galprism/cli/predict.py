@@ -9,7 +9,7 @@ from galprism import bundle, surveys
 from galprism.cli.progress import Progress
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
 from galprism.data.predictions import LEVELS
-from galprism.data.tables import open_table
+from galprism.data.tables import PASSBANDS, open_table
 from galprism.errors import RequestError
 from galprism.infer import predict_file
 
@@ -42,9 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Stream the catalogue through the model, and say what was flagged."""
     model = bundle.load(args.bundle)
-    survey = survey_of(model, args.survey, args.passbands)
     with open_table(args.catalogue) as table:
         progress = Progress("sources", table.n_rows)
+        named = table.meta.get(PASSBANDS)
+    survey = survey_of(model, args.survey, args.passbands, (args.catalogue, named))
     summary = predict_file(
         model,
         survey,
@@ -63,17 +64,28 @@ def run(args: argparse.Namespace) -> None:
     print_flags(summary.flags)
 
 
-def survey_of(model: bundle.Bundle, survey: str | None, passbands: str | None) -> surveys.Survey:
-    """The survey that a catalogue is of. Raises RequestError where nobody says it, or it is said twice."""
+def survey_of(
+    model: bundle.Bundle,
+    survey: str | None,
+    passbands: str | None,
+    table: tuple[str, dict[str, str] | None],
+) -> surveys.Survey:
+    """The survey that a catalogue is of; table : its name, and the passbands that it names itself.
+
+    Raises RequestError where nobody says it, or it is said twice.
+    """
     if survey and passbands:
         raise RequestError(f"--survey {survey} and --passbands {passbands}: give one of them")
     if passbands:
         return surveys.from_curves(passbands)
     if survey or not model.any_bands:
         return surveys.get(survey or model.survey)
+    name, named = table
+    if named:
+        return surveys.from_names(named, name)
     raise RequestError(
         f"{model.name} takes any bands: say whose these are, with --survey ({', '.join(surveys.names())}, or a .toml "
-        "file), or --passbands and a folder with their curves"
+        "file), --passbands and a folder with their curves, or metadata of the table that names them (passbands)"
     )
 
 

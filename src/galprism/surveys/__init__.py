@@ -1,7 +1,7 @@
 """Surveys: their bands and noise, and how their tables are understood. One file a survey."""
 
 from galprism.surveys.band import Band
-from galprism.surveys.curves import from_curves
+from galprism.surveys.curves import from_curves, from_names
 from galprism.surveys.layout import Layout
 from galprism.surveys.preset import Preset, cigale
 from galprism.surveys.reading import read, stream, understood
@@ -15,6 +15,7 @@ __all__ = [
     "Survey",
     "cigale",
     "from_curves",
+    "from_names",
     "get",
     "names",
     "read",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,16 @@ BRIGHTEST, FAINTEST = 5.0, 35.0
 """AB mag: nothing is known of what is plausible."""
 
 
+def from_names(bands: Mapping[str, str], name: str) -> Survey:
+    """The survey whose bands are passbands by name (`galprism list passbands`, or the SVO's), from blue to red; as
+    `from_curves` besides. Raises RequestError where there is no such passband, or none is named."""
+    if not bands:
+        raise RequestError(f"{name}: no passband is named; expected a band and its passband, such as r: LSST/LSST.r")
+    ordered = sorted(bands.items(), key=lambda item: passbands.get(item[1]).pivot)
+    made = [Band(band, p, DEPTH, ZEROPOINT_ERROR, extinction(p), BRIGHTEST, FAINTEST) for band, p in ordered]
+    return Survey(name, tuple(made), description=f"bands as {name} names them")
+
+
 def from_curves(folder: str | Path) -> Survey:
     """The survey whose bands are called as the files of a folder, from blue to red.
 
@@ -34,9 +46,8 @@ def from_curves(folder: str | Path) -> Survey:
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
     if not paths:
         raise RequestError(f"{folder}: no curve in it; expected a file for each band ({', '.join(SUFFIXES)})")
-    paths.sort(key=lambda path: passbands.get(path).pivot)
-    bands = [Band(p.stem, str(p), DEPTH, ZEROPOINT_ERROR, extinction(str(p)), BRIGHTEST, FAINTEST) for p in paths]
-    return Survey(folder.resolve().name, tuple(bands), description=f"the curves in {folder}")
+    made = from_names({path.stem: str(path) for path in paths}, folder.resolve().name)
+    return replace(made, description=f"the curves in {folder}")
 
 
 def extinction(passband: str) -> float:

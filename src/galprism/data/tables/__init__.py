@@ -1,6 +1,6 @@
 """Tables in and out: FITS, Parquet, ECSV, VOTable, CSV and HDF5, one file a format behind one small interface."""
 
-from galprism.data.tables.base import BATCH_ROWS, Batch, TableReader
+from galprism.data.tables.base import BATCH_ROWS, PASSBANDS, Batch, TableReader
 from galprism.data.tables.catalogue import CatalogueWriter, catalogue_columns, write_catalogue
 from galprism.data.tables.columns import ColumnInfo
 from galprism.data.tables.formats import FORMATS, open_table
@@ -18,6 +18,7 @@ from galprism.data.tables.writing import TableWriter, check_writable, write_tabl
 __all__ = [
     "BATCH_ROWS",
     "FORMATS",
+    "PASSBANDS",
     "Batch",
     "CatalogueWriter",
     "ColumnInfo",

@@ -46,6 +46,7 @@ class ParquetReader(TableReader):
             yaml = keys.get(YAML_KEY, b"").decode()
             header = read_header(yaml.splitlines()) if yaml else YamlHeader({}, {})
             known |= header.columns
+            self.meta = header.meta | self.meta
             self._hold((_info(field, known.get(field.name)) for field in file.schema_arrow), header.masks)
 
     def _batches(self, columns: list[ColumnInfo], size: int, start: int, stop: int) -> Iterator[Batch]:

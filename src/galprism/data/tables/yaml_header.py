@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from astropy.table import Column, Table
 from astropy.table.meta import get_header_from_yaml, get_yaml_from_table
 from astropy.utils.exceptions import AstropyWarning
 
-from galprism.data.tables.base import META_KEY
+from galprism.data.tables.base import META_KEY, PASSBANDS
 from galprism.data.tables.columns import ColumnInfo
 
 
@@ -47,7 +47,13 @@ def read_header(lines: Iterable[str]) -> YamlHeader:
         data, mask = parts.get("data"), parts.get("mask")
         if data is not None and mask is not None:
             masks[data["name"]] = mask["name"]
-    return YamlHeader(columns, json.loads(meta.get(META_KEY, "{}")), masks, header.get("delimiter", " "))
+    return YamlHeader(columns, meta_of(meta), masks, header.get("delimiter", " "))
+
+
+def meta_of(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What a table says of itself that means something here: what galprism wrote, and which passbands its bands are."""
+    named = meta.get(PASSBANDS)
+    return json.loads(meta.get(META_KEY, "{}")) | ({PASSBANDS: dict(named)} if isinstance(named, Mapping) else {})
 
 
 def _dtype(datatype: str, subtype: str | None) -> tuple[np.dtype, tuple[int, ...]]:
