@@ -32,7 +32,7 @@ def write_inputs(work: Path, given) -> dict:
         np.savetxt(work / f"template{number}.dat", np.stack([given["template_wave"], template], axis=1), fmt="%.6e")
         lines.append(f"{number + 1} {work}/template{number}.dat 1.0 0 1.0\n")
     (work / "templates.param").write_text("".join(lines))
-    np.savetxt(work / "no_error.def", [[100.0, 0.0], [1e6, 0.0]])
+    np.savetxt(work / "no_error.def", [[100.0, 1.0], [1e6, 1.0]])  # times TEMP_ERR_A2, which is 0
     header = "# z " + " ".join(f"{m:.2f}" for m in given["prior_mag"])
     np.savetxt(work / "prior.dat", np.column_stack([given["prior_z"], given["prior"]]), header=header[2:])
     return {

@@ -21,8 +21,12 @@ from galprism.prep import Features
 
 STEP = 0.005
 """In ln(1 + z), between nodes."""
-REACH = 15.0
+REACH = 12.0
 """nat: nodes whose evidence is this far below the best are not looked at."""
+MOST = 40
+"""Of the nodes that are left to a source, about as many are asked at most."""
+UNUSABLE = -1e3
+"""nat, the score of a redshift of which the model can say nothing."""
 LEAST = 1e-4
 """Nodes of less probability have no part in the answers."""
 CHUNK_ROWS = 256
@@ -81,24 +85,19 @@ class Density:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """C redshifts of some sources that are not improbable, source by source."""
+    """C redshifts of some sources at which the model is asked, source by source."""
 
     row: np.ndarray
     """(C,), ascending: the source."""
-    node: np.ndarray
-    """(C,), of the redshifts."""
-    probability: np.ndarray
-    """(C,); those of a source sum to 1."""
-    features: Features
+    weight: np.ndarray
+    """(C,): the probability of the redshifts that each stands for; those of a source sum to 1."""
+    inputs: np.ndarray
+    """(C, F)."""
+    anchor: np.ndarray
+    """(C,)."""
 
     def take(self, kept: np.ndarray) -> Candidates:
-        picked = replace(
-            self.features,
-            **{name: getattr(self.features, name)[kept] for name in ("inputs", "anchor", "flags", "n_bands")},
-            trust={},
-            ln_evidence=None,
-        )
-        return Candidates(self.row[kept], self.node[kept], self.probability[kept], picked)
+        return Candidates(self.row[kept], self.weight[kept], self.inputs[kept], self.anchor[kept])
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +129,8 @@ class Ranker:
     def density(self, sources: Sources) -> Density:
         """The posterior of each source's redshift, under the prior of the training; its own is not looked at."""
         probability = np.zeros((len(sources), len(self.redshift)), np.float32)
-        for start, found in self._chunks(sources):
-            probability[start + found.row, found.node] = found.probability
+        for rows in chunks(len(sources)):
+            probability[rows], _ = self._look(sources.take(rows))
         return Density(self.redshift, probability)
 
     def at(self, redshift: np.ndarray) -> Density:
@@ -149,12 +148,13 @@ class Ranker:
         point, spread = np.full((2, p, n), np.nan)
         quantiles = np.full((len(levels), p, n), np.nan)
         anchored = np.array(self.bundle.anchored)[:, None, None]
-        for start, found in self._chunks(sources):
-            probability[start + found.row, found.node] = found.probability
-            found = found.take(found.probability > LEAST)
-            weight, mean, sigma = session.marginals(found.features.inputs)  # (K, C), (P, K, C)
-            mean = mean + anchored * found.features.anchor
-            weight = weight * found.probability
+        for chunk in chunks(n):
+            start = chunk.start
+            probability[chunk], found = self._look(sources.take(chunk))
+            found = found.take(found.weight > LEAST)
+            weight, mean, sigma = session.marginals(found.inputs)  # (K, C), (P, K, C)
+            mean = mean + anchored * found.anchor
+            weight = weight * found.weight
             for rows, at in padded(found.row):
                 share = np.where(at < 0, 0.0, weight[:, at]).transpose(1, 2, 0).reshape(len(rows), -1)
                 share /= share.sum(axis=1, keepdims=True)
@@ -176,28 +176,54 @@ class Ranker:
         flags = np.where(np.isnan(best), flags & ~np.uint32(Flag.REDSHIFT_INFERRED), flags)
         return self.bundle.preparation.features(replace(sources, redshift=best, flags=flags))
 
-    def _chunks(self, sources: Sources) -> Iterator[tuple[int, Candidates]]:
-        for start in range(0, len(sources), CHUNK_ROWS):
-            yield start, self._candidates(sources.take(slice(start, start + CHUNK_ROWS)))
+    def _look(self, sources: Sources) -> tuple[np.ndarray, Candidates]:
+        """(N, Z), how probable each redshift is, and the redshifts that the model is to be asked at.
 
-    def _candidates(self, sources: Sources) -> Candidates:
-        preparation = self.bundle.preparation
-        evidence = preparation.ln_evidence(sources, self.redshift)
+        Where many are left, not all are asked: scores are smooth in redshift, and those between are interpolated.
+        """
+        n, z = len(sources), len(self.redshift)
+        evidence = self.bundle.preparation.ln_evidence(sources, self.redshift)
         best = evidence.max(axis=1, keepdims=True)
-        row, node = np.nonzero((evidence > best - REACH) & np.isfinite(best))
-        features = preparation.features(replace(sources.take(row), redshift=self.redshift[node]), check=False)
-        score = np.empty(len(row), np.float32)
+        kept = (evidence > best - REACH) & np.isfinite(best)
+        place = np.cumsum(kept, axis=1) - 1
+        last = np.maximum(place[:, -1:], 0)
+        asked = kept & ((place % (1 + last // MOST) == 0) | ((place == last) & kept))
+        row, node = np.nonzero(asked)
+        score, inputs, anchor = self._scores(sources, row, node)
+
+        every_row, every_node = np.nonzero(kept)
+        key = row * z + node
+        above = np.searchsorted(key, every_row * z + every_node)
+        below = np.where(node[above] == every_node, above, above - 1)
+        between = (every_node - node[below]) / np.maximum(node[above] - node[below], 1)
+        ln_p = evidence[every_row, every_node] - best[every_row, 0]
+        ln_p += (1 - between) * score[below] + between * score[above]
+        top = np.full(n, -np.inf)
+        np.maximum.at(top, every_row, ln_p)
+        p = np.exp(ln_p - top[every_row])
+        p /= np.bincount(every_row, p, n)[every_row]
+        probability = np.zeros((n, z), np.float32)
+        probability[every_row, every_node] = p
+        weight = np.bincount(below, p * (1 - between), len(row)) + np.bincount(above, p * between, len(row))
+        return probability, Candidates(row, weight, inputs, anchor)
+
+    def _scores(self, sources: Sources, row: np.ndarray, node: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scores (C,), inputs (C, F) and anchors (C,) of redshifts of sources."""
+        preparation = self.bundle.preparation
+        score, anchor = np.empty(len(row)), np.empty(len(row))
+        inputs = np.empty((len(row), len(preparation.input_names)), np.float32)
         for rows in batches(len(row)):
-            (found,) = self.onnx.run(["score"], {"features": features.inputs[rows]})
-            score[rows] = found[:, 0]
-        ln_p = np.where(features.usable, evidence[row, node] - best[row, 0] + score, -np.inf)
-        top = np.full(len(sources), -np.inf)
-        np.maximum.at(top, row, ln_p)
-        with np.errstate(invalid="ignore"):
-            p = np.where(np.isfinite(ln_p), np.exp(ln_p - top[row]), 0.0)
-        total = np.bincount(row, p, len(sources))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return Candidates(row, node, np.where(total[row] > 0, p / total[row], 0.0), features)
+            redshift = self.redshift[node[rows]]
+            found = preparation.features(replace(sources.take(row[rows]), redshift=redshift), check=False)
+            inputs[rows], anchor[rows] = found.inputs, found.anchor
+            (values,) = self.onnx.run(["score"], {"features": found.inputs})
+            score[rows] = np.where(found.usable, values[:, 0], UNUSABLE)
+        return score, inputs, anchor
+
+
+def chunks(n: int) -> list[slice]:
+    """Slices of CHUNK_ROWS rows."""
+    return [slice(start, min(start + CHUNK_ROWS, n)) for start in range(0, n, CHUNK_ROWS)]
 
 
 def padded(row: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
