@@ -62,7 +62,7 @@ def test_not_knowing_the_redshift_costs_information(kids, blind):
 
 def test_the_answer_is_the_average_over_redshift(kids, blind):
     """The law of total expectation and of total probability, from the model's answers at each redshift; it asks at
-    some of them only, for a thousandth of a dex."""
+    some of them only, which moves answers by a hundredth of their errors."""
     bound, sources, _ = kids
     predictor = Predictor(bound)
     for row in (0, 7, 40):
@@ -77,7 +77,7 @@ def test_the_answer_is_the_average_over_redshift(kids, blind):
         )
         found = predict(bound, at_each, LEVELS)
         for name in bound.targets:
-            assert blind.column(name)[row] == pytest.approx(p @ found.column(name), abs=1e-3)
+            assert blind.column(name)[row] == pytest.approx(p @ found.column(name), abs=3e-3)
             x = blind.quantile(name, 0.84)[row]
             asked = Truth(id=at_each.id, names=bound.targets, values=np.full((len(some), len(bound.targets)), x))
             below = predictor.pit(at_each, asked)[:, bound.targets.index(name)]
