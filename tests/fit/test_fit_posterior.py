@@ -350,3 +350,33 @@ def test_whatever_comes_every_null_has_a_flag(rows):
     assert np.array_equal(null, (found.flags & Flag.NOT_INFERRED) > 0)
     assert not np.isinf(found.point).any()
     assert np.all(np.diff(found.quantiles[~null], axis=2) >= 0)
+
+
+def test_posterior_predictive_p_values_are_high_for_honest_sources_and_low_for_spoiled_ones():
+    """They use the data twice, so that honest ones are not even but rarely small; a band 8 errors off is."""
+    sources, _, _ = mocks(150, seed=4)
+    honest = fit_posterior(sources, CACHE, PRIOR).extra["predictive_p"]
+    assert np.mean(honest < 0.05) < 0.05
+    assert np.median(honest) > 0.4
+    flux = sources.photometry.flux.copy()
+    flux[:, 3] += 8.0 * sources.photometry.flux_err[:, 3]
+    seen = Photometry(flux, sources.photometry.ivar, sources.photometry.bands)
+    spoiled = fit_posterior(Sources(sources.id, redshift=sources.redshift, photometry=seen), CACHE, PRIOR)
+    assert np.mean(spoiled.extra["predictive_p"] < 0.05) > 0.5
+    assert (spoiled.extra["predictive_p"] < honest).mean() > 0.9
+
+
+def test_the_posterior_predictive_p_value_by_simulation():
+    """Fluxes drawn from the posterior's own models and scales, and how often their chi2 is larger."""
+    sources, _, _ = mocks(1, seed=33)
+    found = fit_posterior(sources, FEW, PRIOR, enough=1e9).extra["predictive_p"][0]
+    flux, error = sources.photometry.flux[0], sources.photometry.flux_err[0]
+    rows = np.flatnonzero(young_enough(FEW, 0.5))
+    magnitude = np.linspace(18.0, 24.0, 4001)
+    light = FEW.light(0.5)[rows].astype(float)
+    model = njy_from_abmag(magnitude)[None, :, None] * (light / light[:, [2]])[:, None]
+    chi2 = (((flux - model) / error) ** 2).sum(axis=2)
+    weight = np.exp(-0.5 * (chi2 - chi2.min()) + 0.6 * (magnitude - 21))
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(chi2.size, 40_000, p=(weight / weight.sum()).ravel())
+    assert found == pytest.approx(np.mean(rng.chisquare(5, len(drawn)) > chi2.ravel()[drawn]), abs=0.02)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri
+from scipy.special import chdtrc, log_ndtr, ndtri
 
 from galprism.data import Predictions, Sources
 from galprism.data.predictions import LEVELS
@@ -46,6 +46,10 @@ PRIOR_STEP = 0.005
 MARGIN = 6.0
 """mag, how far the flat prior of a source reaches that lies outside the prior's range."""
 GOLDEN_RATIO = 0.6180339887498949
+LIKELIHOOD = ("log_weight", "chi2")
+SCALE_NODES, SCALE_WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
+SCALE_WEIGHTS = SCALE_WEIGHTS / SCALE_WEIGHTS.sum()
+"""Of the scale about its best, in errors: what it adds to chi2 is their square."""
 VALUES = 4000
 """Values that quantiles are read from at least."""
 
@@ -140,9 +144,10 @@ def fit_posterior(
     workers : threads.
     progress : called with the number of rows done since the last call.
 
-    Extra columns: `ess`, `n_draws` that were looked at, `chi2` and `reduced_chi2` of the best draw,
-    `best_<parameter>`, `<parameter>_std`. A source outside the prior's range of magnitudes or redshifts is given a flat
-    prior and flagged INPUT_OUT_OF_RANGE. Rows that cannot be fitted are null and flagged.
+    Extra columns: `ess`, `n_draws` that were looked at, `predictive_p` of Sample.predictive_p, `chi2` and
+    `reduced_chi2` of the best draw, `best_<parameter>`, `<parameter>_std`. A source outside the prior's range of
+    magnitudes or redshifts is given a flat prior and flagged INPUT_OUT_OF_RANGE. Rows that cannot be fitted are null
+    and flagged.
     Raises RequestError when the draws lack a band of the catalogue, the prior's band or a parameter.
     """
     started = time.perf_counter()
@@ -153,6 +158,7 @@ def fit_posterior(
     if progress is not None:
         progress(int(np.count_nonzero(~rows.usable)))
     ess, n_draws = np.full(len(sources), np.nan), np.zeros(len(sources), np.int64)
+    predictive = np.full(len(sources), np.nan)
 
     def fit_group(group: tuple[float, np.ndarray]) -> None:
         redshift, members = group
@@ -162,6 +168,7 @@ def fit_posterior(
                 rows.flags[row] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
             if sample.parts:
                 summarise(sample, draws, float(rows.redshift[row]), row, estimates)
+                predictive[row] = sample.predictive_p(int(rows.n_bands[row]))
         if progress is not None:
             progress(len(members))
 
@@ -186,7 +193,8 @@ def fit_posterior(
         "min_ess": min_ess,
         "seconds": round(time.perf_counter() - started, 3),
     }
-    return estimates.predictions(rows, draws, {"ess": ess, "n_draws": n_draws}, max_reduced_chi2, meta)
+    extra = {"ess": ess, "n_draws": n_draws, "predictive_p": predictive}
+    return estimates.predictions(rows, draws, extra, max_reduced_chi2, meta)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +227,14 @@ class Sample:
     def ess(self) -> float:
         """Effective sample size so far (Kish 1965)."""
         return self._sum**2 / self._squares if self._squares else 0.0
+
+    def predictive_p(self, n_bands: int) -> float:
+        """Posterior-predictive p-value of chi2 (Gelman, Meng & Stern 1996, Stat. Sinica 6, 733): how probable one at
+        least as large is for fluxes drawn from the models that are left, each at a scale of its own posterior."""
+        log_weight, chi2 = (np.concatenate([getattr(part, name) for part in self.parts]) for name in LIKELIHOOD)
+        weight = np.exp(log_weight - log_weight.max())
+        tail = chdtrc(n_bands, chi2[:, None] + SCALE_NODES**2) @ SCALE_WEIGHTS
+        return float(weight @ tail / weight.sum())
 
     @property
     def log_evidence(self) -> float:
