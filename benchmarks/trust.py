@@ -70,7 +70,7 @@ def judge(honest: Predictions, wrong: Predictions) -> tuple[np.ndarray, np.ndarr
 
 
 def by_forward_model(recipe: Recipe, args: argparse.Namespace, honest: Sources, harmed: dict[str, Sources]) -> None:
-    """Print the share of harmed sources whose p-value is below what as many honest ones are below as the model flags."""
+    """Print the share of harmed sources whose p-value is below that of SUSPECT of the honest ones."""
     place = args.out / args.survey
     place.mkdir(exist_ok=True)
     draws = references.reference_cache(recipe, "posterior", place / f"draws-{args.n_draws}.npz")
