@@ -7,9 +7,9 @@ import pytest
 from commands import MODEL, everything
 
 from galprism.data.tables import write_table
-from galprism.recipes.demo import CATALOGUE, FOLDER
+from mlp_gap_mock import MOCK
 
-TRUTH = FOLDER / CATALOGUE
+TRUTH = MOCK
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_without_the_packages_their_curves_are_refused_by_name(monkeypatch):
     monkeypatch.setattr(library, "find_spec", lambda package: None)
     library._package_curves.cache_clear()
     try:
-        assert passbands.names() == list(library.SHIPPED)
+        assert [name for name in passbands.names() if not name.startswith("jpas/")] == list(library.SHIPPED)
         with pytest.raises(RequestError, match=r"sedpy, which is not installed \(pip install astro-sedpy\)"):
             passbands.get("sedpy/sdss_u0")
     finally:

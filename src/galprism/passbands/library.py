@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from galprism.errors import RequestError
-from galprism.passbands import svo
+from galprism.passbands import jpas, svo
 from galprism.passbands.files import read_curve
 from galprism.passbands.passband import Passband
 from galprism.passbands.tophat import is_name as is_tophat
@@ -35,7 +35,7 @@ ALIASES = {alias: name for name, (_, aliases) in SHIPPED.items() for alias in al
 
 def names() -> list[str]:
     """The names that `get` knows without a file or a network: shipped curves, then those of installed packages."""
-    return [*SHIPPED, *_package_curves()]
+    return [*SHIPPED, *(jpas.PREFIX + name for name in jpas.FILTERS), *_package_curves()]
 
 
 def aliases(name: str) -> tuple[str, ...]:
@@ -45,8 +45,8 @@ def aliases(name: str) -> tuple[str, ...]:
 
 def get(name: str | Path) -> Passband:
     """The passband `name`: a shipped name (Paranal/OmegaCAM.u_SDSS) or alias (kids/u), a curve of an installed package
-    (speclite/twomass-J, sedpy/sdss_u0), a top-hat (tophat/5150x145), a file (curve.ecsv, curve.txt, FILTER.RES:205), or
-    a filter of the SVO by its name there (Facility/Instrument.Band).
+    (speclite/twomass-J, sedpy/sdss_u0), a filter of J-PAS as modelled (jpas/J0378), a top-hat (tophat/5150x145), a file
+    (curve.ecsv, curve.txt, FILTER.RES:205), or a filter of the SVO by its name there (Facility/Instrument.Band).
 
     Raises RequestError when there is none, or when the curve fails the checks of `Passband.from_arrays`.
     """
@@ -58,6 +58,8 @@ def get(name: str | Path) -> Passband:
         return _packaged(known)
     if is_tophat(text):
         return tophat(text)
+    if jpas.is_name(text):
+        return jpas.modelled(text)
     if Path(text).is_file():
         return read_curve(text)
     path, colon, selector = text.rpartition(":")
