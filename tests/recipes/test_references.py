@@ -9,10 +9,10 @@ from galprism.data.tables import open_table
 from galprism.errors import RequestError
 from galprism.fit import load_cache
 from galprism.flags import Flag
-from galprism.recipes.demo import CATALOGUE, FOLDER
 from galprism.recipes.references import check_cache, reference_cache
+from mlp_gap_mock import MOCK
 
-SHIPPED = str(FOLDER / CATALOGUE)
+SHIPPED = str(MOCK)
 DRAWS = ("fit.n_draws=3000", "population.redshift=[0.2,0.6]")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from importlib import resources
@@ -14,21 +15,26 @@ from galprism.infer import Predictor
 from galprism.recipes import references
 from galprism.recipes.recipe import load
 
-MODEL = "kids-mass-sfr"
+MODEL, SURVEY = "galaxy-photometry", "kids"
 FOLDER = resources.files("galprism.recipes") / "shipped"
 CATALOGUE = "kids-mock.parquet"
+"""Made with `galprism mock galaxy-photometry --survey kids -n 2000` and the settings below."""
 LIMIT = "kids-mock-posterior.parquet"
-"""The exact posterior of the same galaxies, made with `galprism fit mlp-gap … --method posterior`: it needs PyTorch."""
+"""The exact posterior of the same galaxies, made with `galprism fit galaxy-photometry … --survey kids --method
+posterior fit.n_draws=800000` and the settings below: it needs PyTorch."""
+SETTINGS = ("population.magnitude=[16.0,24.0]", "population.counts_slope=0.33", "seed=2026")
+"""A magnitude-limited sample, with the number counts of the sky."""
+PARAMETERS = ("logmstar", "logsfr", "age_mw", "av")
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
 
 
 def demo(out: Path, say: Callable[[str], None] = print) -> Report:
     """Run the main job; tables and the report go to the folder `out`."""
     started = time.perf_counter()
-    path, model = Path(str(FOLDER / CATALOGUE)), bundle.load(MODEL)
+    path, survey = Path(str(FOLDER / CATALOGUE)), surveys.get(SURVEY)
+    model = bundle.load(MODEL).bind(survey)
     with open_table(path) as table:
         made = table.meta
-    survey = surveys.get(model.survey)
     sources, truth = surveys.read(path, survey), read_truth(path)
     say(f"catalogue   {len(sources):,} galaxies in {' '.join(survey.band_names)} ({made['made_by']})")
 
@@ -39,7 +45,7 @@ def demo(out: Path, say: Callable[[str], None] = print) -> Report:
     seconds["network"] = time.perf_counter() - clock
     say(f"network     {model.name}: {len(sources) / seconds['network']:,.0f} galaxies/s, with joint uncertainties")
 
-    recipe = load("mlp-gap", ["noise.perturb=true"])
+    recipe = load("mlp-gap", ["noise.perturb=true", f"targets.names={json.dumps(PARAMETERS)}"])
     cache = references.reference_cache(recipe, "grid")
     clock = time.perf_counter()
     grid = references.fit(recipe, sources, "grid", cache, levels=LEVELS)
@@ -53,8 +59,9 @@ def demo(out: Path, say: Callable[[str], None] = print) -> Report:
         sources,
         out / "report",
         limit="exact posterior",
+        parameters=PARAMETERS,
         meta={
-            "title": "galprism demo: stellar masses and star-formation rates of simulated KiDS+VIKING galaxies",
+            "title": "galprism demo: what simulated KiDS+VIKING galaxies are made of",
             "sample": f"{len(sources):,} simulated galaxies, true r < 24; no cut but those named in the tables",
             "noise": "KiDS + VIKING depths; magnitudes perturbed",
             "recipe": str(made.get("recipe", "")),
