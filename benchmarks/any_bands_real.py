@@ -3,25 +3,29 @@
     GALPRISM_DATA=DIR python benchmarks/any_bands_real.py OUT [--model BUNDLE] [--n-draws 1000000]
 
 KiDS+VIKING galaxies with nine bands and a spectroscopic redshift, against the exact posterior of the same photometry
-under the model's own prior; SDSS galaxies, whose table has no errors, against published masses after one offset.
+under the model's own prior; SDSS galaxies, whose table has no errors, against published masses after one offset. Both
+once more without their redshifts, which are then inferred, against the spectroscopic ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from any_bands import LEVELS, specialist
 from galprism import bundle, surveys
-from galprism.data import Predictions
+from galprism.data import Predictions, Sources
 from galprism.data.tables import open_table
 from galprism.flags import counts
 from galprism.infer import predict
 from galprism.recipes import references
 from real_samples import KIDS, SDSS, doubtful, with_errors
+
+PAIRS = ((0.16, 0.84), (0.025, 0.975))
 
 
 def trust(found: Predictions) -> None:
@@ -35,6 +39,23 @@ def trust(found: Predictions) -> None:
 def scatter(difference: np.ndarray) -> str:
     spread = 1.4826 * np.median(np.abs(difference - np.median(difference)))
     return f"median {np.median(difference):+.3f}, std {np.std(difference):.3f}, NMAD {spread:.3f}"
+
+
+def redshifts(model: bundle.Bundle, sources: Sources) -> None:
+    """Inferred redshifts against the spectroscopic ones, where the model covers these."""
+    low, high = model.preparation.redshift_range
+    inside = (sources.redshift > low) & (sources.redshift < high)
+    z, blind = sources.redshift[inside], replace(sources.take(inside), redshift=None)
+    found = predict(model, blind, LEVELS, infer_redshift=True)
+    good = ~doubtful(found)
+    off = (found.quantile("redshift", 0.5) - z) / (1 + z)
+    cover = [(found.quantile("redshift", a) < z) & (z < found.quantile("redshift", b)) for a, b in PAIRS]
+    for what, rows in (("all", np.isfinite(off)), ("unflagged", good)):
+        inner, outer = (f"{np.mean(each[rows]):.1%}" for each in cover)
+        print(
+            f"  redshift inferred, {what}: {rows.sum()} galaxies, dz/(1+z) {scatter(off[rows])}, beyond 0.15 "
+            f"{np.mean(np.abs(off[rows]) > 0.15):.1%}; 68 % and 95 % hold {inner}, {outer}"
+        )
 
 
 def main() -> None:
@@ -62,6 +83,7 @@ def main() -> None:
         difference = (found.column(name) - exact.column(name))[good]
         print(f"  {name}: network - exact posterior, unflagged: {scatter(difference)}")
     trust(found)
+    redshifts(model.bind(kids), sources)
 
     sdss = surveys.get("sdss")
     sources = surveys.read(folder / SDSS, sdss, columns_map={"mag_err_*": "none", "id": "none"})
@@ -75,6 +97,7 @@ def main() -> None:
         print(f"SDSS, {what}: {len(sources)} galaxies, {good.sum()} unflagged with a published mass")
         print(f"  log M* - published: {scatter((found.column('logmstar') - published)[good])}")
         trust(found)
+    redshifts(model.bind(sdss), given)
 
 
 if __name__ == "__main__":
