@@ -102,6 +102,35 @@ def test_redshifts_that_are_known_are_kept(kids):
     assert np.isnan(predict(bound, replace(few, redshift=redshift)).point[::2]).all()  # unless it is asked for
 
 
+def test_a_redshift_with_an_error_is_weighed_with_the_photometry(kids, blind):
+    """A wide error changes nothing, a narrow one is the answer, one between is in between; a tiny one is exact."""
+    bound, sources, _ = kids
+    few = sources.take(slice(0, 60))
+    predictor = Predictor(bound)
+
+    def with_error(error):
+        return predict(bound, replace(few, redshift_err=np.full(60, error)), LEVELS, infer_redshift=True)
+
+    wide, medium, narrow, tiny = (with_error(error) for error in (50.0, 0.05, 0.012, 1e-4))
+    np.testing.assert_allclose(wide.column("redshift"), blind.column("redshift")[:60], atol=2e-3)
+    assert ((wide.flags & np.uint32(Flag.REDSHIFT_INFERRED)) != 0).all()
+    assert not (wide.flags & np.uint32(Flag.REDSHIFT_MISSING)).any()
+    density = predictor.redshifts(few)  # the product of both, by hand
+    product = density.probability * np.exp(-0.5 * ((density.redshift - few.redshift[:, None]) / 0.05) ** 2)
+    by_hand = product @ density.redshift / product.sum(axis=1)
+    np.testing.assert_allclose(medium.column("redshift"), by_hand, atol=5e-3)
+    assert np.median(np.abs(narrow.column("redshift") - few.redshift)) < 0.01
+    width = [np.median(each.quantile("logmstar", 0.84) - each.quantile("logmstar", 0.16)) for each in (wide, medium)]
+    assert width[1] < width[0]
+    np.testing.assert_allclose(tiny.column("logmstar"), predict(bound, few).column("logmstar"), atol=1e-5)
+    assert not (tiny.flags & np.uint32(Flag.REDSHIFT_INFERRED)).any()
+    far = predict(bound, replace(few, redshift=np.full(60, 9.0), redshift_err=np.full(60, 0.1)), infer_redshift=True)
+    assert ((far.flags & np.uint32(Flag.REDSHIFT_OUT_OF_RANGE)) != 0).all()
+    assert np.isnan(far.point).all()
+    plain = predict(bound, replace(few, redshift_err=np.full(60, 0.05)))  # unless it is asked for
+    np.testing.assert_array_equal(plain.point, predict(bound, few).point)
+
+
 def test_the_answer_does_not_depend_on_the_neighbours(kids, blind):
     bound, sources, _ = kids
     again = predict(bound, without_redshift(sources.take(slice(290, 300))), LEVELS, infer_redshift=True)
@@ -253,8 +282,10 @@ def test_qp_reads_the_posteriors_of_redshifts(folder, kids, blind, tmp_path, kin
 
     _, sources, _ = kids
     redshift = np.full(30, np.nan)
-    redshift[3] = sources.redshift[3]
-    columns = {"id": np.arange(30).astype(kind), "redshift": redshift}
+    redshift[3:5] = sources.redshift[3:5]
+    error = np.full(30, np.nan)
+    error[4] = 30.0  # says nothing
+    columns = {"id": np.arange(30).astype(kind), "redshift": redshift, "redshift_err": error}
     for j, band in enumerate(sources.photometry.bands):
         columns[f"flux_{band}"] = sources.photometry.flux[:30, j].copy()
         columns[f"flux_err_{band}"] = sources.photometry.flux_err[:30, j]

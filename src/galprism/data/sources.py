@@ -126,13 +126,15 @@ class Sources:
     photometry: Photometry | None = None
     flags: np.ndarray | None = None
     """(N,), uint32, what was noticed on reading (see galprism.flags); zeros when not given."""
+    redshift_err: np.ndarray | None = None
+    """(N,), standard deviations; 0 or NaN where a redshift is as good as exact; None when the catalogue has none."""
 
     def __post_init__(self) -> None:
         ident = np.asarray(self.id)
         if ident.ndim != 1:
             raise RequestError(f"Sources.id has shape {ident.shape}; expected (N,)")
         object.__setattr__(self, "id", _readonly(ident))
-        for name in ("ra", "dec", "redshift"):
+        for name in ("ra", "dec", "redshift", "redshift_err"):
             value = getattr(self, name)
             if value is not None:
                 value = np.asarray(value, dtype=np.float64)

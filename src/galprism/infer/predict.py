@@ -60,7 +60,8 @@ class Predictor:
         """Estimates of the bundle's targets, row for row; ids that stand in several rows are not looked for.
 
         posterior : keep the joint posteriors in a column of bytes, see galprism.infer.stored.
-        infer_redshift : where a source has no redshift, infer it too; `redshift` is then one of the parameters.
+        infer_redshift : where a source has no redshift, or one whose error says something beside the photometry, infer
+        it too; `redshift` is then one of the parameters.
         redshift_pdf : then keep how probable each of its redshifts is, in a column (N, Z) of that name.
         Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle cannot
         infer redshifts, and where both options are asked for.
@@ -107,7 +108,9 @@ class Predictor:
             yield slice(None), self._with_redshift(sources, levels, posterior)
             return
         assert sources.redshift is not None
-        known, unknown = (np.flatnonzero(each) for each in (np.isfinite(sources.redshift), np.isnan(sources.redshift)))
+        assert self._ranker is not None
+        open_to_doubt = np.isnan(sources.redshift) | self._ranker.vague(sources)
+        known, unknown = np.flatnonzero(~open_to_doubt), np.flatnonzero(open_to_doubt)
         found = self._with_redshift(sources.take(known), levels, False)
         given = np.where(found.flags & np.uint32(Flag.NOT_INFERRED), np.nan, sources.redshift[known])
         given = given.astype(np.float32)
@@ -115,7 +118,6 @@ class Predictor:
         quantiles = np.concatenate([found.quantiles, np.broadcast_to(given, (len(levels), 1, len(known)))], axis=1)
         extra = dict(found.extra)
         if redshift_pdf:
-            assert self._ranker is not None
             extra[PDF_COLUMN] = self._ranker.at(given).probability
         yield known, replace(found, point=point, quantiles=quantiles, extra=extra)
         if len(unknown):
@@ -229,7 +231,8 @@ def predict(
     """What a bundle says of sources: every row kept, nulls and flags where nothing can be inferred.
 
     levels : of the quantiles, for models that have a distribution; posterior : keep the joint posteriors as well, in a
-    column of bytes that galprism.infer.stored reads; infer_redshift : infer the redshifts that are missing too.
+    column of bytes that galprism.infer.stored reads; infer_redshift : infer the redshifts that are missing
+    or uncertain too.
     Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle cannot infer
     redshifts, and where both options are asked for.
     """

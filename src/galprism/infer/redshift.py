@@ -27,6 +27,8 @@ MOST = 40
 """Of the nodes that are left to a source, about as many are asked at most."""
 UNUSABLE = -1e3
 """nat, the score of a redshift of which the model can say nothing."""
+FAR = 3.0
+"""Errors: a redshift that is this far outside the range is not taken to be within it."""
 LEAST = 1e-4
 """Nodes of less probability have no part in the answers."""
 CHUNK_ROWS = 256
@@ -141,8 +143,29 @@ class Ranker:
         probability[rows, np.clip(np.rint(place), 0, len(self.redshift) - 1).astype(int)] = 1.0
         return Density(self.redshift, probability)
 
+    def vague(self, sources: Sources) -> np.ndarray:
+        """(N,), bool: the source has a redshift within the range, with an error that nodes can resolve."""
+        z, error = sources.redshift, sources.redshift_err
+        if z is None or error is None:
+            return np.zeros(len(sources), bool)
+        low, high = self.bundle.preparation.redshift_range
+        with np.errstate(invalid="ignore"):
+            return (error > 0.5 * STEP * (1 + z)) & (z > low - FAR * error) & (z < high + FAR * error)
+
+    def _measured(self, sources: Sources) -> np.ndarray:
+        """(N, Z), nat: what a source's own redshift and its error say of each; 0 where there is none."""
+        where = self.vague(sources)
+        said = np.zeros((len(sources), len(self.redshift)))
+        if where.any():
+            assert sources.redshift is not None
+            assert sources.redshift_err is not None
+            off = (self.redshift - sources.redshift[where, None]) / sources.redshift_err[where, None]
+            said[where] = -0.5 * off**2
+        return said
+
     def average(self, session: Session, sources: Sources, levels: Sequence[float]) -> Averages:
-        """The answers of the bundle's network (`session`) over the posterior of each source's redshift."""
+        """The answers of the bundle's network (`session`) over the posterior of each source's redshift, of which its
+        own is a part where it has an error."""
         n, p = len(sources), session.n_targets
         probability = np.zeros((n, len(self.redshift)), np.float32)
         point, spread = np.full((2, p, n), np.nan)
@@ -150,7 +173,7 @@ class Ranker:
         anchored = np.array(self.bundle.anchored)[:, None, None]
         for chunk in chunks(n):
             start = chunk.start
-            probability[chunk], found = self._look(sources.take(chunk))
+            probability[chunk], found = self._look(sources.take(chunk), self._measured(sources.take(chunk)))
             found = found.take(found.weight > LEAST)
             weight, mean, sigma = session.marginals(found.inputs)  # (K, C), (P, K, C)
             mean = mean + anchored * found.anchor
@@ -172,17 +195,21 @@ class Ranker:
     def _at_best(self, sources: Sources, density: Density) -> Features:
         best = np.where(density.probability.any(axis=1), density.redshift[density.probability.argmax(axis=1)], np.nan)
         assert sources.flags is not None
-        flags = sources.flags | np.uint32(Flag.REDSHIFT_MISSING | Flag.REDSHIFT_INFERRED)
+        flags = sources.flags | np.uint32(Flag.REDSHIFT_INFERRED)
+        missing = True if sources.redshift is None else np.isnan(sources.redshift)
+        flags = np.where(missing, flags | np.uint32(Flag.REDSHIFT_MISSING), flags)
         flags = np.where(np.isnan(best), flags & ~np.uint32(Flag.REDSHIFT_INFERRED), flags)
         return self.bundle.preparation.features(replace(sources, redshift=best, flags=flags))
 
-    def _look(self, sources: Sources) -> tuple[np.ndarray, Candidates]:
+    def _look(self, sources: Sources, measured: np.ndarray | float = 0.0) -> tuple[np.ndarray, Candidates]:
         """(N, Z), how probable each redshift is, and the redshifts that the model is to be asked at.
+
+        measured : (N, Z), nat, what is known of redshifts beside the photometry.
 
         Where many are left, not all are asked: scores are smooth in redshift, and those between are interpolated.
         """
         n, z = len(sources), len(self.redshift)
-        evidence = self.bundle.preparation.ln_evidence(sources, self.redshift)
+        evidence = self.bundle.preparation.ln_evidence(sources, self.redshift) + measured
         best = evidence.max(axis=1, keepdims=True)
         kept = (evidence > best - REACH) & np.isfinite(best)
         place = np.cumsum(kept, axis=1) - 1

@@ -70,6 +70,7 @@ class Layout:
     ra: str | None
     dec: str | None
     redshift: str | None
+    redshift_err: str | None
     ebv: str | None
     """E(B-V) in mag, when fluxes are to be corrected with it."""
     extinction_note: str
@@ -81,7 +82,15 @@ class Layout:
 
     def __post_init__(self) -> None:
         cells = [cell for band in self.columns if band for cell in band.cells]
-        names = [self.id, self.ra, self.dec, self.redshift, self.ebv, *(cell.column for cell in cells)]
+        names = [
+            self.id,
+            self.ra,
+            self.dec,
+            self.redshift,
+            self.redshift_err,
+            self.ebv,
+            *(cell.column for cell in cells),
+        ]
         object.__setattr__(self, "needs", tuple(dict.fromkeys(name for name in names if name)))
 
     @property
@@ -108,7 +117,8 @@ class Layout:
         lines.append(f"id: {self.id or 'the row number, from 0'}")
         if self.ra and self.dec:
             lines.append(f"position: {self.ra}, {self.dec}")
-        lines.append(f"redshift: {self.redshift or 'none in this table'}")
+        error = f" +- {self.redshift_err} (when redshifts are inferred)" if self.redshift and self.redshift_err else ""
+        lines.append(f"redshift: {self.redshift or 'none in this table'}{error}")
         lines.append(f"Galactic extinction: {self.extinction_note}")
         lines.extend(self.notes)
         if self.unused:
@@ -151,6 +161,7 @@ class Layout:
             ra=None if self.ra is None else np.asarray(batch[self.ra], np.float64),
             dec=None if self.dec is None else np.asarray(batch[self.dec], np.float64),
             redshift=self._redshift(batch, flags),
+            redshift_err=self._redshift_err(batch),
             photometry=photometry,
             flags=flags,
         )
@@ -184,6 +195,12 @@ class Layout:
         out[1] /= factor**2
         out[:, unknown] = 0.0
         flags[unknown] |= np.uint32(Flag.NONFINITE | Flag.BAND_MISSING)
+
+    def _redshift_err(self, batch) -> np.ndarray | None:
+        if self.redshift is None or self.redshift_err is None:
+            return None
+        error = np.array(batch[self.redshift_err], np.float64)
+        return np.where(np.isfinite(error) & (error > 0), error, 0.0)
 
     def _redshift(self, batch, flags: np.ndarray) -> np.ndarray | None:
         if self.redshift is None:

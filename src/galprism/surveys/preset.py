@@ -88,6 +88,7 @@ PLAIN_ID = ("id", "ID", "Id", "objid", "objID", "OBJID", "object_id", "source_id
 PLAIN_RA = ("ra", "RA", "RAJ2000", "raj2000", "ra_deg", "ALPHA_J2000", "alpha")
 PLAIN_DEC = ("dec", "DEC", "Dec", "DECJ2000", "DEJ2000", "decj2000", "dec_deg", "DELTA_J2000", "delta")
 PLAIN_REDSHIFT = ("redshift", "REDSHIFT", "z_spec", "zspec", "Z_SPEC", "ZSPEC", "specz")
+PLAIN_REDSHIFT_ERR = ("redshift_err", "REDSHIFT_ERR")
 PLAIN_EBV = ("ebv", "EBV", "E_BV", "E(B-V)", "ebmv")
 
 

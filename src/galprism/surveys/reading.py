@@ -64,6 +64,7 @@ def concatenate(parts: list[Sources], survey: Survey) -> Sources:
         ra=joined("ra"),
         dec=joined("dec"),
         redshift=joined("redshift"),
+        redshift_err=joined("redshift_err"),
         photometry=Photometry(
             np.ascontiguousarray(np.concatenate([block.flux for block in photometry])),
             np.ascontiguousarray(np.concatenate([block.ivar for block in photometry])),

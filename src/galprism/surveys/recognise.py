@@ -11,14 +11,24 @@ from galprism.data.tables import ColumnInfo
 from galprism.errors import RequestError
 from galprism.surveys.band import Band
 from galprism.surveys.layout import BandColumns, Cell, Layout
-from galprism.surveys.preset import PLAIN, PLAIN_DEC, PLAIN_EBV, PLAIN_ID, PLAIN_RA, PLAIN_REDSHIFT, Preset
+from galprism.surveys.preset import (
+    PLAIN,
+    PLAIN_DEC,
+    PLAIN_EBV,
+    PLAIN_ID,
+    PLAIN_RA,
+    PLAIN_REDSHIFT,
+    PLAIN_REDSHIFT_ERR,
+    Preset,
+)
 from galprism.surveys.values import Meaning, brightest_flux
 from galprism.units import AB_ZEROPOINT_NJY, njy_per
 
 NONE = "none"
 """In place of a column's name: there is none, and the user knows."""
 AB_UNITS = {"", "mag", "mags", "magnitude", "abmag", "mag(ab)", "ab", "ab mag"}
-TARGETS = "id, ra, dec, redshift, ebv, flux_<band>, flux_err_<band>, flux_ivar_<band>, mag_<band>, mag_err_<band>"
+ROLES = ("id", "ra", "dec", "redshift", "redshift_err", "ebv")
+TARGETS = f"{', '.join(ROLES)}, flux_<band>, flux_err_<band>, flux_ivar_<band>, mag_<band>, mag_err_<band>"
 
 
 @dataclass(frozen=True)
@@ -74,8 +84,9 @@ def recognise(
         ra=_role("ra", roles, columns, (*chosen.ra, *PLAIN_RA)),
         dec=_role("dec", roles, columns, (*chosen.dec, *PLAIN_DEC)),
         redshift=_role("redshift", roles, columns, (*chosen.redshift, *PLAIN_REDSHIFT)),
+        redshift_err=_role("redshift_err", roles, columns, PLAIN_REDSHIFT_ERR),
     )
-    for role in ("ra", "dec", "redshift", "ebv"):
+    for role in ROLES[1:]:
         column = getattr(layout, role)
         if column and columns[column].dtype.kind not in "fiu":
             raise RequestError(
@@ -98,11 +109,11 @@ def _check_without(survey: str, names: list[str], without: Iterable[str]) -> set
 def _check_map(
     survey: str, names: list[str], columns: Mapping[str, ColumnInfo], columns_map: Mapping[str, str]
 ) -> tuple[dict[str, Given], dict[str, str]]:
-    """What was said of each band, and of id, ra, dec, redshift and ebv."""
+    """What was said of each band, and of each of ROLES."""
     said: dict[str, dict[str, str]] = {name: {} for name in names}
     roles = {}
     for target, column in columns_map.items():
-        if target in ("id", "ra", "dec", "redshift", "ebv"):
+        if target in ROLES:
             roles[target] = column if column == NONE else _existing(columns, column, target)
             continue
         found = re.fullmatch(r"(flux|mag)_(err_|ivar_)?(.+)", target)

@@ -75,8 +75,8 @@ class Survey:
         """How a table with these columns is read.
 
         preset : one of the survey's presets or the plain ones; when None, the one that fits (exactly one must)
-        columns_map : target to column, for what the presets do not find. Targets: id, ra, dec, redshift, ebv,
-            flux_<band>, flux_err_<band>, flux_ivar_<band>, mag_<band>, mag_err_<band>; NAME[k] is an element of a
+        columns_map : target to column, for what the presets do not find. Targets: id, ra, dec, redshift, redshift_err,
+            ebv, flux_<band>, flux_err_<band>, flux_ivar_<band>, mag_<band>, mag_err_<band>; NAME[k] is an element of a
             vector column. `flux_err_*=none` (or mag_err_*, or one band) reads without errors; `redshift=none`,
             `ebv=none` leave those out.
         unit : of the fluxes, where the columns have none
