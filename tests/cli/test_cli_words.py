@@ -100,7 +100,7 @@ def test_what_is_for_any_bands_is_checked_by_survey(galprism, catalogue, columns
     path = catalogue(columns)
     asked = galprism("check", "galaxy-photometry", path)
     assert (asked.status, len(asked.complaint)) == (2, 1)
-    assert "name the survey with --survey, or instead (hsc, jpas, kids, rubin, sdss" in asked.err
+    assert "say whose these are, with --survey (hsc, jpas, kids, rubin, sdss" in asked.err
     told = galprism("check", "galaxy-photometry", path, "--survey", "kids")
     assert told.status == 0
     assert "medians of each band against what the others say" in told.out

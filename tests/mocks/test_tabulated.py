@@ -50,8 +50,28 @@ def test_a_history_that_has_not_begun_is_passed_over(tmp_path):
     told = histories.draw(np.full(400, 2.0), 1.0, np.random.default_rng(0))
     assert told.has.all()
     assert np.ptp(told.rates.sum(axis=1)) < 1e-9
+    later = histories.draw(np.full(4000, 0.1), 1.0, np.random.default_rng(0))  # both have begun: half and half
+    assert np.mean(np.isclose(later.rates.sum(axis=1), 3.0)) == pytest.approx(0.5, abs=0.04)
     late = read_histories(written(tmp_path / "late.fits", steady(6.0, 9.0)))
-    assert not late.draw(np.full(5, 2.0), 1.0, np.random.default_rng(0)).has.any()
+    with pytest.raises(RequestError, match=r"no tabulated history has begun at z = 2, 3\.2. Gyr .* begins at 6 Gyr"):
+        late.draw(np.full(5, 2.0), 1.0, np.random.default_rng(0))
+
+
+def test_time_has_a_unit(tmp_path):
+    """In Myr it is the same table, where it says so; and where it does not, it is refused."""
+    sfr = steady(1.0, 4.0)[None]
+    for name, unit, factor in (("gyr", None, 1.0), ("myr", "Myr", 1e3)):
+        units = {"time_edges": unit} if unit else {}
+        write_table(tmp_path / f"{name}.fits", {"sfr": sfr, "time_edges": factor * TIME[None]}, units=units)
+    one, other = (read_histories(str(tmp_path / f"{name}.fits")) for name in ("gyr", "myr"))
+    np.testing.assert_allclose(one.time, other.time)
+    np.testing.assert_allclose(one.formed, other.formed)
+    write_table(tmp_path / "odd.fits", {"sfr": sfr, "time_edges": 1e3 * TIME[None]})
+    with pytest.raises(RequestError, match=r"reach to 1\.38e\+04 Gyr; accepted: up to 15; is it in another unit"):
+        read_histories(str(tmp_path / "odd.fits"))
+    write_table(tmp_path / "mass.fits", {"sfr": sfr, "time_edges": TIME[None]}, units={"time_edges": "kg"})
+    with pytest.raises(RequestError, match="time_edges is in 'kg'; accepted: a unit of time"):
+        read_histories(str(tmp_path / "mass.fits"))
 
 
 def test_a_share_of_the_sky_has_them_and_looks_it(tmp_path):

@@ -169,6 +169,19 @@ def test_a_band_that_was_not_observed_might_as_well_not_exist():
     np.testing.assert_array_equal(with_it.chi2, without.chi2)
 
 
+@pytest.mark.parametrize("n_bands", [22, 23, 40])
+def test_many_bands_and_few_have_the_same_evidence(n_bands):
+    """By fluxes, by coefficients, and band after band."""
+    seen, flux, ivar, _ = problem(50, n_bands, 8)
+    ivar[3, ::4] = 0.0
+    ivar[:, 49] = 0.0
+    same = np.repeat(seen[:, :, :1], 50, axis=2)
+    expected = posterior(same, flux, ivar, 0.007, np.full(50, 0.02)).ln_evidence
+    found = ln_evidence(seen[:, :, 0], flux, ivar, 0.007, 0.02)
+    np.testing.assert_allclose(found[:49], expected[:49], rtol=1e-6)
+    assert found[49] == -np.inf
+
+
 def test_the_evidence_is_that_of_linear_algebra():
     """Fluxes are Gaussian under the prior: their joint density, two ways and by SciPy."""
     seen, flux, ivar, _ = problem(60, 7, 5)

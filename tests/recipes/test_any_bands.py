@@ -177,6 +177,10 @@ def test_the_command_line_asks_whose_bands_they_are(folder, tmp_path, capsys, ki
             assert "nats" in table.columns["info_logmstar"].description
         np.testing.assert_allclose(found["logmstar"], expected.column("logmstar"), atol=1e-5)
         np.testing.assert_allclose(found["max_pull"], expected.extra["max_pull"], rtol=1e-3)
+    assert main(["check", str(folder), str(path), "--passbands", str(curves)]) == 0
+    assert "u: flux_u +- flux_err_u" in capsys.readouterr().out
+    assert main(["check", "kids", str(path), "--passbands", str(curves)]) == 2
+    assert "kids is a survey" in capsys.readouterr().err
     assert main(["predict", str(folder), str(path), "-o", str(out), "--passbands", str(tmp_path / "none")]) == 2
     assert "is not a folder" in capsys.readouterr().err
 
@@ -288,6 +292,8 @@ def test_a_table_may_name_its_passbands(folder, kids, tmp_path, capsys, suffix):
     path, out = tmp_path / f"mine.{suffix}", tmp_path / "found.parquet"
     table.write(path, **({"serialize_meta": True, "path": "data"} if suffix == "hdf5" else {}))
     assert main(["predict", str(folder), str(path), "-o", str(out)]) == 0
+    assert main(["check", str(folder), str(path)]) == 0
+    assert "medians of each band against what the others say" in capsys.readouterr().out
     with open_table(out) as found:
         answers = found.read()["logmstar"]
     model = bundle.load(folder).bind(surveys.from_names(named, "mine"))
@@ -296,6 +302,10 @@ def test_a_table_may_name_its_passbands(folder, kids, tmp_path, capsys, suffix):
     table.write(path, overwrite=True, **({"serialize_meta": True, "path": "data"} if suffix == "hdf5" else {}))
     assert main(["predict", str(folder), str(path), "-o", str(out)]) == 2
     assert "no passband 'Nowhere/Camera'" in capsys.readouterr().err
+    table.meta["passbands"] = ["u", "g"]
+    table.write(path, overwrite=True, **({"serialize_meta": True, "path": "data"} if suffix == "hdf5" else {}))
+    assert main(["predict", str(folder), str(path), "-o", str(out)]) == 2
+    assert "its metadata say passbands = ['u', 'g']; expected band: passband" in capsys.readouterr().err
     del table.meta["passbands"]
     table.write(path, overwrite=True, **({"serialize_meta": True, "path": "data"} if suffix == "hdf5" else {}))
     assert main(["predict", str(folder), str(path), "-o", str(out)]) == 2

@@ -157,6 +157,23 @@ def test_where_nothing_was_seen_nothing_is_said(kids):
     assert np.isnan(density.mean[0])
 
 
+def test_nothing_seen_of_any_source(kids):
+    """All rows without a band: null and flagged, beside rows that have a redshift too."""
+    bound, sources, _ = kids
+    few = sources.take(slice(0, 6))
+    ivar = few.photometry.ivar.copy()
+    ivar[:4] = 0.0
+    dark = with_photometry(few, ivar=ivar)
+    found = predict(bound, without_redshift(dark.take(slice(0, 4))), infer_redshift=True)
+    assert np.isnan(found.point).all()
+    assert ((found.flags & np.uint32(Flag.NO_PHOTOMETRY | Flag.NOT_INFERRED)) != 0).all()
+    redshift = few.redshift.copy()
+    redshift[:4] = np.nan
+    mixed = predict(bound, replace(dark, redshift=redshift), infer_redshift=True)
+    assert np.isnan(mixed.point[:4]).all()
+    np.testing.assert_allclose(mixed.point[4:, :-1], predict(bound, few).point[4:], atol=1e-5)
+
+
 def test_noise_widens_the_redshift(kids):
     bound, sources, _ = kids
     rng = np.random.default_rng(0)
@@ -265,6 +282,11 @@ def test_on_the_command_line(folder, kids, blind, tmp_path, capsys):
     assert "ask for both" in capsys.readouterr().err
     assert main([*words, "--infer-redshift", "--redshift-pdf", str(tmp_path / "pz.fits")]) == 2
     assert "accepted: .hdf5, .h5" in capsys.readouterr().err
+    both = ["--infer-redshift", "--redshift-pdf", str(tmp_path / "sub" / ".." / "both.hdf5")]
+    (tmp_path / "sub").mkdir()
+    words_hdf5 = [str(tmp_path / "both.hdf5") if word == str(out) else word for word in words]
+    assert main([*words_hdf5, *both]) == 2
+    assert "need a file each" in capsys.readouterr().err
     assert main([*words, "--infer-redshift"]) == 0
     assert "30 REDSHIFT_INFERRED" in capsys.readouterr().out
     with open_table(out) as table:

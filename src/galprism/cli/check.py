@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from galprism import bundle, flags, passbands, surveys
+from galprism.cli.predict import survey_of
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
-from galprism.data.tables import open_table
+from galprism.data.tables import PASSBANDS, open_table
 from galprism.errors import RequestError
 from galprism.infer.offsets import FEWEST, LEAST_SN, band_offsets
 from galprism.surveys.reading import concatenate
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--survey", help="whose bands they are, for a model of any bands, which then says how far each is off"
     )
+    parser.add_argument("--passbands", metavar="FOLDER", help="the same by a folder with a curve for each band")
     parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
     parser.add_argument("--rows", type=int, default=200_000, help="how many rows to look at (default: 200000)")
     add_reading_arguments(parser)
@@ -30,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the understanding of the columns, then magnitudes by band, redshifts and flags."""
-    model = bundle.load(args.bundle) if args.survey else None
-    survey = surveys.get(args.survey) if args.survey else survey_of(args.bundle)
-    bound = model.bind(survey) if model is not None else None
+    with open_table(args.catalogue) as table:
+        model, survey = meant(args, table.meta.get(PASSBANDS))
+    bound = model if model is not None and model.any_bands else None
     for each in survey.bands:
         passbands.get(each.passband)  # a curve that cannot be read is odd too
     if args.rows < 1:
@@ -42,6 +44,9 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.catalogue}: {table.n_rows:,} rows")
     for line in layout.describe():
         print(f"  {line}")
+    if model is not None and layout.redshift is None:
+        instead = ", or infer them with `predict --infer-redshift`" if model.ranking else ""
+        print(f"  {model.name} needs redshifts: give their column with --column redshift=NAME{instead}")
     seen, found = 0, Counter[str]()
     magnitudes, redshifts, ids, repeated = [], [], set(), 0
     parts = []
@@ -85,19 +90,18 @@ def run(args: argparse.Namespace) -> None:
     print_flags(found)
 
 
-def survey_of(name: str) -> surveys.Survey:
-    """A survey by its name or file, or that of a model."""
+def meant(args: argparse.Namespace, named: object) -> tuple[bundle.Bundle | None, surveys.Survey]:
+    """The model, if one is asked about, and the survey that the catalogue is of; named : as of `survey_of`."""
+    name = args.bundle
     if name in surveys.names() or name.endswith(".toml"):
-        return surveys.get(name)
+        if args.survey or args.passbands:
+            raise RequestError(f"{name} is a survey: --survey and --passbands are for models of any bands")
+        return None, surveys.get(name)
     if name not in bundle.names() and not Path(name).exists():
         raise RequestError(
             f"no model and no survey {name!r}; models: {', '.join(bundle.names())}; surveys: "
             f"{', '.join(surveys.names())}; or give a model's folder or a survey's .toml file"
         )
     model = bundle.load(name)
-    if model.any_bands:
-        raise RequestError(
-            f"{model.name} takes any bands: name the survey with --survey, or instead ({', '.join(surveys.names())}, "
-            "or a .toml file)"
-        )
-    return surveys.get(model.survey)
+    survey = survey_of(model, args.survey, args.passbands, (args.catalogue, named))
+    return (model.bind(survey) if model.any_bands or args.survey else model), survey

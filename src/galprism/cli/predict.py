@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 
 from galprism import bundle, surveys
 from galprism.cli.progress import Progress
@@ -68,7 +69,7 @@ def survey_of(
     model: bundle.Bundle,
     survey: str | None,
     passbands: str | None,
-    table: tuple[str, dict[str, str] | None],
+    table: tuple[str, object],
 ) -> surveys.Survey:
     """The survey that a catalogue is of; table : its name, and the passbands that it names itself.
 
@@ -81,7 +82,9 @@ def survey_of(
     if survey or not model.any_bands:
         return surveys.get(survey or model.survey)
     name, named = table
-    if named:
+    if named is not None:
+        if not isinstance(named, Mapping) or not all(isinstance(value, str) for value in named.values()):
+            raise RequestError(f"{name}: its metadata say passbands = {named!r}; expected band: passband")
         return surveys.from_names(named, name)
     raise RequestError(
         f"{model.name} takes any bands: say whose these are, with --survey ({', '.join(surveys.names())}, or a .toml "

@@ -71,7 +71,7 @@ METRICS_NOTE = (
 
 CALIBRATION_NOTE = (
     "Errors of coverage are binomial (Wilson). Intervals are called too narrow or too wide where coverage misses "
-    "68% by more than 2 points, or 95% by more than 1, and by more than twice its error. KS is the largest distance of "
+    "68% by more than 2 points, or 95% by more than 1, and twice its error on top. KS is the largest distance of "
     "the cumulative PIT from the diagonal. The pinball score is in the parameter's unit; smaller is better, and it is "
     "comparable between methods with the same quantile levels."
 )

@@ -175,6 +175,8 @@ class Ranker:
             start = chunk.start
             probability[chunk], found = self._look(sources.take(chunk), self._measured(sources.take(chunk)))
             found = found.take(found.weight > LEAST)
+            if not len(found.row):
+                continue
             weight, mean, sigma = session.marginals(found.inputs)  # (K, C), (P, K, C)
             mean = mean + anchored * found.anchor
             weight = weight * found.weight

@@ -37,6 +37,8 @@ from galprism.surveys import Layout, Survey, understood
 
 SAMPLE_ROWS = 16_384
 """The first rows, which say whether the table's values can be the survey's."""
+SLOW_ROWS = 4096
+"""Rows of a batch at most where redshifts are inferred, which takes a hundred times as long."""
 EXTRA = "extra_"
 """Before the names of further columns in a part."""
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -85,9 +87,15 @@ def predict_file(
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
     if threads < 1 or batch_rows < 1:
         raise RequestError(f"threads = {threads}, batch_rows = {batch_rows}; accepted: 1 or more")
+    if infer_redshift:
+        batch_rows = min(batch_rows, SLOW_ROWS)
     check_options(bundle, posterior, infer_redshift)
     if redshift_path is not None:
-        redshift_path = check_redshift_file(redshift_path, [in_path, out_path])
+        if Path(redshift_path).resolve() == out_path.resolve():
+            raise RequestError(
+                f"{redshift_path}: the posteriors of redshifts and the table of answers need a file each"
+            )
+        redshift_path = check_redshift_file(redshift_path, [in_path])
         if not infer_redshift:
             raise RequestError(f"{redshift_path}: posteriors of redshifts are of those that are inferred; ask for both")
     if bundle.any_bands:

@@ -101,14 +101,14 @@ class PopulationConfig:
             if not 0 < low < high or (name == "f_burst" and high >= 1):
                 accepted = "two numbers above zero, the first the lower" + (", both below 1" * (name == "f_burst"))
                 raise RequestError(f"population.{name} = [{low}, {high}]; accepted: {accepted}")
+        for name in ("constant_share", "burst_share", "change_share", "histories_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RequestError(f"population.{name} = {getattr(self, name)}; accepted: 0 to 1")
         if bool(self.histories) != (self.histories_share > 0):
             raise RequestError(
                 f"population.histories = {self.histories!r}, population.histories_share = {self.histories_share}: "
                 "give both, a table and a share above zero, or neither"
             )
-        for name in ("constant_share", "burst_share", "change_share", "histories_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise RequestError(f"population.{name} = {getattr(self, name)}; accepted: 0 to 1")
         if not self.z_met or min(self.z_met) <= 0:
             raise RequestError(f"population.z_met = {list(self.z_met)}; accepted: one or more numbers above zero")
         if self.median_redshift <= 0:

@@ -72,7 +72,7 @@ def get(name: str | Path) -> Passband:
         install = {"sedpy": "astro-sedpy"}.get(package, package)
         raise RequestError(f"passband {text!r} is a curve of {package}, which is not installed (pip install {install})")
     close = difflib.get_close_matches(text, [*names(), *ALIASES], n=3)
-    hint = f"; did you mean {', '.join(close)}?" if close else ""
+    hint = f"; did you mean {', '.join(close)}?" if close else "."
     raise RequestError(
         f"no passband {text!r}{hint} Accepted: a name of `galprism list passbands`, a file, or a name of the SVO "
         "such as Paranal/VISTA.Ks"

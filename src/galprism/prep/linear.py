@@ -18,6 +18,8 @@ DIVERSITY = 0.5
 """How much galaxies of one scale differ in a band, as a fraction of the mean, for that first guess."""
 GUESSES = 4
 """Fixed-point steps of the first guess."""
+FEW_BANDS = 22
+"""Up to so many bands the evidence is worked out flux by flux."""
 BLOCK_ROWS = 1024
 """Sources that are worked on together: many enough for NumPy's calls to cost little, few enough for the cache."""
 
@@ -88,37 +90,58 @@ def ln_evidence(
 ) -> np.ndarray:
     """(N,): the `ln_evidence` of N sources at one redshift, -inf for a source without any band.
 
-    seen : (B, D), for all of them; the others as of `posterior`. The same numbers as there, by conditioning fluxes on
-    fluxes instead of coefficients: far fewer operations where bands are few.
+    seen : (B, D), for all of them; the others as of `posterior`. The same numbers as there, by other ways that cost
+    less: where bands are few, fluxes are conditioned on fluxes; where they are many, on matrices of the coefficients.
     """
     result = np.empty(flux.shape[1])
+    known = (ivar > 0).any(axis=1)
+    seen, flux, ivar = seen[known].astype(np.float64), flux[known], ivar[known]
+    spread = np.concatenate([seen[:, :1] * TAU, seen[:, 1:]], axis=1)
+    by = _by_fluxes if len(seen) <= FEW_BANDS else _by_coefficients
     for start in range(0, flux.shape[1], BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
-        result[rows] = _evidence(seen.astype(np.float64), flux[:, rows], ivar[:, rows], model_error, floor)
+        used, w = ivar[:, rows] > 0, ivar[:, rows].astype(np.float64)
+        f = np.where(used, flux[:, rows], 0.0).astype(np.float64)
+        with np.errstate(all="ignore"):  # a source without bands comes out as nan
+            scale, _ = _guess(seen[:, :1], f, w)
+            value, w = f / scale, w * (scale * scale)
+            noise = 1.0 / w + model_error**2 * (value * value + floor * floor)
+            total = by(spread, np.where(used, value - seen[:, :1], 0.0), noise, np.where(used, w, 0.0))
+        result[rows] = np.where(used.any(axis=0) & np.isfinite(total), -0.5 * total, -np.inf)
     return result
 
 
-def _evidence(seen: np.ndarray, flux: np.ndarray, ivar: np.ndarray, model_error: float, floor: float) -> np.ndarray:
-    used = ivar > 0
-    known = used.any(axis=1)
-    used, seen = used[known], seen[known]
-    flux, ivar = np.where(used, flux[known], 0.0).astype(np.float64), ivar[known].astype(np.float64)
-    with np.errstate(all="ignore"):  # a source without bands comes out as nan
-        scale, _ = _guess(seen[:, :1], flux, ivar)
-        value = flux / scale
-        noise = 1.0 / (ivar * scale * scale) + model_error**2 * (value * value + floor * floor)
-        noise[~used] = np.inf
-        left = value - seen[:, :1]
-        spread = np.concatenate([seen[:, :1] * TAU, seen[:, 1:]], axis=1)
-        covariance = np.repeat((spread @ spread.T)[:, :, None], flux.shape[1], axis=2)
-        total = np.zeros(flux.shape[1])
-        for b, (error, seen_by) in enumerate(zip(noise, used, strict=True)):
-            variance = covariance[b, b] + error
-            gain = covariance[b + 1 :, b] / variance
-            total += np.where(seen_by, left[b] ** 2 / variance + np.log(variance * ivar[b] * scale * scale), 0.0)
-            left[b + 1 :] -= gain * left[b]
-            covariance[b + 1 :, b + 1 :] -= gain[:, None] * covariance[b, b + 1 :]
-    return np.where(used.any(axis=0) & np.isfinite(total), -0.5 * total, -np.inf)
+def _by_fluxes(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(N,): chi2 and ln of the volume, each flux conditioned on those before it. spread : (B, D), what coefficients of
+    1 add to a band; left, noise, weight : (B, N), what the mean leaves, its variance, and 1 over the stated one."""
+    covariance = np.repeat((spread @ spread.T)[:, :, None], left.shape[1], axis=2)
+    total, left = np.zeros(left.shape[1]), left.copy()
+    for b, (error, stated) in enumerate(zip(noise, weight, strict=True)):
+        variance = covariance[b, b] + np.where(stated > 0, error, np.inf)
+        gain = covariance[b + 1 :, b] / variance
+        total += np.where(stated > 0, left[b] ** 2 / variance + np.log(variance * stated), 0.0)
+        left[b + 1 :] -= gain * left[b]
+        covariance[b + 1 :, b + 1 :] -= gain[:, None] * covariance[b, b + 1 :]
+    return total
+
+
+def _by_coefficients(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The same by the coefficients' matrix of information, of which all sources' are one matrix product."""
+    d = spread.shape[1]
+    precise = np.where(weight > 0, 1.0 / noise, 0.0)
+    i, j = np.triu_indices(d)
+    flat = precise.T @ (spread[:, i] * spread[:, j])  # (N, D (D + 1) / 2)
+    information = np.empty((len(flat), d, d))
+    information[:, i, j] = information[:, j, i] = flat
+    information[:, np.arange(d), np.arange(d)] += 1.0
+    root = np.ascontiguousarray(np.linalg.cholesky(information).transpose(1, 2, 0))  # (D, D, N)
+    toward = spread.T @ (precise * left)  # (D, N)
+    solved = np.empty_like(toward)
+    for k in range(d):
+        solved[k] = (toward[k] - (root[k, :k] * solved[:k]).sum(axis=0)) / root[k, k]
+    volume = 2.0 * np.log(root[np.arange(d), np.arange(d)]).sum(axis=0)
+    volume += np.log(noise * weight, out=np.zeros_like(noise), where=weight > 0).sum(axis=0)
+    return (precise * left * left).sum(axis=0) - (solved * solved).sum(axis=0) + volume
 
 
 def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Posterior, rows: slice) -> None:

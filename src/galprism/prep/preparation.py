@@ -242,7 +242,10 @@ class Preparation:
         basis and its Gaussian prior know, up to a constant a source; -inf where they say nothing. Of preparations of
         any bands, bound to some; the sources' own redshifts are not looked at."""
         if self.basis is None or self.table is None or sources.photometry is None:
-            raise RequestError(f"a preparation of kind {self.config.kind!r} cannot compare redshifts")
+            raise RequestError(
+                f"a preparation of kind {self.config.kind!r} cannot compare redshifts, unless it is of any bands and "
+                "bound to some: bundle.bind(surveys.get('kids')), for example"
+            )
         photometry = sources.photometry.select(self.bands)
         return spectra.evidence(photometry, redshifts, self.table, self._calibration(photometry))
 

@@ -52,8 +52,8 @@ def read_header(lines: Iterable[str]) -> YamlHeader:
 
 def meta_of(meta: Mapping[str, Any]) -> dict[str, Any]:
     """What a table says of itself that means something here: what galprism wrote, and which passbands its bands are."""
-    named = meta.get(PASSBANDS)
-    return json.loads(meta.get(META_KEY, "{}")) | ({PASSBANDS: dict(named)} if isinstance(named, Mapping) else {})
+    own = json.loads(meta.get(META_KEY, "{}"))
+    return own | {PASSBANDS: meta[PASSBANDS]} if PASSBANDS in meta else own
 
 
 def _dtype(datatype: str, subtype: str | None) -> tuple[np.dtype, tuple[int, ...]]:
