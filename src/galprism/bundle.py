@@ -296,15 +296,17 @@ def certificate(bundle: Bundle) -> list[str]:
     held = bundle.metrics.get(CERTIFICATE)
     if not held:
         return []
+    names = [*bundle.targets, *(["redshift"] if any("redshift" in row for row in held["rows"]) else [])]
     lines = [
         "Simulated galaxies that it never saw, drawn and measured as in its training; those of a survey by name have",
         "an S/N of 5 in r. Of each target: rms error; the share of true values inside the 68 % and 95 % intervals.",
         "",
-        "| by | | galaxies | " + " | ".join(bundle.targets) + " |",
-        "|---|---|---:|" + "---:|" * len(bundle.targets),
+        "| by | | galaxies | " + " | ".join(names) + " |",
+        "|---|---|---:|" + "---:|" * len(names),
     ]
     for row in held["rows"]:
-        cells = ["{:.3f}; {:.1%}, {:.1%}".format(row[name]["rms"], *row[name]["covers"]) for name in bundle.targets]
+        said = [(row[name]["rms"], *row[name]["covers"]) if name in row else None for name in names]
+        cells = ["{:.3f}; {:.1%}, {:.1%}".format(*cell) if cell else "" for cell in said]
         lines.append(f"| {row['by']} | {row['what']} | {row['n']:,} | {' | '.join(cells)} |")
     return lines
 

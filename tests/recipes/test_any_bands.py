@@ -255,6 +255,10 @@ def test_the_certificate_says_how_often_the_truth_is_inside(model, kids):
     for row in rows.values():
         assert 0.3 < row["logmstar"]["covers"][0] < row["logmstar"]["covers"][1] <= 1
     assert "| survey | kids |" in model.card
+    blind = rows["redshift inferred", "kids"]
+    assert blind["logmstar"]["rms"] > rows["survey", "kids"]["logmstar"]["rms"]
+    assert 0.5 < blind["redshift"]["covers"][0] < blind["redshift"]["covers"][1] <= 1
+    assert "| redshift inferred | kids |" in model.card
 
 
 def test_a_recipe_of_any_bands_is_fitted_as_one_survey(kids, tmp_path, capsys):

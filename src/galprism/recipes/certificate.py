@@ -37,6 +37,8 @@ A_SURVEY = 100
 """Galaxies that one random survey sees."""
 N_SURVEY = 5000
 """Galaxies simulated for each survey by name."""
+N_BLIND = 2000
+"""Of those, whose redshifts are inferred."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,9 @@ class Asked:
     sources: Sources
     values: np.ndarray
     magnitude: np.ndarray
+
+    def take(self, rows: slice) -> Asked:
+        return Asked(self.sources.take(rows), self.values[rows], self.magnitude[rows])
 
 
 def certified(recipe: Recipe, bundle: Bundle) -> Bundle:
@@ -65,8 +70,11 @@ def certified(recipe: Recipe, bundle: Bundle) -> Bundle:
     if recipe.survey == ANY:
         for name in surveys.names():
             if "r" in surveys.get(name).band_names:
-                asked = _named(recipe, name)
-                rows.append(_row("survey", name, _answer(bundle.bind(surveys.get(name)), asked), bundle))
+                asked, bound = _named(recipe, name), bundle.bind(surveys.get(name))
+                rows.append(_row("survey", name, _answer(bound, asked), bundle))
+                if bundle.ranking:
+                    blind = _blind(asked.take(slice(0, N_BLIND)))
+                    rows.append(_row("redshift inferred", name, _answer(bound, blind), bundle, "redshift"))
     kept = [row for row in rows if row["n"] >= FEWEST]
     return replace(bundle, metrics={**bundle.metrics, "certificate": {"levels": [0.68, 0.95], "rows": kept}})
 
@@ -112,9 +120,16 @@ def _named(recipe: Recipe, name: str) -> Asked:
     return Asked(sources, np.concatenate(values), np.concatenate(magnitude))
 
 
+def _blind(asked: Asked) -> Asked:
+    """The same without their redshifts, which are asked for instead."""
+    assert asked.sources.redshift is not None
+    values = np.concatenate([asked.values, asked.sources.redshift[:, None]], axis=1)
+    return Asked(replace(asked.sources, redshift=None), values, asked.magnitude)
+
+
 def _answer(bundle: Bundle, asked: Asked) -> dict[str, np.ndarray]:
     """Of each galaxy that was answered: what it is sorted by, errors (N, P), whether the truth is inside (N, P, 2)."""
-    found = predict(bundle, asked.sources, LEVELS)
+    found = predict(bundle, asked.sources, LEVELS, infer_redshift=asked.sources.redshift is None)
     photometry = asked.sources.photometry
     assert found.quantiles is not None
     assert photometry is not None
@@ -124,7 +139,7 @@ def _answer(bundle: Bundle, asked: Asked) -> dict[str, np.ndarray]:
     known = np.isfinite(photometry.ivar)
     best = (photometry.flux * np.sqrt(np.where(known, photometry.ivar, 0.0))).max(axis=1)
     told = {
-        "redshift": asked.sources.redshift,
+        "redshift": asked.values[:, -1] if asked.sources.redshift is None else asked.sources.redshift,
         "magnitude": asked.magnitude,
         "S/N of the best band": best,
         "bands": found.n_bands,
@@ -139,12 +154,12 @@ def _joined(answers: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
-def _row(by: str, what: str, told: dict[str, np.ndarray], bundle: Bundle) -> dict[str, Any]:
-    """One line of the certificate."""
+def _row(by: str, what: str, told: dict[str, np.ndarray], bundle: Bundle, *more: str) -> dict[str, Any]:
+    """One line of the certificate; more : what else was asked for, behind the bundle's targets."""
     row: dict[str, Any] = {"by": by, "what": what, "n": len(told["error"])}
     if not row["n"]:
         return row
-    for j, name in enumerate(bundle.targets):
+    for j, name in enumerate((*bundle.targets, *more)):
         row[name] = {
             "bias": round(float(told["error"][:, j].mean()), 4),
             "rms": round(float(np.sqrt((told["error"][:, j] ** 2).mean())), 4),
