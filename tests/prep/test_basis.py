@@ -176,7 +176,7 @@ def test_many_bands_and_few_have_the_same_evidence(n_bands):
     ivar[3, ::4] = 0.0
     ivar[:, 49] = 0.0
     same = np.repeat(seen[:, :, :1], 50, axis=2)
-    expected = posterior(same, flux, ivar, 0.007, np.full(50, 0.02)).ln_evidence
+    expected = posterior(same, flux, ivar, 0.007, np.full(50, 0.02), evidence=True).ln_evidence
     found = ln_evidence(seen[:, :, 0], flux, ivar, 0.007, 0.02)
     np.testing.assert_allclose(found[:49], expected[:49], rtol=1e-6)
     assert found[49] == -np.inf
@@ -189,7 +189,7 @@ def test_the_evidence_is_that_of_linear_algebra():
     ivar[:, 59] = 0.0
     same = np.repeat(seen[:, :, :1], 60, axis=2)
     floor = np.full(60, 0.02)
-    found = posterior(same, flux, ivar, 0.007, floor)
+    found = posterior(same, flux, ivar, 0.007, floor, evidence=True)
     np.testing.assert_allclose(ln_evidence(seen[:, :, 0], flux, ivar, 0.007, 0.02)[:59], found.ln_evidence[:59])
     assert ln_evidence(seen[:, :, 0], flux, ivar, 0.007, 0.02)[59] == -np.inf
     for n in range(0, 59, 7):

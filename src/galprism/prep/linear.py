@@ -38,10 +38,10 @@ class Posterior:
     """(D, D, N), symmetric."""
     chi2: np.ndarray
     """(N,): of the fluxes under the prior and their errors; it has as many degrees of freedom as there are bands."""
-    ln_evidence: np.ndarray
-    """(N,): ln of the probability density of the fluxes, each in units of its error, up to a constant per band."""
     n_bands: np.ndarray
     """(N,), int16."""
+    ln_evidence: np.ndarray | None = None
+    """(N,): ln of the probability density of the fluxes, each in units of its error, up to a constant per band."""
     max_pull: np.ndarray | None = None
     """(N,): of the bands' fluxes against what the others say of them, in sigmas, the one that is farthest off."""
     expected: np.ndarray | None = None
@@ -56,6 +56,7 @@ def posterior(
     floor: np.ndarray | None = None,
     *,
     pulls: bool = False,
+    evidence: bool = False,
 ) -> Posterior:
     """The posterior of N sources.
 
@@ -64,6 +65,7 @@ def posterior(
     model_error : of every flux, relative, added to its error
     floor : (N,), nJy at a scale of 1; a flux below has the model error of one as large as this
     pulls : look at each band against all the others as well
+    evidence : say how probable the fluxes are
     A source without any band has scale nan.
     """
     d, n = seen.shape[1:]
@@ -73,8 +75,8 @@ def posterior(
         np.empty((d, n)),
         np.empty((d, d, n)),
         np.empty(n),
-        np.empty(n),
         np.empty(n, np.int16),
+        np.empty(n) if evidence else None,
         np.empty(n) if pulls else None,
         np.empty(flux.shape) if pulls else None,
     )
@@ -157,6 +159,7 @@ def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Post
         mean, covariance = np.zeros((d, n)), np.zeros((d, d, n))
         covariance[np.arange(d), np.arange(d)] = 1.0
         chi2, volume = np.zeros(n), np.zeros(n)
+        wanted = result.ln_evidence is not None
         work = np.empty_like(covariance)
         start = value - seen[:, 0]
         seen[:, 0] *= TAU
@@ -164,7 +167,8 @@ def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Post
             miss = y - (one * mean).sum(axis=0)
             v = np.einsum("ijn,jn->in", covariance, one)
             inverse = 1.0 / ((one * v).sum(axis=0) + error)
-            volume += np.log(inverse, out=np.zeros(n), where=seen_by)
+            if wanted:
+                volume += np.log(inverse, out=np.zeros(n), where=seen_by)
             gain = v * inverse
             mean += gain * miss
             chi2 += miss * miss * inverse
@@ -184,9 +188,10 @@ def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Post
     result.scale[rows], result.scale_err[rows] = scale, scale_err
     result.mean[:, rows], result.covariance[:, :, rows] = mean, covariance
     result.chi2[rows], result.n_bands[rows] = chi2, used.sum(axis=0)
-    with np.errstate(divide="ignore"):  # to nJy, and relative to the errors as stated
-        volume -= np.log(ivar * scale * scale, out=np.zeros_like(ivar), where=used).sum(axis=0)
-    result.ln_evidence[rows] = 0.5 * (volume - chi2)
+    if result.ln_evidence is not None:
+        with np.errstate(divide="ignore"):  # to nJy, and relative to the errors as stated
+            volume -= np.log(ivar * scale * scale, out=np.zeros_like(ivar), where=used).sum(axis=0)
+        result.ln_evidence[rows] = 0.5 * (volume - chi2)
 
 
 def _guess(model: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -191,7 +191,9 @@ class Preparation:
         n_values = len(names.names(self.config.basis_size if names is spectra else self.bands)[0])  # type: ignore[arg-type]
         return spectra.typical_columns(self.config.basis_size) if names is spectra else slice(0, n_values)
 
-    def _measure(self, photometry: Photometry, redshift: np.ndarray, *, trust: bool = False) -> Inputs:
+    def _measure(
+        self, photometry: Photometry, redshift: np.ndarray, *, trust: bool = False, evidence: bool = False
+    ) -> Inputs:
         config = self.config
         if config.kind == "magnitudes":
             return magnitudes.measure(photometry, redshift)
@@ -201,16 +203,18 @@ class Preparation:
             raise RequestError("this model takes any bands: say which, for example bundle.bind(surveys.get('kids'))")
         table = self.table.select(photometry.bands)
         light = spectra.windows(self.basis)
-        return spectra.measure(photometry, redshift, table, light, self._calibration(photometry), trust=trust)
+        asked = {"trust": trust, "evidence": evidence}
+        return spectra.measure(photometry, redshift, table, light, self._calibration(photometry), **asked)
 
     def _calibration(self, photometry: Photometry) -> np.ndarray:
         """(B,), relative, of the bands of some photometry."""
         return np.array([self.calibration.get(band, 0.0) for band in photometry.bands])
 
-    def features(self, sources: Sources, *, check: bool = True) -> Features:
+    def features(self, sources: Sources, *, check: bool = True, evidence: bool = False) -> Features:
         """What the network sees; every row is kept, and what cannot be inferred is flagged.
 
         check : compare with the training set (INPUT_OUT_OF_RANGE, UNLIKE_TRAINING); training itself need not.
+        evidence : say how probable the fluxes are at the sources' redshifts, of spectra.
         Raises RequestError where the sources have no photometry, no redshifts, or lack a band altogether.
         """
         photometry, redshift = _blocks(sources)
@@ -218,7 +222,9 @@ class Preparation:
             photometry = photometry.select(self.bands)
         flags = _flags(sources, photometry, redshift, self.redshift_range)
         usable = (flags & np.uint32(Flag.NOT_INFERRED)) == 0
-        inputs = self._measure(photometry, np.where(usable, redshift, min(1.0, self.redshift_range[1])), trust=check)
+        inputs = self._measure(
+            photometry, np.where(usable, redshift, min(1.0, self.redshift_range[1])), trust=check, evidence=evidence
+        )
         broken = usable & inputs.broken
         flags[broken] |= np.uint32(Flag.INPUT_OUT_OF_RANGE | Flag.NOT_INFERRED)
         flags[usable & (inputs.n_bands < observed_bands(photometry))] |= np.uint32(Flag.BAND_MISSING)

@@ -60,17 +60,19 @@ def measure(
     calibration: np.ndarray,
     *,
     trust: bool = False,
+    evidence: bool = False,
 ) -> Inputs:
     """The inputs of N sources whose redshifts are positive and within the table.
 
     table : of the photometry's bands; light : `windows` of the basis; calibration : (B,), errors of the zero points
     that the stated errors leave out, relative; trust : say how well the bands go together, by reduced chi2 and by the
-    band that is farthest from what the others say. Upper limits count as not observed.
+    band that is farthest from what the others say; evidence : say how probable the fluxes are. Upper limits count as
+    not observed.
 
     The anchor is log10 of the scale in Lsun: log mass is predicted as a log of mass over light.
     """
     with np.errstate(all="ignore"):  # what overflows is found below
-        found = encode(photometry, redshift, table, calibration, pulls=trust)
+        found = encode(photometry, redshift, table, calibration, pulls=trust, evidence=evidence)
         values = _values(found, redshift, light)
         anchor = np.log10(found.scale)
     finite = np.isfinite(values)
@@ -83,19 +85,26 @@ def measure(
         broken=broken,
         n_bands=found.n_bands,
         trust=_trust(found) if trust else {},
-        ln_evidence=np.where(broken, -np.inf, found.ln_evidence),
+        ln_evidence=None if found.ln_evidence is None else np.where(broken, -np.inf, found.ln_evidence),
     )
 
 
 def encode(
-    photometry: Photometry, redshift: np.ndarray, table: BandTable, calibration: np.ndarray, *, pulls: bool
+    photometry: Photometry,
+    redshift: np.ndarray,
+    table: BandTable,
+    calibration: np.ndarray,
+    *,
+    pulls: bool,
+    evidence: bool = False,
 ) -> Posterior:
     """What the bands of N sources say of their coefficients; arguments as of `measure`."""
     ivar = _ivar(photometry, calibration)
     per_lsun = flux_per_lsun(redshift)
     seen = table.at(redshift) * per_lsun.astype(np.float32)
     weight = np.where(np.isfinite(seen[:, 0]), ivar, 0.0)
-    return posterior(seen, photometry.flux.T, weight, MODEL_ERROR, FLOOR * level_njy(redshift) * per_lsun, pulls=pulls)
+    floor = FLOOR * level_njy(redshift) * per_lsun
+    return posterior(seen, photometry.flux.T, weight, MODEL_ERROR, floor, pulls=pulls, evidence=evidence)
 
 
 def evidence(photometry: Photometry, redshifts: np.ndarray, table: BandTable, calibration: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ class CandidateData:
         each = np.repeat(np.arange(n), m)
         photometry: Photometry = sources.photometry.take(each)
         asked = replace(sources.take(each), photometry=photometry, redshift=np.expm1(place.ravel()))
-        features = self.preparation.features(asked, check=False)
+        features = self.preparation.features(asked, check=False, evidence=True)
         assert features.ln_evidence is not None
         good = features.usable.reshape(n, m)
         thought = np.where(inside & good, features.ln_evidence.reshape(n, m), IMPOSSIBLE)
