@@ -226,3 +226,16 @@ def _prepared(kind):
 
 
 PREPARATIONS = {kind: _prepared(kind) for kind in ("colours", "magnitudes")}
+
+
+def test_a_value_too_far_off_to_be_standardised_is_flagged():
+    """A magnitude error of 3e38, which single precision holds, over a spread of less than 1, which it does not."""
+    ivar = np.full((2, 9), 1e4)
+    ivar[0, 0] = (1.0 / 2.9e38) ** 2
+    sources = Sources(
+        id=np.arange(2), redshift=np.full(2, 0.5), photometry=Photometry(np.ones((2, 9)), ivar, toy_sky.BANDS)
+    )
+    features = PREPARATIONS["magnitudes"].features(sources)
+    assert list(features.usable) == [False, True]
+    assert features.flags[0] & Flag.INPUT_OUT_OF_RANGE
+    assert np.isfinite(features.inputs).all()

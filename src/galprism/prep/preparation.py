@@ -225,10 +225,14 @@ class Preparation:
         inputs = self._measure(
             photometry, np.where(usable, redshift, min(1.0, self.redshift_range[1])), trust=check, evidence=evidence
         )
-        broken = usable & inputs.broken
-        flags[broken] |= np.uint32(Flag.INPUT_OUT_OF_RANGE | Flag.NOT_INFERRED)
-        flags[usable & (inputs.n_bands < observed_bands(photometry))] |= np.uint32(Flag.BAND_MISSING)
         scaled = self.scaling.apply(inputs) if check or self.config.standardise else None
+        lost = inputs.broken
+        if scaled is not None and not np.isfinite(scaled).all():  # a value is too far off to be standardised
+            beyond = ~np.isfinite(scaled).all(axis=1)
+            scaled[beyond] = 0.0
+            lost = lost | beyond
+        flags[usable & lost] |= np.uint32(Flag.INPUT_OUT_OF_RANGE | Flag.NOT_INFERRED)
+        flags[usable & (inputs.n_bands < observed_bands(photometry))] |= np.uint32(Flag.BAND_MISSING)
         if check:
             assert scaled is not None
             outside = self.scaling.outside(inputs) | (inputs.n_bands < self.min_bands) | self._odd_errors(photometry)
@@ -239,7 +243,7 @@ class Preparation:
                 flags[usable & ~(inputs.trust[name] <= limit)] |= np.uint32(Flag.POOR_FIT)
         plain = scaled if self.config.standardise else np.concatenate([inputs.values, inputs.indicators], axis=1)
         assert plain is not None
-        good = usable & ~inputs.broken
+        good = usable & ~lost
         trust = {name: np.where(good, value, np.float32(np.nan)) for name, value in inputs.trust.items()}
         return Features(plain, inputs.anchor, flags, inputs.n_bands, trust, inputs.ln_evidence)
 

@@ -52,12 +52,14 @@ class Scaling:
         return cls(**{field.name: np.array(plain[field.name], np.float64) for field in fields(cls)})
 
     def apply(self, inputs: Inputs) -> np.ndarray:
-        """(N, V + I), float32: standardised values, 0 where there is none, and the indicators as they are."""
+        """(N, V + I), float32: standardised values, 0 where there is none, and the indicators as they are; not finite
+        where a value is too far off for that."""
         n, v = inputs.values.shape
         scaled = np.empty((n, v + inputs.indicators.shape[1]), np.float32)
-        np.subtract(inputs.values, self.mean.astype(np.float32), out=scaled[:, :v])
-        scaled[:, :v] *= (1.0 / self.sd).astype(np.float32)
-        scaled[:, :v] *= inputs.there
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.subtract(inputs.values, self.mean.astype(np.float32), out=scaled[:, :v])
+            scaled[:, :v] *= (1.0 / self.sd).astype(np.float32)
+            scaled[:, :v] *= inputs.there
         scaled[:, v:] = inputs.indicators
         return scaled
 
