@@ -192,7 +192,7 @@ def by_eazy(python: str, recipe: Recipe, sources: Sources, place: Path) -> Answe
         template_wave=wave,
         prior_z=prior_z,
         prior_mag=prior_mag,
-        prior=prior / prior.sum(axis=0),
+        prior=prior / np.maximum(prior.sum(axis=0), 1e-300),
         prior_band=recipe.population.band,
         sys_err=0.01,
         z_min=0.01,
