@@ -106,6 +106,20 @@ def test_a_zero_point_that_is_off_is_found_in_the_sample(kids):
         band_offsets(bundle.load("kids-mass-sfr"), sources)
 
 
+def test_the_distance_says_how_rare_a_source_is(kids):
+    """Above 0 is what the flag is set by; spectra like saws are far out, honest sources are not."""
+    bound, sources, _ = kids
+    found = predict(bound, sources)
+    unlike = (found.flags & Flag.UNLIKE_TRAINING) != 0
+    np.testing.assert_array_equal(unlike, found.extra["distance"] > 0)
+    assert unlike.mean() < 0.05
+    flux = sources.photometry.flux.copy()
+    flux[:, ::2] *= 5.0
+    far = predict(bound, with_photometry(sources, flux))
+    assert np.mean(far.extra["distance"] > found.extra["distance"]) > 0.9
+    assert np.mean(far.extra["distance"] > 0) > 0.3
+
+
 def test_two_bands_of_one_curve_that_contradict_each_other(model, kids):
     _, sources, _ = kids
     r = surveys.get("kids").bands[2]

@@ -238,7 +238,10 @@ class Preparation:
             outside = self.scaling.outside(inputs) | (inputs.n_bands < self.min_bands) | self._odd_errors(photometry)
             flags[usable & outside] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
             if self.typical is not None:
-                flags[usable & self.typical.unlike(scaled[:, self._judged])] |= np.uint32(Flag.UNLIKE_TRAINING)
+                beyond_typical = self.typical.beyond(scaled[:, self._judged])
+                flags[usable & ~(beyond_typical <= 0)] |= np.uint32(Flag.UNLIKE_TRAINING)
+                if self.any_bands:
+                    inputs.trust["distance"] = beyond_typical
             for name, limit in self.limits.items():
                 flags[usable & ~(inputs.trust[name] <= limit)] |= np.uint32(Flag.POOR_FIT)
         plain = scaled if self.config.standardise else np.concatenate([inputs.values, inputs.indicators], axis=1)

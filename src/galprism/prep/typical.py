@@ -91,6 +91,10 @@ class Typical:
             each += self.offset
             return np.minimum.reduce([each[:, i] for i in range(k)])
 
+    def beyond(self, values: np.ndarray) -> np.ndarray:
+        """(N,), float32: the distance relative to the threshold; above 0, or not a number, is unlike training."""
+        return self.distance(values) - np.float32(self.threshold)
+
     def unlike(self, values: np.ndarray) -> np.ndarray:
         """(N,), bool."""
-        return ~(self.distance(values) <= self.threshold)
+        return ~(self.beyond(values) <= 0)

@@ -42,6 +42,10 @@ KNOWN_EXTRA = {
     "chi2": ("stat.fit.chi2", "chi2 of the best model"),
     "reduced_chi2": ("stat.fit.chi2;arith.ratio", "chi2 over the number of bands (networks) or one less (fits)"),
     "max_pull": ("stat.fit.residual", "of the bands against what the others say, in sigmas, the farthest off"),
+    "distance": (
+        "stat.value",
+        "-2 ln density of the inputs in training, relative to the rarest in a thousand",
+    ),
     "predictive_p": ("stat.probability", "of a chi2 at least as large, over the posterior; low where no model fits"),
     "ess": ("meta.number", "effective number of prior draws behind the estimate"),
     "class": ("src.class", "the class of the highest probability"),
