@@ -31,7 +31,7 @@ HERE = Path(__file__).parent / "surveys"
 SURVEYS = {
     "kids": "kids",
     "hsc-2mass": str(HERE / "hsc-2mass.toml"),
-    "splus": str(HERE / "splus.toml"),
+    "splus": "splus",
     "rubin": "rubin",
     "jpas": "jpas",
 }

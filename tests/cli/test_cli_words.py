@@ -61,7 +61,7 @@ def test_words_that_make_no_sense_are_refused_in_one_line(words, said, galprism)
     [
         ("models", [MODEL]),
         ("recipes", ["mlp-gap", "kids-mass-sfr", "sdss-mass-sfr", "galaxy-photometry"]),
-        ("surveys", ["hsc", "jpas", "kids", "rubin", "sdss"]),
+        ("surveys", ["euclid", "hsc", "jpas", "kids", "rubin", "sdss"]),
         ("passbands", passbands.names()),
         ("params", list(params.PARAMS)),
         ("flags", [str(int(flag)) for flag in flags.Flag]),
@@ -100,7 +100,7 @@ def test_what_is_for_any_bands_is_checked_by_survey(galprism, catalogue, columns
     path = catalogue(columns)
     asked = galprism("check", "galaxy-photometry", path)
     assert (asked.status, len(asked.complaint)) == (2, 1)
-    assert "say whose these are, with --survey (hsc, jpas, kids, rubin, sdss" in asked.err
+    assert "say whose these are, with --survey (euclid, hsc, jpas, kids, rubin, sdss" in asked.err
     told = galprism("check", "galaxy-photometry", path, "--survey", "kids")
     assert told.status == 0
     assert "medians of each band against what the others say" in told.out

@@ -48,7 +48,7 @@ def test_a_survey_can_leave_bands_out(kids):
 
 
 def test_an_unknown_survey_is_answered_with_the_known(tmp_path):
-    with pytest.raises(RequestError, match=r"did you mean kids\? \(known: hsc, jpas, kids, rubin, sdss"):
+    with pytest.raises(RequestError, match=r"did you mean kids\? \(known: euclid, hsc, jpas, kids, rubin, sdss"):
         surveys.get("kid")
     with pytest.raises(RequestError, match="cannot read"):
         surveys.get(tmp_path / "none.toml")
@@ -66,7 +66,7 @@ def test_one_file_in_the_folder_is_enough(tmp_path, monkeypatch):
     _shipped.cache_clear()
     try:
         assert surveys.get("moa").band_names == ("g",)
-        assert surveys.names() == ["hsc", "jpas", "kids", "moa", "rubin", "sdss"]
+        assert surveys.names() == ["euclid", "hsc", "jpas", "kids", "moa", "rubin", "sdss", "splus"]
     finally:
         monkeypatch.undo()
         _shipped.cache_clear()

@@ -27,6 +27,8 @@ SHIPPED = {
     **{f"SLOAN/SDSS.{band}": (f"sdss_{band}", (f"sdss/{band}",)) for band in "ugriz"},
     **{f"LSST/LSST.{band}": (f"lsst_{band}", (f"rubin/{band}", f"lsst/{band}")) for band in "ugrizy"},
     **{f"Subaru/HSC.{name}": (f"hsc_{name[0]}", (f"hsc/{name[0]}",)) for name in ("g", "r2", "i2", "z", "y")},
+    "Euclid/VIS.vis": ("euclid_vis", ("euclid/VIS",)),
+    **{f"Euclid/NISP.{band}": (f"euclid_{band.lower()}", (f"euclid/{band}",)) for band in "YJH"},
 }
 """Name: (file in `curves/`, aliases)."""
 
