@@ -174,7 +174,7 @@ def test_check_counts_what_predict_flags(galprism, catalogue, columns):
 
 @pytest.mark.parametrize("rows", ["0", "-3"])
 def test_check_of_no_rows_is_refused(rows, refused, catalogue, columns):
-    refused(("check", "kids", catalogue(columns), "--rows", rows), f"--rows {rows}", "1 or more")
+    assert refused(("check", "kids", catalogue(columns), "--rows", rows), f"--rows {rows}", "1 or more")
 
 
 @pytest.mark.parametrize("ids", ["text", "large"])

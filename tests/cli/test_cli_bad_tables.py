@@ -30,18 +30,18 @@ def magnitudes(columns):
 @pytest.mark.parametrize("verb", READERS)
 def test_fluxes_without_a_unit_are_refused(verb, refused, catalogue, columns, out):
     path = catalogue(columns, unit=None)
-    refused(asks(verb, path, out), path, "flux_u", "no unit", "--unit mJy")
+    assert refused(asks(verb, path, out), path, "flux_u", "no unit", "--unit mJy")
 
 
 @pytest.mark.parametrize("unit", ["furlong", "counts", "mag"])
 def test_an_unknown_unit_is_refused_by_its_name(unit, refused, catalogue, columns, out):
     path = catalogue(columns, unit=None)
-    refused(asks("predict", path, out, "--unit", unit), path, f"'{unit}'", "nJy")
+    assert refused(asks("predict", path, out, "--unit", unit), path, f"'{unit}'", "nJy")
 
 
 def test_an_unknown_unit_in_the_table_is_refused_with_its_column(refused, catalogue, columns, out):
     path = catalogue(columns, unit="furlong")
-    refused(asks("predict", path, out), path, "flux_u", "'furlong'")
+    assert refused(asks("predict", path, out), path, "flux_u", "'furlong'")
 
 
 def test_a_unit_that_is_given_replaces_a_missing_one(predicted, catalogue, columns):
@@ -54,51 +54,51 @@ def test_a_unit_that_is_given_replaces_a_missing_one(predicted, catalogue, colum
 def test_the_catalogue_is_not_overwritten_by_the_answer(verb, refused, catalogue, columns):
     path = catalogue(columns)
     before = path.read_bytes()
-    refused(asks(verb, path, path), path, "the output must be another file")
+    assert refused(asks(verb, path, path), path, "the output must be another file")
     assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("verb", READERS)
 def test_another_unit_than_the_tables_own_is_refused(verb, refused, catalogue, columns, out):
     path = catalogue(columns, unit="nJy")
-    refused(asks(verb, path, out, "--unit", "mJy"), path, "flux_u is in nJy by the table", "'mJy'")
+    assert refused(asks(verb, path, out, "--unit", "mJy"), path, "flux_u is in nJy by the table", "'mJy'")
 
 
 def test_a_binary_file_that_is_called_csv(refused, catalogue, columns, out, tmp_path):
     path = catalogue(columns, "whole.parquet").rename(tmp_path / "renamed.csv")
-    refused(asks("predict", path, out), path, "holds binary data, not text")
+    assert refused(asks("predict", path, out), path, "holds binary data, not text")
 
 
 @pytest.mark.parametrize("verb", ["predict", "fit"])
 @pytest.mark.parametrize(("unit", "word"), [("uJy", "bright"), ("pJy", "faint")])
 def test_fluxes_a_thousand_times_off_are_refused(verb, unit, word, refused, catalogue, columns, out):
     path = catalogue(columns, unit=unit)
-    refused(asks(verb, path, out), path, f"too {word}", unit, "r ")
+    assert refused(asks(verb, path, out), path, f"too {word}", unit, "r ")
 
 
 @pytest.mark.parametrize("unit", ["nJy", "uJy", "mJy"])
 def test_magnitudes_in_the_place_of_fluxes_are_refused(unit, refused, catalogue, columns, out):
     path = catalogue(magnitudes(columns), unit=unit)
-    refused(asks("predict", path, out), path, "magnitudes")
+    assert refused(asks("predict", path, out), path, "magnitudes")
 
 
 def test_fluxes_in_the_place_of_magnitudes_are_refused(refused, catalogue, columns, out):
     renamed = {name.replace("flux_err_", "mag_err_").replace("flux_", "mag_"): data for name, data in columns.items()}
     path = catalogue(renamed)
-    refused(asks("predict", path, out), path, "magnitudes")
+    assert refused(asks("predict", path, out), path, "magnitudes")
 
 
 @pytest.mark.parametrize("verb", READERS)
 def test_a_missing_column_is_named_and_refused(verb, refused, catalogue, columns, out):
     del columns["flux_H"]
     path = catalogue(columns)
-    refused(asks(verb, path, out), path, "flux_H", "--without H")
+    assert refused(asks(verb, path, out), path, "flux_H", "--without H")
 
 
 def test_a_missing_column_of_errors_is_named_and_refused(refused, catalogue, columns, out):
     del columns["flux_err_H"]
     path = catalogue(columns)
-    refused(asks("predict", path, out), path, "flux_err_H", "none")
+    assert refused(asks("predict", path, out), path, "flux_err_H", "none")
 
 
 @pytest.mark.parametrize("verb", ["predict", "fit"])
@@ -152,13 +152,13 @@ def test_going_without_a_band_is_the_same_as_never_having_observed_it(predicted,
     ],
 )
 def test_a_wrong_option_is_refused(options, words, refused, catalogue, columns, out):
-    refused(asks("predict", catalogue(columns), out, *options), *words)
+    assert refused(asks("predict", catalogue(columns), out, *options), *words)
 
 
 @pytest.mark.parametrize(("text", "word"), [("flux_u = 3", "flux_u = 3"), ("flux_u = = ", "not TOML")])
 def test_a_wrong_column_map_is_refused(text, word, refused, catalogue, columns, out, tmp_path):
     (tmp_path / "map.toml").write_text(text)
-    refused(asks("predict", catalogue(columns), out, "--columns", tmp_path / "map.toml"), "map.toml", word)
+    assert refused(asks("predict", catalogue(columns), out, "--columns", tmp_path / "map.toml"), "map.toml", word)
 
 
 def test_a_column_map_reads_foreign_names(predicted, catalogue, columns, tmp_path):
@@ -174,13 +174,13 @@ def test_a_column_map_reads_foreign_names(predicted, catalogue, columns, tmp_pat
 def test_a_table_without_redshifts_is_refused(verb, refused, catalogue, columns, out):
     del columns["redshift"]
     path = catalogue(columns)
-    refused(asks(verb, path, out), path, "redshift")
+    assert refused(asks(verb, path, out), path, "redshift")
 
 
 def test_text_in_the_place_of_numbers_is_refused(refused, catalogue, columns, out):
     columns["flux_u"] = np.array(["bright"] * 64)
     path = catalogue(columns)
-    refused(asks("predict", path, out), path, "flux_u", "not numbers")
+    assert refused(asks("predict", path, out), path, "flux_u", "not numbers")
 
 
 @pytest.mark.parametrize("verb", ["predict", "fit"])
@@ -203,12 +203,12 @@ def test_check_says_that_a_table_is_empty(galprism, catalogue, columns):
 @pytest.mark.parametrize("verb", READERS)
 def test_a_missing_file_is_refused(verb, refused, out, tmp_path):
     path = tmp_path / "nowhere.fits"
-    refused(asks(verb, path, out), path, "no such file")
+    assert refused(asks(verb, path, out), path, "no such file")
 
 
 def test_a_folder_in_the_place_of_a_table_is_refused(refused, out, tmp_path):
     (tmp_path / "folder.parquet").mkdir()
-    refused(asks("predict", tmp_path / "folder.parquet", out), "folder.parquet", "directory")
+    assert refused(asks("predict", tmp_path / "folder.parquet", out), "folder.parquet", "directory")
 
 
 @pytest.mark.parametrize("suffix", ["fits", "parquet", "hdf5", "vot"])
@@ -217,20 +217,20 @@ def test_a_truncated_file_is_refused(suffix, share, refused, catalogue, columns,
     path = catalogue(columns, f"catalogue.{suffix}")
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    refused(asks("predict", path, out), path)
+    assert refused(asks("predict", path, out), path)
 
 
 @pytest.mark.parametrize("suffix", ["fits", "parquet", "hdf5", "vot", "ecsv", "csv"])
 def test_text_under_the_name_of_a_table_is_refused(suffix, refused, out, tmp_path):
     path = tmp_path / f"letter.{suffix}"
     path.write_text("Dear Sir,\nplease find enclosed the galaxies that you asked for.\n" * 100)
-    refused(asks("predict", path, out), path)
+    assert refused(asks("predict", path, out), path)
 
 
 def test_an_unknown_suffix_is_refused(refused, out, tmp_path):
     path = tmp_path / "catalogue.xlsx"
     path.write_bytes(b"PK")
-    refused(asks("predict", path, out), path, ".fits", ".parquet")
+    assert refused(asks("predict", path, out), path, ".fits", ".parquet")
 
 
 @pytest.mark.parametrize("verb", ["predict", "fit"])
@@ -249,4 +249,4 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
 ):
     (tmp_path / "folder.parquet").mkdir()
     (tmp_path / "file").write_text("")
-    refused(asks(verb, catalogue(columns), tmp_path / name), tmp_path / name, word)
+    assert refused(asks(verb, catalogue(columns), tmp_path / name), tmp_path / name, word)

@@ -60,26 +60,32 @@ def test_what_cannot_be_judged_is_refused(refused, predictions, catalogue, colum
     (tmp_path / "other").mkdir()
     same = predictions(ids, "other/guess.fits")
     table = catalogue(columns)
-    refused(("evaluate", path, "-o", report), "without a truth", "two")
-    refused(("evaluate", path, same, "-o", report), "same name", "NAME=PATH")
-    refused(("evaluate", path, far, "-o", report), "no id is common", "10000")
-    refused(("evaluate", far, "--truth", TRUTH, "-o", report), "no id is common")
-    refused(("evaluate", empty, "--truth", TRUTH, "-o", report), "empty", "no rows")
-    refused(("evaluate", table, "--truth", TRUTH, "-o", report), "nothing can be judged", "logmstar")
-    refused(("evaluate", path, "--truth", table, "-o", report), "nothing can be judged", "the truth has redshift")
-    refused(("evaluate", tmp_path / "nowhere.fits", "--truth", TRUTH, "-o", report), "nowhere.fits", "no such file")
-    refused(("evaluate", path, "--truth", TRUTH, "--limit", "best", "-o", report), "'best'", "guess")
-    refused(("evaluate", path, "--truth", TRUTH, "--catalogue", TRUTH, "--survey", "kidz", "-o", report), "'kidz'")
-    refused(("evaluate", f"truth={path}", "--truth", TRUTH, "-o", report), "'truth'")
+    assert refused(("evaluate", path, "-o", report), "without a truth", "two")
+    assert refused(("evaluate", path, same, "-o", report), "same name", "NAME=PATH")
+    assert refused(("evaluate", path, far, "-o", report), "no id is common", "10000")
+    assert refused(("evaluate", far, "--truth", TRUTH, "-o", report), "no id is common")
+    assert refused(("evaluate", empty, "--truth", TRUTH, "-o", report), "empty", "no rows")
+    assert refused(("evaluate", table, "--truth", TRUTH, "-o", report), "nothing can be judged", "logmstar")
+    assert refused(
+        ("evaluate", path, "--truth", table, "-o", report), "nothing can be judged", "the truth has redshift"
+    )
+    assert refused(
+        ("evaluate", tmp_path / "nowhere.fits", "--truth", TRUTH, "-o", report), "nowhere.fits", "no such file"
+    )
+    assert refused(("evaluate", path, "--truth", TRUTH, "--limit", "best", "-o", report), "'best'", "guess")
+    assert refused(
+        ("evaluate", path, "--truth", TRUTH, "--catalogue", TRUTH, "--survey", "kidz", "-o", report), "'kidz'"
+    )
+    assert refused(("evaluate", f"truth={path}", "--truth", TRUTH, "-o", report), "'truth'")
 
 
 def test_a_report_does_not_replace_what_is_none(refused, predictions, tmp_path):
     path = predictions(np.arange(30))
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").write_text("years of work")
-    refused(("evaluate", path, "--truth", TRUTH, "-o", tmp_path / "thesis"), "thesis", "not a report")
-    refused(("evaluate", path, "--truth", TRUTH, "-o", path), path, "is a file")
-    refused(("evaluate", path, "--truth", TRUTH, "-o", path / "report"), path)
+    assert refused(("evaluate", path, "--truth", TRUTH, "-o", tmp_path / "thesis"), "thesis", "not a report")
+    assert refused(("evaluate", path, "--truth", TRUTH, "-o", path), path, "is a file")
+    assert refused(("evaluate", path, "--truth", TRUTH, "-o", path / "report"), path)
 
 
 def test_ids_of_a_catalogue_join_text_and_numbers(predicted, galprism, catalogue, columns, tmp_path):

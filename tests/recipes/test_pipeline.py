@@ -148,7 +148,7 @@ def rms(predictions, parameter):
 def test_in_the_demo_the_network_is_within_5_per_cent_of_the_limit_and_nobody_passes_it(report, parameter):
     limit = rms(read(str(FOLDER / LIMIT)), parameter)
     network, grid = (rms(read(report[1] / f"{name}.parquet"), parameter) for name in ("network", "grid"))
-    assert 0.99 * limit < network < 1.05 * limit  # the limit is itself known to a few thousandths
+    assert limit < network < 1.05 * limit
     assert limit < grid
 
 
@@ -161,4 +161,4 @@ def test_in_the_demo_the_network_is_near_the_limit(report, parameter):
 def test_in_the_demo_the_grid_knows_less(report, parameter):
     """Its histories are smooth, and these galaxies' are not all."""
     network, grid = (report[0].value("rms", parameter=parameter, method=name) for name in ("network", "grid fit"))
-    assert network < 0.97 * grid
+    assert network < 0.95 * grid

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
-
 from galprism.errors import RequestError
 from galprism.passbands.passband import Passband
+from galprism.passbands.tophat import flat_top
 
 PREFIX = "jpas/"
 SOURCE = "Benitez et al. (2014, arXiv:1403.5237), Table 4"
-EDGE = 0.1
-"""Each side rises over this fraction of the full width at half maximum."""
 
 # name, central wavelength and full width at half maximum in Angstrom: SOURCE
 _TABLE = """
@@ -50,13 +47,5 @@ def modelled(name: str) -> Passband:
     if band not in FILTERS:
         raise RequestError(f"passband {name!r}: J-PAS has no such filter; it has {', '.join(FILTERS)}")
     centre, width = FILTERS[band]
-    reach = width * np.array([-0.5 - EDGE / 2, -0.5 + EDGE / 2, 0.5 - EDGE / 2, 0.5 + EDGE / 2])
-    return Passband.from_arrays(
-        name,
-        centre + reach,
-        np.array([0.0, 1.0, 1.0, 0.0]),
-        provenance={
-            "description": f"J-PAS {band}, modelled: a flat top of {width:g} A around {centre:g} A with steep edges",
-            "source": SOURCE,
-        },
-    )
+    description = f"J-PAS {band}, modelled: a flat top of {width:g} A around {centre:g} A with steep edges"
+    return flat_top(name, centre, width, {"description": description, "source": SOURCE})

@@ -28,10 +28,12 @@ def tophat(name: str) -> Passband:
     centre, width = (float(number) for number in numbers.groups()) if numbers else (0.0, 0.0)
     if not 0 < width < centre:
         raise RequestError(f"passband {name!r}; expected tophat/CENTRExWIDTH in Angstrom, such as tophat/5150x145")
-    reach = width * np.array([-0.5 - EDGE / 2, -0.5 + EDGE / 2, 0.5 - EDGE / 2, 0.5 + EDGE / 2])
-    return Passband.from_arrays(
-        name,
-        centre + reach,
-        np.array([0.0, 1.0, 1.0, 0.0]),
-        provenance={"description": f"a top-hat of {width:g} A around {centre:g} A; no filter that exists"},
+    return flat_top(
+        name, centre, width, {"description": f"a top-hat of {width:g} A around {centre:g} A; no filter that exists"}
     )
+
+
+def flat_top(name: str, centre: float, width: float, provenance: dict[str, str]) -> Passband:
+    """A flat top with steep edges, vacuum Angstrom, the width being the full one at half maximum."""
+    reach = width * np.array([-0.5 - EDGE / 2, -0.5 + EDGE / 2, 0.5 - EDGE / 2, 0.5 + EDGE / 2])
+    return Passband.from_arrays(name, centre + reach, np.array([0.0, 1.0, 1.0, 0.0]), provenance=provenance)
