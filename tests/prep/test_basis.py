@@ -8,7 +8,7 @@ from galprism import igm, passbands
 from galprism.errors import RequestError
 from galprism.passbands import Passband, abflux, line_abflux
 from galprism.prep.basis import LSUN, Basis, fit_basis, flux_per_lsun, level, level_njy
-from galprism.prep.linear import TAU, ln_evidence, posterior
+from galprism.prep.linear import FEW_BANDS, TAU, ln_evidence, posterior
 from galprism.wavegrid import LogGrid
 
 BANDS = ("kids/u", "kids/r", "viking/Ks")
@@ -112,8 +112,17 @@ def problem(n: int, b: int, d: int):
     return seen, flux, (1e3 * sigma) ** -2.0, u
 
 
-def test_the_posterior_is_that_of_linear_algebra():
-    seen, flux, ivar, _ = problem(300, 7, 5)
+def square(upper: np.ndarray, d: int) -> np.ndarray:
+    """(D, D, N) of rows of the upper triangle."""
+    full = np.empty((d, d, upper.shape[1]))
+    i, j = np.triu_indices(d)
+    full[i, j] = full[j, i] = upper
+    return full
+
+
+@pytest.mark.parametrize("n_bands", [7, FEW_BANDS, FEW_BANDS + 1, 40])
+def test_the_posterior_is_that_of_linear_algebra(n_bands):
+    seen, flux, ivar, _ = problem(300, n_bands, 5)
     ivar[2, ::3] = 0.0
     found = posterior(seen, flux, ivar, 0.007)
     for n in range(0, 300, 17):
@@ -123,15 +132,16 @@ def test_the_posterior_is_that_of_linear_algebra():
         a[:, 0] *= TAU
         noise = np.diag(1.0 / (ivar[used, n] * s**2) + (0.007 * y) ** 2)
         covariance = np.linalg.inv(np.eye(5) + a.T @ np.linalg.inv(noise) @ a)
-        np.testing.assert_allclose(found.covariance[:, :, n], covariance, atol=1e-9)
+        np.testing.assert_allclose(square(found.covariance, 5)[:, :, n], covariance, atol=1e-9)
         np.testing.assert_allclose(found.mean[:, n], covariance @ a.T @ np.linalg.inv(noise) @ miss, atol=1e-8)
         chi2 = miss @ np.linalg.inv(a @ a.T + noise) @ miss
         assert found.chi2[n] == pytest.approx(chi2, rel=1e-6)
         assert found.n_bands[n] == used.sum()
 
 
-def test_a_band_is_held_against_what_the_others_say_of_it():
-    seen, flux, ivar, _ = problem(200, 7, 5)
+@pytest.mark.parametrize("n_bands", [7, 40])
+def test_a_band_is_held_against_what_the_others_say_of_it(n_bands):
+    seen, flux, ivar, _ = problem(200, n_bands, 5)
     ivar[2, ::3] = 0.0
     found = posterior(seen, flux, ivar, 0.007, pulls=True)
     for n in range(0, 200, 23):
@@ -155,7 +165,7 @@ def test_planted_coefficients_are_within_their_errors():
     found = posterior(seen, flux, ivar, 0.0)
     scale = found.scale * (1 + TAU * found.mean[0])
     assert np.std(scale / 1e3) < 0.15
-    pull = (found.mean[1:] - u * 1e3 / found.scale) / np.sqrt(found.covariance[range(1, 5), range(1, 5)])
+    pull = (found.mean[1:] - u * 1e3 / found.scale) / np.sqrt(square(found.covariance, 5)[range(1, 5), range(1, 5)])
     assert np.median(np.abs(pull)) == pytest.approx(0.674, abs=0.07)
 
 

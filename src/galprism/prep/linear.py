@@ -1,9 +1,14 @@
 """The Gaussian posterior of a galaxy's coefficients on a basis, from the fluxes of any bands, in closed form.
 
 With a scale s known roughly, the flux of band b is f_b = s (t_b0 (1 + TAU e) + sum_k t_bk u_k) + noise: linear in e,
-the error of the scale, and in the coefficients u, whose priors are N(0, 1). Bands are taken up one after another (a
-Kalman filter without dynamics; Kalman 1960, J. Basic Eng. 82, 35), many sources at a time: a band that was not observed
-does nothing, and no matrix is inverted.
+the error of the scale, and in the coefficients u, whose priors are N(0, 1). With H what coefficients of 1 add to the
+bands and R the fluxes' variances, their posterior has the covariance
+
+    1 - H' (H H' + R)^-1 H = (1 + H' R^-1 H)^-1
+
+(Tarantola 2005, Inverse Problem Theory, eqs. 3.37 and 3.38): the left side is worked out where bands are few, the
+right where they are many. Both go by Cholesky factors, many sources at a time, and a band that was not observed does
+nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +24,11 @@ DIVERSITY = 0.5
 GUESSES = 4
 """Fixed-point steps of the first guess."""
 FEW_BANDS = 22
-"""Up to so many bands the evidence is worked out flux by flux."""
-BLOCK_ROWS = 1024
+"""Up to so many bands matrices are of the bands, beyond of the coefficients."""
+BLOCK_ROWS = 512
 """Sources that are worked on together: many enough for NumPy's calls to cost little, few enough for the cache."""
+LEAST_LEFT = 1e-3
+"""Of a band's variance, at the least, is said to be left when the coefficients are known: rounding may leave less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +42,7 @@ class Posterior:
     mean: np.ndarray
     """(D, N)."""
     covariance: np.ndarray
-    """(D, D, N), symmetric."""
+    """(D (D + 1) / 2, N), row after row of the upper triangle, as np.triu_indices(D) has it."""
     chi2: np.ndarray
     """(N,): of the fluxes under the prior and their errors; it has as many degrees of freedom as there are bands."""
     n_bands: np.ndarray
@@ -73,7 +80,7 @@ def posterior(
         np.empty(n),
         np.empty(n),
         np.empty((d, n)),
-        np.empty((d, d, n)),
+        np.empty((d * (d + 1) // 2, n)),
         np.empty(n),
         np.empty(n, np.int16),
         np.empty(n) if evidence else None,
@@ -92,8 +99,8 @@ def ln_evidence(
 ) -> np.ndarray:
     """(N,): the `ln_evidence` of N sources at one redshift, -inf for a source without any band.
 
-    seen : (B, D), for all of them; the others as of `posterior`. The same numbers as there, by other ways that cost
-    less: where bands are few, fluxes are conditioned on fluxes; where they are many, on matrices of the coefficients.
+    seen : (B, D), for all of them; the others as of `posterior`. The same numbers as there, for less: all sources
+    share what their bands see.
     """
     result = np.empty(flux.shape[1])
     known = (ivar > 0).any(axis=1)
@@ -114,84 +121,172 @@ def ln_evidence(
 
 
 def _by_fluxes(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(N,): chi2 and ln of the volume, each flux conditioned on those before it. spread : (B, D), what coefficients of
-    1 add to a band; left, noise, weight : (B, N), what the mean leaves, its variance, and 1 over the stated one."""
-    covariance = np.repeat((spread @ spread.T)[:, :, None], left.shape[1], axis=2)
-    total, left = np.zeros(left.shape[1]), left.copy()
-    for b, (error, stated) in enumerate(zip(noise, weight, strict=True)):
-        variance = covariance[b, b] + np.where(stated > 0, error, np.inf)
-        gain = covariance[b + 1 :, b] / variance
-        total += np.where(stated > 0, left[b] ** 2 / variance + np.log(variance * stated), 0.0)
-        left[b + 1 :] -= gain * left[b]
-        covariance[b + 1 :, b + 1 :] -= gain[:, None] * covariance[b, b + 1 :]
-    return total
+    """(N,): chi2 and ln of the volume. spread : (B, D), what coefficients of 1 add to a band; left, noise, weight :
+    (B, N), what the mean leaves, its variance, and 1 over the stated one."""
+    used = weight > 0
+    between = np.repeat((spread @ spread.T)[:, :, None], left.shape[1], axis=2)
+    root = _cholesky(_with_diagonal(between, np.where(used, noise, np.inf)))
+    volume = np.log(weight * _squared_diagonal(root), out=np.zeros_like(weight), where=used).sum(axis=0)
+    return (_solve(root, left) ** 2).sum(axis=0) + volume
 
 
 def _by_coefficients(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The same by the coefficients' matrix of information, of which all sources' are one matrix product."""
-    d = spread.shape[1]
-    precise = np.where(weight > 0, 1.0 / noise, 0.0)
-    i, j = np.triu_indices(d)
-    flat = precise.T @ (spread[:, i] * spread[:, j])  # (N, D (D + 1) / 2)
-    information = np.empty((len(flat), d, d))
-    information[:, i, j] = information[:, j, i] = flat
-    information[:, np.arange(d), np.arange(d)] += 1.0
-    root = np.ascontiguousarray(np.linalg.cholesky(information).transpose(1, 2, 0))  # (D, D, N)
-    toward = spread.T @ (precise * left)  # (D, N)
-    solved = np.empty_like(toward)
-    for k in range(d):
-        solved[k] = (toward[k] - (root[k, :k] * solved[:k]).sum(axis=0)) / root[k, k]
-    volume = 2.0 * np.log(root[np.arange(d), np.arange(d)]).sum(axis=0)
-    volume += np.log(noise * weight, out=np.zeros_like(noise), where=weight > 0).sum(axis=0)
+    used, d = weight > 0, spread.shape[1]
+    precise = np.where(used, 1.0 / noise, 0.0)
+    i, j = np.tril_indices(d)
+    information = np.zeros((d, d, left.shape[1]))
+    information[i, j] = (spread[:, i] * spread[:, j]).T @ precise
+    root = _cholesky(_with_diagonal(information, 1.0))
+    solved = _solve(root, spread.T @ (precise * left))
+    volume = np.log(_squared_diagonal(root)).sum(axis=0)
+    volume += np.log(noise * weight, out=np.zeros_like(noise), where=used).sum(axis=0)
     return (precise * left * left).sum(axis=0) - (solved * solved).sum(axis=0) + volume
 
 
 def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Posterior, rows: slice) -> None:
     used = ivar > 0
-    seen = np.where(used[:, None], seen, 0.0).astype(np.float64)
+    spread = np.where(used[:, None], seen, 0.0).astype(np.float64)
     flux, ivar = np.where(used, flux, 0.0).astype(np.float64), ivar.astype(np.float64)
     with np.errstate(all="ignore"):  # a source without bands comes out as nan
-        scale, scale_err = _guess(seen[:, 0], flux, ivar)
+        scale, scale_err = _guess(spread[:, 0], flux, ivar)
         value = flux / scale
         noise = 1.0 / (ivar * scale * scale) + model_error**2 * (value * value + floor * floor)
-        noise[~used] = np.inf
-        d, n = seen.shape[1:]
-        mean, covariance = np.zeros((d, n)), np.zeros((d, d, n))
-        covariance[np.arange(d), np.arange(d)] = 1.0
-        chi2, volume = np.zeros(n), np.zeros(n)
-        wanted = result.ln_evidence is not None
-        work = np.empty_like(covariance)
-        start = value - seen[:, 0]
-        seen[:, 0] *= TAU
-        for one, y, error, seen_by in zip(seen, start, noise, used, strict=True):
-            miss = y - (one * mean).sum(axis=0)
-            v = np.einsum("ijn,jn->in", covariance, one)
-            inverse = 1.0 / ((one * v).sum(axis=0) + error)
-            if wanted:
-                volume += np.log(inverse, out=np.zeros(n), where=seen_by)
-            gain = v * inverse
-            mean += gain * miss
-            chi2 += miss * miss * inverse
-            np.multiply(gain[:, None], v, out=work)
-            covariance -= work
-        if result.max_pull is not None and result.expected is not None:
-            # A band's residual against the prediction of the others follows from that against all of them:
-            # (y - h m) / sqrt(R - h P h), Gelfand, Dey & Chang (1992).
-            worst = np.zeros(n)
-            for b, (one, y, error) in enumerate(zip(seen, start, noise, strict=True)):
-                miss = y - (one * mean).sum(axis=0)
-                left = error - (one * np.einsum("ijn,jn->in", covariance, one)).sum(axis=0)
-                left = np.maximum(left, 1e-3 * error)
-                np.maximum(worst, np.where(used[b], np.abs(miss) / np.sqrt(left), 0.0), out=worst)
-                result.expected[b, rows] = np.where(used[b], value[b] - miss * error / left, np.nan)
-            result.max_pull[rows] = worst
+        noise[~used] = 1.0  # such a band sees nothing, and has nothing left
+        left = value - spread[:, 0]
+        spread[:, 0] *= TAU
+        few = len(spread) <= FEW_BANDS
+        found = (_few_bands if few else _many_bands)(spread, left, noise, pulls=result.max_pull is not None)
     result.scale[rows], result.scale_err[rows] = scale, scale_err
-    result.mean[:, rows], result.covariance[:, :, rows] = mean, covariance
-    result.chi2[rows], result.n_bands[rows] = chi2, used.sum(axis=0)
-    if result.ln_evidence is not None:
-        with np.errstate(divide="ignore"):  # to nJy, and relative to the errors as stated
-            volume -= np.log(ivar * scale * scale, out=np.zeros_like(ivar), where=used).sum(axis=0)
-        result.ln_evidence[rows] = 0.5 * (volume - chi2)
+    result.mean[:, rows], result.covariance[:, rows], result.chi2[rows] = found.mean, found.covariance, found.chi2
+    result.n_bands[rows] = used.sum(axis=0)
+    if result.max_pull is not None and result.expected is not None:
+        result.max_pull[rows] = (np.abs(found.alone) / np.sqrt(found.alone_ivar)).max(axis=0, where=used, initial=0.0)
+        result.expected[:, rows] = np.where(used, value - found.alone / found.alone_ivar, np.nan)
+    if result.ln_evidence is not None:  # in nJy, and relative to the errors as stated
+        stated = np.log(ivar * scale * scale, out=np.zeros_like(ivar), where=used).sum(axis=0)
+        result.ln_evidence[rows] = -0.5 * (found.chi2 + found.ln_det + stated)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A posterior, as of Posterior, and what makes the evidence and the pulls."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    chi2: np.ndarray
+    ln_det: np.ndarray
+    """(N,), of the covariance that the prior and the errors give the fluxes, S."""
+    alone: np.ndarray
+    """(B, N), S^-1 times what the mean leaves of each flux: over `alone_ivar` that is the flux less what the others
+    say of it (Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, eqs. 5.10 to 5.12)."""
+    alone_ivar: np.ndarray
+    """(B, N), the diagonal of S^-1: 1 over the variance of that."""
+
+
+def _few_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, pulls: bool) -> _Found:
+    """By the covariance of the fluxes, S = H H' + R. spread : H, (B, D, N); left, noise : (B, N)."""
+    b, d, n = spread.shape
+    between = np.empty((b, b, n))
+    for k in range(b):
+        np.einsum("dn,jdn->jn", spread[k], spread[: k + 1], out=between[k, : k + 1])
+    root = _cholesky(_with_diagonal(between, noise))
+    white = _solve(root, np.concatenate([spread, left[:, None]], axis=1))
+    gain, rest = white[:, :d], white[:, d]
+    covariance = np.empty((d * (d + 1) // 2, n))
+    first = 0
+    for k in range(d):
+        row = covariance[first : first + d - k]
+        np.einsum("bn,bjn->jn", gain[:, k], gain[:, k:], out=row)
+        np.negative(row, out=row)
+        row[0] += 1.0
+        first += d - k
+    none = np.zeros((0, n))
+    inverse = _inverse(root) if pulls else none
+    return _Found(
+        mean=np.einsum("bdn,bn->dn", gain, rest),
+        covariance=covariance,
+        chi2=(rest * rest).sum(axis=0),
+        ln_det=np.log(_squared_diagonal(root)).sum(axis=0),
+        alone=np.einsum("kbn,kn->bn", inverse, rest) if pulls else none,
+        alone_ivar=np.einsum("kbn,kbn->bn", inverse, inverse) if pulls else none,
+    )
+
+
+def _many_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, pulls: bool) -> _Found:
+    """By the information on the coefficients, 1 + H' R^-1 H; as above."""
+    d, n = spread.shape[1:]
+    precise = 1.0 / noise
+    weighted = precise[:, None] * spread
+    information = np.empty((d, d, n))
+    for k in range(d):
+        np.einsum("bn,bjn->jn", weighted[:, k], spread[:, : k + 1], out=information[k, : k + 1])
+    root = _cholesky(_with_diagonal(information, 1.0))
+    inverse = _inverse(root)
+    solved = _solve(root, np.einsum("bdn,bn->dn", weighted, left))
+    mean = np.einsum("kdn,kn->dn", inverse, solved)
+    covariance = np.empty((d * (d + 1) // 2, n))
+    first = 0
+    for k in range(d):
+        np.einsum("kn,kjn->jn", inverse[k:, k], inverse[k:, k:], out=covariance[first : first + d - k])
+        first += d - k
+    alone, alone_ivar = np.zeros((2, 0, n))
+    if pulls:  # S^-1 = R^-1 - R^-1 H (1 + H' R^-1 H)^-1 H' R^-1
+        alone = precise * (left - np.einsum("bdn,dn->bn", spread, mean))
+        white = np.zeros_like(noise)
+        for k in range(d):
+            white += np.einsum("jn,bjn->bn", inverse[k, : k + 1], spread[:, : k + 1]) ** 2
+        alone_ivar = precise * np.maximum(1.0 - precise * white, LEAST_LEFT)
+    chi2 = (precise * left * left).sum(axis=0) - (solved * solved).sum(axis=0)
+    ln_det = np.log(_squared_diagonal(root)).sum(axis=0) + np.log(noise).sum(axis=0)
+    return _Found(mean, covariance, chi2, ln_det, alone, alone_ivar)
+
+
+def _with_diagonal(matrix: np.ndarray, added: np.ndarray | float) -> np.ndarray:
+    """A matrix (K, K, N) to whose diagonal something was added, in place."""
+    k = np.arange(len(matrix))
+    matrix[k, k] += added
+    return matrix
+
+
+def _cholesky(matrix: np.ndarray) -> np.ndarray:
+    """Lower factors of N symmetric matrices (K, K, N), of which the lower triangle is read; in place, what is above
+    the diagonal being left as it was."""
+    for k in range(len(matrix)):
+        column = matrix[k:, k]
+        if k:
+            column -= np.einsum("ijn,jn->in", matrix[k:, :k], matrix[k, :k])
+        np.sqrt(column[0], out=column[0])
+        column[1:] /= column[0]
+    return matrix
+
+
+def _solve(root: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """L^-1 right, with N lower factors (K, K, N) and right (K, …, N)."""
+    solved = np.empty_like(right)
+    for k in range(len(root)):
+        solved[k] = right[k]
+        if k:
+            solved[k] -= np.einsum("jn,j...n->...n", root[k, :k], solved[:k])
+        solved[k] /= root[k, k]
+    return solved
+
+
+def _inverse(root: np.ndarray) -> np.ndarray:
+    """L^-1, with zeros above the diagonal."""
+    inverse = np.zeros_like(root)
+    for k in range(len(root)):
+        np.divide(1.0, root[k, k], out=inverse[k, k])
+        if k:
+            inverse[k, :k] = np.einsum("jn,jin->in", root[k, :k], inverse[:k, :k])
+            inverse[k, :k] *= -inverse[k, k]
+    return inverse
+
+
+def _squared_diagonal(root: np.ndarray) -> np.ndarray:
+    """(K, N): multiplied together, the determinants of the matrices whose lower factors these are."""
+    k = np.arange(len(root))
+    return root[k, k] ** 2
 
 
 def _guess(model: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -142,13 +142,14 @@ def _trust(found: Posterior) -> dict[str, np.ndarray]:
 
 def _values(found: Posterior, redshift: np.ndarray, light: np.ndarray) -> np.ndarray:
     d, n = found.mean.shape
-    sigma = np.sqrt(found.covariance[np.arange(d), np.arange(d)])
-    i, j = np.triu_indices(d, 1)
+    i, j = np.triu_indices(d)
+    sigma = np.sqrt(found.covariance[i == j])
+    i, j, across = i[i != j], j[i != j], found.covariance[i != j]
     one_plus = np.concatenate([1.0 + found.mean[:1], found.mean[1:]])
     parts = [
         np.arcsinh(found.mean),  # a few are far out, and must not be felt as far
         np.log(sigma),
-        found.covariance[i, j] / (sigma[i] * sigma[j]),
+        across / (sigma[i] * sigma[j]),
         np.arcsinh(light @ one_plus / (2.0 * FAINT)),
         np.log(found.scale)[None],
         np.log(found.scale_err)[None] - np.log(found.scale),
