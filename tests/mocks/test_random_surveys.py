@@ -6,7 +6,7 @@ import pytest
 from galprism import passbands
 from galprism.errors import RequestError
 from galprism.mocks import RandomSurveysConfig, observe_at_random, pool_survey
-from galprism.mocks.random_surveys import APART, BROAD
+from galprism.mocks.random_surveys import APART, BROAD, OPTICAL, WITH_INFRARED, ZEROPOINT_SCATTER
 from galprism.units import njy_from_abmag
 
 POOL = (*(f"sdss/{band}" for band in "ugriz"), "viking/J", "viking/H", "tophat/5000x150")
@@ -45,6 +45,17 @@ def test_surveys_differ_in_bands_and_depth():
     assert max(numbers) > 5
     assert len({p.bands for _, p in parts}) > 15
     assert np.std([np.log10(p.ivar).mean() for _, p in parts]) > 0.5
+
+
+def test_the_zero_points_of_one_survey_are_about_as_good_in_all_bands():
+    _, parts = observed(15.0, depth=(30.0, 30.0), zeropoint_error=(1e-4, 0.1), n_bands=(8, 8), sources=100)
+    spread, level = [], []
+    for _, photometry in parts:
+        stated = np.log(np.median(1.0 / (photometry.flux * np.sqrt(photometry.ivar)), axis=0))
+        spread.append(stated.var(ddof=1))
+        level.append(stated.mean())
+    assert np.sqrt(np.mean(spread)) == pytest.approx(ZEROPOINT_SCATTER, rel=0.1)
+    assert np.std(level) > 3 * ZEROPOINT_SCATTER
 
 
 def test_what_is_not_detected_is_not_there():
@@ -99,6 +110,8 @@ def test_systems_are_broad_bands_side_by_side():
         waves = np.array([curves[name].effective_wavelength for name in bands])
         assert np.diff(np.sort(np.log(waves))).min() >= APART[0]
         assert all(curves[name].width > BROAD * curves[name].effective_wavelength for name in bands)
+    infrared = np.mean([max(curves[name].effective_wavelength for name in bands) > OPTICAL[1] for bands in seen])
+    assert 0.1 < infrared <= WITH_INFRARED + 0.1
     narrow = RandomSurveysConfig(pool=tuple(f"tophat/{w}x150" for w in (5000, 6000, 7000)), systems=1.0)
     with pytest.raises(RequestError, match="the pool has no 3 broad bands side by side"):
         list(observe_at_random(flux[:, :3], narrow, np.random.default_rng(5)))

@@ -1,5 +1,7 @@
 """The contract that every network keeps, and what is particular to each."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -17,7 +19,11 @@ from galprism.nets import (
     readout_to_onnx,
 )
 
-SMALL = {"mlp": MLPConfig(layers=(16, 8)), "residual": ResidualConfig(width=16, blocks=2)}
+SMALL = {
+    "mlp": ("mlp", MLPConfig(layers=(16, 8))),
+    "residual": ("residual", ResidualConfig(width=16, blocks=2)),
+    "gated": ("residual", ResidualConfig(width=16, blocks=2, gated=True)),
+}
 LEVEL = np.array([0.16, 0.5, 0.84], np.float32)
 
 
@@ -27,15 +33,15 @@ def run(model: bytes, **inputs):
 
 
 def test_every_network_has_a_small_configuration_here():
-    assert set(SMALL) == set(NETWORKS)
+    assert {network for network, _ in SMALL.values()} == set(NETWORKS)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("mixture", [None, MixtureConfig(3)], ids=["point", "mixture"])
 class TestContract:
     def estimator(self, name, mixture):
         torch.manual_seed(1)
-        return Estimator(name, SMALL[name], n_inputs=5, n_coordinates=2, mixture=mixture)
+        return Estimator(*SMALL[name], n_inputs=5, n_coordinates=2, mixture=mixture)
 
     def test_forward_and_backward_reach_every_weight(self, name, mixture):
         estimator = self.estimator(name, mixture)
@@ -69,9 +75,11 @@ class TestContract:
 
     @pytest.mark.parametrize("activation", ["relu", "silu", "gelu"])
     def test_onnx_gives_what_torch_gives(self, name, mixture, activation):
-        config = type(SMALL[name])(**{**vars(SMALL[name]), "activation": activation})
+        network, config = SMALL[name]
         torch.manual_seed(2)
-        estimator = Estimator(name, config, n_inputs=5, n_coordinates=2, mixture=mixture)
+        estimator = Estimator(
+            network, replace(config, activation=activation), n_inputs=5, n_coordinates=2, mixture=mixture
+        )
         linear = torch.tensor([[0.3, 0.0], [0.3, 0.5]], dtype=torch.float64)
         offset = torch.tensor([-1.0, -11.0], dtype=torch.float64)
         model = readout_to_onnx(estimator, 5, linear, offset)

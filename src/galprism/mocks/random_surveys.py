@@ -19,8 +19,14 @@ APART = (0.08, 0.3)
 """In ln(wavelength): the bands of a system are at least this far apart, drawn evenly."""
 REACH = 0.6
 """In ln(wavelength): a system reaches over this at least."""
-OPTICAL = 3000.0
-"""Angstrom: systems begin redwards of it."""
+OPTICAL = (3000.0, 10500.0)
+"""Angstrom: systems begin redwards of the one; those without infrared bands end bluewards of the other."""
+WITH_INFRARED = 0.4
+"""The share of systems that may have infrared bands."""
+FROM_THE_BLUE = 0.5
+"""The share of systems that begin with the bluest band of the pool that is optical; others anywhere."""
+ZEROPOINT_SCATTER = 0.3
+"""In ln, rms: how much zero-point errors differ within a survey."""
 TRIES = 100
 """Systems that are drawn before the pool is said to have none."""
 
@@ -35,7 +41,7 @@ class RandomSurveysConfig:
     """Drawn evenly in the logarithm."""
     systems: float = 0.0
     """The share of surveys that are like those that there are: broad bands side by side over some range of
-    wavelengths. The others' bands are any."""
+    wavelengths, optical ones for the most part. The others' bands are any."""
     depth: tuple[float, float] = (20.0, 30.0)
     """AB magnitude at 5 sigma, of a survey as a whole."""
     depth_slope: float = 1.0
@@ -45,7 +51,8 @@ class RandomSurveysConfig:
     source_scatter: float = 0.3
     """mag, rms, of the depth from source to source, each band by itself."""
     zeropoint_error: tuple[float, float] = (0.003, 0.05)
-    """mag, drawn evenly in the logarithm for each band of a survey; part of the stated error, by the measured flux."""
+    """mag, drawn evenly in the logarithm for each survey, and ZEROPOINT_SCATTER around it, within this range, for each
+    of its bands; part of the stated error, by the measured flux."""
     least_sn: float = 2.0
     """A source is in a survey's catalogue when it is measured with this S/N in some band."""
     sources: int = 512
@@ -100,7 +107,8 @@ def observe_at_random(
         sigma = (0.2 * njy_from_abmag(depth - shallower)).astype(np.float32)
         true = flux[rows[:, None], chosen]
         least, most = np.log(config.zeropoint_error)
-        zeropoint_error = np.exp(rng.uniform(least, most, n_bands))
+        typical = rng.uniform(least, most) + ZEROPOINT_SCATTER * rng.standard_normal(n_bands)
+        zeropoint_error = np.exp(np.clip(typical, least, most))
         calibration = (FRACTIONAL_ERROR_PER_MAG * zeropoint_error).astype(np.float32)
         measured = true + np.hypot(sigma, calibration * true) * rng.standard_normal(true.shape, dtype=np.float32)
         seen = (measured > config.least_sn * sigma).any(axis=1)
@@ -119,11 +127,12 @@ def any_bands(config: RandomSurveysConfig, ln_wave: np.ndarray, broad: np.ndarra
 def system(config: RandomSurveysConfig, ln_wave: np.ndarray, broad: np.ndarray, rng) -> np.ndarray:
     """Broad bands of the pool, ascending, that fill some range of wavelengths and are APART; arguments as above."""
     least, most = config.n_bands
-    broad = broad & (ln_wave > np.log(OPTICAL))
+    broad = broad & (ln_wave > np.log(OPTICAL[0]))
     blue, red = (ln_wave[broad].min(), ln_wave[broad].max()) if broad.any() else (0.0, 0.0)
     for _ in range(TRIES):
-        reach = rng.uniform(min(REACH, red - blue), red - blue)
-        start, apart = rng.uniform(blue, red - reach), rng.uniform(*APART)
+        end = red if rng.uniform() < WITH_INFRARED else np.clip(np.log(OPTICAL[1]), min(blue + REACH, red), red)
+        start = blue if rng.uniform() < FROM_THE_BLUE else rng.uniform(blue, max(blue, end - REACH))
+        reach, apart = rng.uniform(min(REACH, end - start), end - start), rng.uniform(*APART)
         chosen: list[int] = []
         for i in rng.permutation(np.flatnonzero(broad & (ln_wave >= start) & (ln_wave <= start + reach))):
             if len(chosen) < most and (np.abs(ln_wave[chosen] - ln_wave[i]) >= apart).all():

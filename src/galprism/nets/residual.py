@@ -17,6 +17,9 @@ class ResidualConfig:
     width: int = 128
     blocks: int = 3
     activation: str = "relu"
+    gated: bool = False
+    """The stream begins with a gated linear unit (Dauphin et al. 2017, ICML, 933) in place of a linear layer and an
+    activation: for inputs that matter as much as others, errors say, let them."""
 
 
 class ResidualBlock(nn.Module):
@@ -32,13 +35,25 @@ class ResidualBlock(nn.Module):
         return torch.addmm(h, self.act(self.first(h)), self.second)  # (N, width), one matrix product with its sum
 
 
+class GatedLinear(nn.Module):
+    """(W x + b) sigmoid(V x + c)."""
+
+    def __init__(self, n_inputs: int, width: int):
+        super().__init__()
+        self.value = nn.Linear(n_inputs, width)
+        self.gate = nn.Linear(n_inputs, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.value(x) * torch.sigmoid(self.gate(x))  # (N, width)
+
+
 class ResidualMLP(nn.Module):
-    """A linear layer and an activation in, residual blocks, a linear layer out."""
+    """A linear layer and an activation in, or a gated one, residual blocks, a linear layer out."""
 
     def __init__(self, n_inputs: int, n_outputs: int, config: ResidualConfig):
         super().__init__()
-        self.first = nn.Linear(n_inputs, config.width)
-        self.act = ACTIVATIONS[config.activation]()
+        self.first = (GatedLinear if config.gated else nn.Linear)(n_inputs, config.width)
+        self.act = nn.Identity() if config.gated else ACTIVATIONS[config.activation]()
         self.blocks = nn.Sequential(*[ResidualBlock(config.width, config.activation) for _ in range(config.blocks)])
         self.last = nn.Linear(config.width, n_outputs)
 
