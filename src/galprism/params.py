@@ -118,6 +118,33 @@ PARAMS = _table(
         "mean age of the stars weighted by their light at 5500 A in the rest frame before dust",
     ),
     Parameter(
+        "log_age",
+        "dex(yr)",
+        5.0,
+        10.3,
+        r"$\log\,t\ [{\rm yr}]$",
+        "time.age",
+        "log10 of the time since star formation began: of a simple population, all of whose stars formed then, its age",
+    ),
+    Parameter(
+        "log_age_mw",
+        "dex(yr)",
+        5.0,
+        10.3,
+        r"$\log\,\langle t\rangle_M\ [{\rm yr}]$",
+        "time.age",
+        "log10 of the mean age of the stars weighted by the mass that they formed with",
+    ),
+    Parameter(
+        "log_age_lw",
+        "dex(yr)",
+        5.0,
+        10.3,
+        r"$\log\,\langle t\rangle_L\ [{\rm yr}]$",
+        "time.age",
+        "log10 of the mean age of the stars weighted by their light at 5500 A in the rest frame before dust",
+    ),
+    Parameter(
         "logzsol", "dex", -3.0, 1.0, r"$[M/H]$", "phys.abund.Z", "log10(Z / 0.02), one metallicity for all stars"
     ),
     Parameter(

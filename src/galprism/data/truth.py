@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Truth:
     """(N,), int8 index into CLASSES, -1 unknown; None when every source is a galaxy."""
     weight: np.ndarray | None = None
     """(N,), how much each source counts; None for one each."""
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Text columns (N,) by name: whose spectra a simulated galaxy's stars have, say."""
 
     def __post_init__(self) -> None:
         ident, values = np.asarray(self.id), np.asarray(self.values, dtype=np.float64)
@@ -62,4 +65,5 @@ class Truth:
             values=self.values[index],
             classes=None if self.classes is None else self.classes[index],
             weight=None if self.weight is None else self.weight[index],
+            labels={name: value[index] for name, value in self.labels.items()},
         )

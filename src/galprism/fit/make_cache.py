@@ -20,8 +20,10 @@ from galprism.errors import RequestError
 from galprism.fit.cache import ModelCache, compress, floored_log, sort_by_age
 from galprism.fit.models import GridConfig, prior_columns
 from galprism.mocks import PopulationConfig
-from galprism.params import COSMOLOGY, compress_logssfr
+from galprism.mocks.described import described
+from galprism.params import COSMOLOGY
 from galprism.sps import ForwardModel, Galaxies, SSPLibrary
+from galprism.sps.dust import dust_of
 from galprism.surveys import Survey
 
 TRAINING = 2000
@@ -63,8 +65,9 @@ def make_draws(
     **options: Any,
 ) -> ModelCache:
     """The cache of prior draws for `fit_posterior`; options as of `make_cache`."""
-    columns = prior_columns(population, n, seed)
+    columns = prior_columns(population, n, seed, (library.age, library.z_met))
     options = {"redshift": population.redshift, "metallicity": population.metallicity, **options}
+    options["dust"] = population.dust
     made_of = {"population": asdict(population), "n": n}
     return make_cache(survey, library, columns, n_scores=n_scores, block=block, seed=seed, made_of=made_of, **options)
 
@@ -80,6 +83,7 @@ def make_cache(
     block: int | None = None,
     nebular: bool = True,
     metallicity: str = "nearest",
+    dust: str = "starburst",
     seed: int = 0,
     made_of: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -88,9 +92,9 @@ def make_cache(
 
     columns : of M models, each (M,), by the names of Galaxies' fields; tau, age, z_met and ebv at least. redshift : the
     range, in steps of `step` in ln(1 + z). n_scores : numbers kept of each model. block : rows that are sorted by age
-    together; None for all. nebular, metallicity : as in the forward model. seed : of the choice of models that the
-    curves are found from. made_of : what the columns come from, for the cache's meta. progress : called with the number
-    of models done since the last call.
+    together; None for all. nebular, metallicity : as in the forward model; dust : the law, galprism.sps.dust.dust_of.
+    seed : of the choice of models that the curves are found from. made_of : what the columns come from, for the cache's
+    meta. progress : called with the number of models done since the last call.
 
     Its meta says how far the cached magnitudes are from the forward model's own, measured on redshifts, and where
     there are enough on models, that the curves were not found from.
@@ -102,7 +106,8 @@ def make_cache(
     nodes = np.expm1(np.linspace(np.log1p(low), np.log1p(high), steps + 1))
     nodes[[0, -1]] = low, high
     curves = [passbands.get(band.passband) for band in survey.bands]
-    model = ForwardModel(library, curves, nebular=nebular, metallicity=metallicity, z_max=high * 1.0001)
+    options: dict[str, Any] = {"nebular": nebular, "metallicity": metallicity, "dust": dust_of(dust)}
+    model = ForwardModel(library, curves, z_max=high * 1.0001, **options)
 
     order = sort_by_age(np.asarray(columns["age"]), block or len(columns["age"]))
     columns = {name: np.asarray(value, dtype=np.float64)[order] for name, value in columns.items()}
@@ -141,6 +146,7 @@ def make_cache(
             "library": {"name": library.name, "imf": library.imf, "hash": library.hash},
             "nebular": nebular,
             "metallicity": metallicity,
+            "dust": dust,
             "seed": seed,
             "cosmology": COSMOLOGY,
             "galprism": __version__,
@@ -174,20 +180,4 @@ def measure(cache: ModelCache, rows: np.ndarray, redshift: np.ndarray, log_light
 def _values(model: ForwardModel, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Parameters of the models by their names in PARAMS, per Msun formed where they grow with the mass."""
     derived = model.derive(Galaxies.from_numpy(redshift=0.1, **columns))
-    mstar, sfr = derived.mstar.double().numpy(), derived.sfr.double().numpy()
-    with np.errstate(divide="ignore"):
-        logssfr = np.maximum(np.log10(sfr / mstar), -99.0)
-    values = {
-        "logmstar": np.log10(mstar),
-        "logsfr": np.log10(mstar) + compress_logssfr(logssfr),
-        "logssfr": logssfr,
-        "logmformed": np.zeros(len(mstar)),
-        "age_mw": derived.age_mw.numpy(),
-        "age_lw": derived.age_lw.numpy(),
-        "logzsol": np.log10(columns["z_met"] / 0.02),
-        "av": 3.1 * columns["ebv"],
-        "ebv": columns["ebv"],
-        "tau": columns["tau"],
-        "age": columns["age"],
-    }
-    return {name: np.asarray(value, dtype=np.float32) for name, value in values.items()}
+    return {name: np.asarray(value, dtype=np.float32) for name, value in described(derived, columns).items()}

@@ -47,11 +47,14 @@ class GridConfig:
         return {"tau": rows[:, 0], "age": rows[:, 1], "z_met": rows[:, 2], "ebv": EBV_FACTOR * rows[:, 3]}
 
 
-def prior_columns(population: PopulationConfig, n: int, seed: int) -> dict[str, np.ndarray]:
+def prior_columns(
+    population: PopulationConfig, n: int, seed: int, grid: tuple[np.ndarray, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """n draws of a population's stars, for all its redshifts, as `draw_stars` gives them.
 
     Drawn at its lowest redshift: leaving out those older than the Universe at a higher one gives the prior there,
-    since age is drawn evenly up to that limit and nothing else depends on redshift but through it.
+    since age is drawn evenly (or evenly in its logarithm) up to that limit and nothing else depends on redshift but
+    through it. grid : ages in Gyr and metallicities of the library, for a population on its grid.
 
     Raises RequestError for a population with tabulated histories, which are others at every redshift.
     """
@@ -60,7 +63,8 @@ def prior_columns(population: PopulationConfig, n: int, seed: int) -> dict[str, 
             f"population.histories = {population.histories!r}: tabulated histories depend on the redshift itself, and "
             "no draws of them can be kept for all redshifts; leave them out of what is fitted"
         )
-    return draw_stars(population, np.full(n, population.redshift[0]), np.random.default_rng(seed))
+    grids = () if grid is None else (grid,)
+    return draw_stars(population, np.full(n, population.redshift[0]), np.random.default_rng(seed), grids)
 
 
 def magnitude_prior(population: PopulationConfig, counts: Counts) -> MagnitudePrior:

@@ -25,19 +25,34 @@ class MagnitudeRedshift:
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(redshift (N,), magnitude (N,))."""
-        low, high = self.config.magnitude
-        k = self.config.counts_slope * np.log(10.0)
-        u = rng.random(n)
-        magnitude = high + np.log(u + (1 - u) * np.exp(-k * (high - low))) / k
+        magnitude = self._magnitudes(n, rng)
+        if self.config.even_redshift:
+            return rng.uniform(*self.config.redshift, n), magnitude
         inside = [gammainc(2.0, (edge / self._z0(magnitude)) ** 1.5) for edge in self.config.redshift]
         redshift = self._z0(magnitude) * gammaincinv(2.0, inside[0] + rng.random(n) * (inside[1] - inside[0])) ** (
             2 / 3
         )
         return np.clip(redshift, *self.config.redshift), magnitude
 
+    def _magnitudes(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        low, high = self.config.magnitude
+        if self.config.magnitude_step:
+            levels = np.arange(low, high + 1e-6 * self.config.magnitude_step, self.config.magnitude_step)
+            return rng.choice(levels, n)
+        k = self.config.counts_slope * np.log(10.0)
+        u = rng.random(n)
+        return high + np.log(u + (1 - u) * np.exp(-k * (high - low))) / k if k else low + u * (high - low)
+
     def log_density(self, magnitude: np.ndarray, redshift: np.ndarray) -> np.ndarray:
-        """ln p(magnitude, redshift), not normalised, -inf outside the ranges; the arguments broadcast."""
+        """ln p(magnitude, redshift), not normalised, -inf outside the ranges; the arguments broadcast.
+
+        Where magnitudes are steps, this is the density that they are steps of.
+        """
         magnitude, redshift = np.broadcast_arrays(magnitude, redshift)
+        inside = (magnitude >= self.config.magnitude[0]) & (magnitude <= self.config.magnitude[1])
+        inside &= (redshift >= self.config.redshift[0]) & (redshift <= self.config.redshift[1])
+        if self.config.even_redshift:
+            return np.where(inside, self.config.counts_slope * np.log(10.0) * magnitude, -np.inf)
         z0 = self._z0(magnitude)
         low, high = (gammainc(2.0, (edge / z0) ** 1.5) for edge in self.config.redshift)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -48,8 +63,6 @@ class MagnitudeRedshift:
                 - np.log(z0)
                 - np.log(high - low)
             )
-        inside = (magnitude >= self.config.magnitude[0]) & (magnitude <= self.config.magnitude[1])
-        inside &= (redshift >= self.config.redshift[0]) & (redshift <= self.config.redshift[1])
         return np.where(inside, log_p, -np.inf)
 
     def _z0(self, magnitude: np.ndarray) -> np.ndarray:

@@ -27,6 +27,14 @@ class NoiseConfig:
     """mag, rms scatter of the depth from source to source, each band by itself."""
     shallower: tuple[float, float] = (0.0, 0.0)
     """mag; each source's depth is worse than the survey's by a number from this range, the same in all its bands."""
+    aperture_slope: float = 0.0
+    """mag of depth that a source loses for every magnitude by which it is brighter than `aperture_mag`: bright galaxies
+    are large, and are measured in larger apertures than the survey's depth is of. With 0.375, S/N falls by 10^-0.25
+    for each magnitude, and not by 10^-0.4."""
+    aperture_mag: float = 23.0
+    """AB magnitude, in `aperture_band`."""
+    aperture_band: str = ""
+    """Needed where `aperture_slope` is not 0."""
     calibration: bool = True
     """Perturb each band by the survey's zero-point error as well; it is not part of the stated error."""
 
@@ -35,6 +43,11 @@ class NoiseConfig:
             raise RequestError("noise.errors = 'catalogue' needs noise.catalogue, the path of a table with errors")
         if self.depth_scatter < 0:
             raise RequestError(f"noise.depth_scatter = {self.depth_scatter}; accepted: zero or more, in mag")
+        if self.aperture_slope < 0 or (self.aperture_slope > 0) != bool(self.aperture_band):
+            raise RequestError(
+                f"noise.aperture_slope = {self.aperture_slope}, noise.aperture_band = {self.aperture_band!r}: give "
+                "both, a slope above zero and a band, or neither"
+            )
         if self.shallower[0] > self.shallower[1]:
             raise RequestError(f"noise.shallower = {list(self.shallower)}; accepted: [least, most], in mag")
 
@@ -59,6 +72,8 @@ def observe(
     else:
         shallower = np.float32(config.depth_scatter) * rng.standard_normal(flux.shape, dtype=np.float32)
         shallower += rng.uniform(*config.shallower, (len(flux), 1)).astype(np.float32)
+        if config.aperture_slope:
+            shallower += lost_to_apertures(flux, survey, config)[:, None]
         sigma = survey.sky_err().astype(np.float32) * np.exp(np.float32(FRACTIONAL_ERROR_PER_MAG) * shallower)
     measured = flux
     if config.perturb:
@@ -67,6 +82,21 @@ def observe(
             variance = variance + (calibration_error(survey) * flux) ** 2
         measured = flux + np.sqrt(variance) * rng.standard_normal(flux.shape, dtype=np.float32)
     return Photometry(flux=measured, ivar=1.0 / sigma**2, bands=survey.band_names)
+
+
+def lost_to_apertures(flux: np.ndarray, survey: Survey, config: NoiseConfig) -> np.ndarray:
+    """(N,), mag of depth that sources of fluxes (N, B) lose to the apertures that they need.
+
+    Raises RequestError where the survey lacks the band whose magnitude says so.
+    """
+    if config.aperture_band not in survey.band_names:
+        raise RequestError(
+            f"noise.aperture_band = {config.aperture_band!r}; accepted: a band of {survey.name}, "
+            f"{', '.join(survey.band_names)}"
+        )
+    with np.errstate(divide="ignore"):
+        magnitude = abmag_from_njy(flux[:, survey.band_names.index(config.aperture_band)])
+    return (config.aperture_slope * np.maximum(config.aperture_mag - magnitude, 0.0)).astype(np.float32)
 
 
 def calibration_error(survey: Survey) -> np.ndarray:

@@ -3,13 +3,16 @@
 The stellar populations are those of the MLP-GaP paper (Guo et al. 2024, Table 1): every range uniform, every galaxy
 independent of its redshift but for its age, which is at most that of the Universe. Settings add what real galaxies
 have besides: bursts, histories that were cut short or revived, constant ones, metallicities between the library's,
-dust of another law, gas of another ionisation. Redshift and magnitude come from a catalogue of the user's, as in the
-paper, or from a built-in distribution (`galprism.mocks.counts`).
+dust of another law, gas of another ionisation. Others make simple populations, all of whose stars are of one age.
+Redshift and magnitude come from a catalogue of the user's, as in the paper, or from a built-in distribution
+(`galprism.mocks.counts`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +25,10 @@ the seed and the id, never on how many are asked for at once."""
 
 R_V = 3.1
 """A_V over the E(B-V) of the stars."""
+
+SINGLE_WIDTH = 0.1
+"""The stars of a simple population off the grid are spread evenly over this share of its age: about what lies between
+the ages of a library, so that its light changes smoothly with age."""
 
 STREAMS = ("population", "noise", "split", "draws", "prior")
 
@@ -39,10 +46,21 @@ class PopulationConfig:
     """Gyr, e-folding time of the delayed history."""
     age_min: float = 0.25
     """Gyr; the oldest is the age of the Universe at the galaxy's redshift."""
+    log_age: bool = False
+    """Ages uniform in the logarithm."""
+    single: bool = False
+    """Simple populations: all stars of a galaxy formed `age` ago. tau and the settings of histories play no part."""
+    on_grid: bool = False
+    """Simple populations of the ages and metallicities of the library's own spectra, as far as `age_min` and the range
+    of `z_met` let them, all equally likely; otherwise they are between them (SINGLE_WIDTH)."""
     z_met: tuple[float, ...] = (0.0001, 0.0004, 0.004, 0.008, 0.02, 0.05)
     """Metallicities (mass fractions), equally likely."""
     av: tuple[float, float] = (0.0, 2.0)
     """mag; the paper's A_V, 3.1 x the stellar E(B-V)."""
+    ebv: tuple[float, ...] = ()
+    """mag; where given, stellar E(B-V) are these, equally likely, and `av` plays no part."""
+    dust: Literal["starburst", "ccm89"] = "starburst"
+    """The attenuation curve of the stars: CIGALE's, or that of Cardelli, Clayton & Mathis (1989) with R_V = 3.1."""
     steps: bool = False
     """Draw tau and age on the paper's steps of 0.05 Gyr and A_V on 0.01 mag, instead of anywhere between."""
     logu: float = -3.0
@@ -81,8 +99,12 @@ class PopulationConfig:
     band: str = "r"
     """The band that the magnitudes are of, and that every galaxy is scaled to."""
     magnitude: tuple[float, float] = (16.0, 24.0)
+    magnitude_step: float = 0.0
+    """Above 0, magnitudes are the first of the two and every step from there to the other, equally likely."""
     counts_slope: float = 0.33
-    """d log10 N / dm of the number counts."""
+    """d log10 N / dm of the number counts; 0 for as many at every magnitude."""
+    even_redshift: bool = False
+    """Redshifts uniform in their range at every magnitude; the medians below play no part."""
     median_redshift: float = 0.75
     """Median redshift at magnitude 24; it falls by `median_slope` dex a magnitude towards the bright."""
     median_slope: float = 0.125
@@ -109,6 +131,12 @@ class PopulationConfig:
                 f"population.histories = {self.histories!r}, population.histories_share = {self.histories_share}: "
                 "give both, a table and a share above zero, or neither"
             )
+        if self.ebv and min(self.ebv) < 0:
+            raise RequestError(f"population.ebv = {list(self.ebv)}; accepted: numbers from zero on")
+        if self.on_grid and not self.single:
+            raise RequestError("population.on_grid = true is for simple populations; give population.single = true too")
+        if self.magnitude_step < 0:
+            raise RequestError(f"population.magnitude_step = {self.magnitude_step}; accepted: zero or more")
         if not self.z_met or min(self.z_met) <= 0:
             raise RequestError(f"population.z_met = {list(self.z_met)}; accepted: one or more numbers above zero")
         if self.median_redshift <= 0:
@@ -157,13 +185,24 @@ class Draws:
     """As `draw_stars` gives them."""
     tabulated: Tabulation | None = None
     """Histories that some of them have instead of those of `stars`."""
+    which: np.ndarray | None = None
+    """(N,), int: whose spectra their stars have, of the libraries of the sky; None for the first."""
 
     def __len__(self) -> int:
         return len(self.redshift)
 
 
-def draw_stars(config: PopulationConfig, redshift: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def draw_stars(
+    config: PopulationConfig,
+    redshift: np.ndarray,
+    rng: np.random.Generator,
+    grids: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+    which: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
     """What galaxies at redshifts (N,) are made of, each (N,), by the names that the forward model knows.
+
+    grids : ages in Gyr and metallicities of each library, and `which` of them a galaxy has (N,), the first when None;
+    for populations that are on their grid.
 
     tau and age in Gyr, z_met, ebv of the stars in mag, which is A_V / 3.1 (Guo et al. 2024, Table 2, with CIGALE's
     factor 0.44), logu; and of the other settings what the population has.
@@ -177,10 +216,19 @@ def draw_stars(config: PopulationConfig, redshift: np.ndarray, rng: np.random.Ge
         tau = rng.uniform(*config.tau, n)
         age = rng.uniform(config.age_min, age_gyr(redshift), n)
         av = rng.uniform(*config.av, n)
+    if config.log_age:
+        age = np.exp(rng.uniform(np.log(config.age_min), np.log(age_gyr(redshift))))
     z_met = rng.choice(np.array(config.z_met), n)
     if config.z_met_between:
         z_met = _log_uniform(rng, min(config.z_met), max(config.z_met), n)
-    stars = {"tau": tau, "age": age, "z_met": z_met, "ebv": av / R_V, "logu": np.full(n, config.logu)}
+    ebv = rng.choice(np.array(config.ebv), n) if config.ebv else av / R_V
+    stars = {"tau": tau, "age": age, "z_met": z_met, "ebv": ebv, "logu": np.full(n, config.logu)}
+    if config.single:
+        del stars["tau"]
+        stars["single_width"] = np.full(n, 0.0 if config.on_grid else SINGLE_WIDTH)
+        if config.on_grid:
+            stars["age"], stars["z_met"] = _on_grid(config, redshift, rng, grids, which)
+        return stars | _dust(config, rng, n)
     if config.logu_spread:
         stars["logu"] = config.logu + config.logu_spread * rng.uniform(-1.0, 1.0, n)
     if config.constant_share:
@@ -194,11 +242,40 @@ def draw_stars(config: PopulationConfig, redshift: np.ndarray, rng: np.random.Ge
         changed = rng.random(n) < config.change_share
         stars["change"] = np.where(changed, _log_uniform(rng, *config.change, n), 1.0)
         stars["age_change"] = _log_uniform(rng, *config.age_change, n, at_most=0.9 * age)
-    for name in ("dust_slope", "dust_bump"):
-        low, high = getattr(config, name)
-        if (low, high) != (0.0, 0.0):
-            stars[name] = rng.uniform(low, high, n)
-    return stars
+    return stars | _dust(config, rng, n)
+
+
+def _dust(config: PopulationConfig, rng, n: int) -> dict[str, np.ndarray]:
+    """What departs from the attenuation curve, where anything does."""
+    ranges = {name: getattr(config, name) for name in ("dust_slope", "dust_bump")}
+    return {name: rng.uniform(low, high, n) for name, (low, high) in ranges.items() if (low, high) != (0.0, 0.0)}
+
+
+def _on_grid(
+    config: PopulationConfig,
+    redshift: np.ndarray,
+    rng: np.random.Generator,
+    grids: Sequence[tuple[np.ndarray, np.ndarray]],
+    which: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ages and metallicities (N,) of libraries' own spectra."""
+    n = len(redshift)
+    which = np.zeros(n, int) if which is None else which
+    age, z_met = np.empty(n), np.empty(n)
+    oldest = age_gyr(float(np.max(redshift)))
+    for number, (ages, metals) in enumerate(grids):
+        rows = np.flatnonzero(which == number)
+        ages = ages[(ages >= config.age_min) & (ages <= oldest)]
+        metals = metals[(metals >= 0.99 * min(config.z_met)) & (metals <= 1.01 * max(config.z_met))]
+        if not len(ages) or not len(metals):
+            raise RequestError(
+                f"population.age_min = {config.age_min:g} Gyr, population.z_met = {list(config.z_met)}: a library has "
+                f"no spectrum from that age to {oldest:.1f} Gyr, or between those metallicities"
+            )
+        age[rows], z_met[rows] = rng.choice(ages, len(rows)), rng.choice(metals, len(rows))
+    if not len(grids):
+        raise RequestError("population.on_grid = true: nothing says which ages the library has")
+    return age, z_met
 
 
 def _log_uniform(rng, low: float, high: float, n: int, at_most: np.ndarray | None = None) -> np.ndarray:

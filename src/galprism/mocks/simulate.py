@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,15 +13,15 @@ from galprism import passbands, surveys
 from galprism.data import Photometry, Sources, Truth
 from galprism.errors import RequestError
 from galprism.mocks.counts import Counts, counts_of
+from galprism.mocks.described import LOG_GYR, NAMES, described
 from galprism.mocks.noise import ErrorSample, NoiseConfig, observe
-from galprism.mocks.population import BLOCK, R_V, Draws, PopulationConfig, block_rng, draw_stars
+from galprism.mocks.population import BLOCK, Draws, PopulationConfig, block_rng, draw_stars
 from galprism.mocks.tabulated import read_histories
-from galprism.params import compress_logssfr
-from galprism.sps import Composite, ForwardModel, Galaxies, SSPLibrary, Tabulated
+from galprism.sps import Composite, ForwardModel, Galaxies, Observed, SSPLibrary, Tabulated
+from galprism.sps.dust import dust_of
 from galprism.surveys import Survey
 from galprism.units import njy_from_abmag
 
-TRUTH_NAMES = ("logmstar", "logsfr", "logssfr", "logmformed", "age_mw", "age_lw", "logzsol", "av", "tau", "age")
 HISTORY = ("tau", "age", "f_burst", "tau_burst", "age_burst", "constant", "change", "age_change")
 """What a history of the population's own is made of."""
 
@@ -44,8 +44,15 @@ class Sky:
     """A sky of galaxies in a survey's bands, the same for the same seed however it is asked for."""
 
     def __init__(
-        self, population: PopulationConfig, survey: Survey, library: SSPLibrary, *, seed: int, nebular: bool = True
+        self,
+        population: PopulationConfig,
+        survey: Survey,
+        libraries: SSPLibrary | Sequence[SSPLibrary],
+        *,
+        seed: int,
+        nebular: bool = True,
     ):
+        """libraries : of several, each galaxy's stars are of one, each as likely."""
         if population.band not in survey.band_names:
             raise RequestError(
                 f"population.band = {population.band!r} is not a band of {survey.name}: {', '.join(survey.band_names)}"
@@ -54,7 +61,17 @@ class Sky:
         self.survey = survey
         self.seed = seed
         curves = [passbands.get(band.passband) for band in survey.bands]
-        self.model = ForwardModel(library, curves, nebular=nebular, metallicity=population.metallicity)
+        self.libraries = (libraries,) if isinstance(libraries, SSPLibrary) else tuple(libraries)
+        metallicity, dust = population.metallicity, dust_of(population.dust)
+        self.models = [
+            ForwardModel(library, curves, nebular=nebular, metallicity=metallicity, dust=dust)
+            for library in self.libraries
+        ]
+
+    @property
+    def model(self) -> ForwardModel:
+        """Of the first library."""
+        return self.models[0]
 
     @cached_property
     def counts(self) -> Counts:
@@ -65,44 +82,55 @@ class Sky:
         """The galaxies of one block of ids."""
         rng = block_rng(self.seed, number, "population")
         redshift, magnitude = self.counts.draw(BLOCK, rng)
-        stars = draw_stars(self.population, redshift, rng)
+        which = rng.integers(0, len(self.libraries), BLOCK) if len(self.libraries) > 1 else np.zeros(BLOCK, int)
+        grids = [(library.age, library.z_met) for library in self.libraries]
+        stars = draw_stars(self.population, redshift, rng, grids, which)
         if not self.population.histories:
-            return Draws(redshift, magnitude, stars)
+            return Draws(redshift, magnitude, stars, which=which)
         tabulated = read_histories(self.population.histories).draw(redshift, self.population.histories_share, rng)
-        return Draws(redshift, magnitude, stars, tabulated)
+        return Draws(redshift, magnitude, stars, tabulated, which)
 
     def block(self, number: int) -> Block:
         """One block of galaxies with ids from number x BLOCK on, their true fluxes and truth."""
         draws = self.draw(number)
-        observed = self.model(galaxies_of(draws))
+        observed = self._observed(draws)
         band = self.survey.band_names.index(self.population.band)
         flux = observed.flux.double().numpy()
         log_mass = np.log10(njy_from_abmag(draws.magnitude) / flux[:, band])  # formed, Msun
         flux = (flux * 10 ** log_mass[:, None]).astype(np.float32)
         ident = number * BLOCK + np.arange(BLOCK)
-        derived = {name: getattr(observed, name).double().numpy() for name in ("mstar", "sfr", "age_mw", "age_lw")}
-        logmstar = log_mass + np.log10(derived["mstar"])
-        with np.errstate(divide="ignore"):
-            logssfr = np.maximum(np.log10(derived["sfr"] / derived["mstar"]), -99.0)
-        values = {
-            "logmstar": logmstar,
-            "logsfr": logmstar + compress_logssfr(logssfr),
-            "logssfr": logssfr,
-            "logmformed": log_mass,
-            "age_mw": derived["age_mw"],
-            "age_lw": derived["age_lw"],
-            "logzsol": np.log10(draws.stars["z_met"] / 0.02),
-            "av": draws.stars["ebv"] * R_V,
-            "tau": draws.stars["tau"],
-            "age": draws.stars["age"],
-        }
+        values = described(observed, draws.stars, log_mass)
         if draws.tabulated is not None:
             has = draws.tabulated.has
             values["tau"] = np.where(has, np.nan, values["tau"])
             values["age"] = np.where(has, draws.tabulated.oldest, values["age"])
-        truth = Truth(id=ident, names=TRUTH_NAMES, values=np.stack([values[name] for name in TRUTH_NAMES], axis=1))
+            values["log_age"] = np.log10(values["age"]) + LOG_GYR
+        truth = Truth(
+            id=ident,
+            names=NAMES,
+            values=np.stack([values[name] for name in NAMES], axis=1),
+            labels=self._labels(draws),
+        )
         photometry = Photometry(flux=flux, ivar=np.full_like(flux, np.nan), bands=self.survey.band_names)
         return Block(Sources(id=ident, redshift=draws.redshift, photometry=photometry), truth, number)
+
+    def _observed(self, draws: Draws) -> Observed:
+        """Every galaxy in the light of its own library."""
+        galaxies = galaxies_of(draws)
+        if len(self.models) == 1 or draws.which is None:
+            return self.model(galaxies)
+        whose = [np.flatnonzero(draws.which == number) for number in range(len(self.models))]
+        parts = [model(galaxies.take(torch.from_numpy(rows))) for model, rows in zip(self.models, whose, strict=True)]
+        back = torch.from_numpy(np.argsort(np.concatenate(whose)))
+        columns = {f.name: torch.cat([getattr(part, f.name) for part in parts])[back] for f in fields(Observed)}
+        return Observed(**columns)
+
+    def _labels(self, draws: Draws) -> dict[str, np.ndarray]:
+        """Whose spectra each galaxy's stars have, where there are several libraries."""
+        if len(self.libraries) == 1 or draws.which is None:
+            return {}
+        names = {"library": [library.name for library in self.libraries], "imf": [x.imf for x in self.libraries]}
+        return {label: np.array(values)[draws.which] for label, values in names.items()}
 
     def blocks(self, n: int, first: int = 0) -> Iterator[Block]:
         """The galaxies with ids `first` … `first + n - 1`, before any noise, block by block."""

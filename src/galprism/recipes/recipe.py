@@ -83,6 +83,8 @@ class Recipe:
     seed: int = 1
     library: str = "bc03-miles"
     """Simple stellar populations, see galprism.sps.load_library: a name, or the path of files of the user's."""
+    libraries: tuple[str, ...] = ()
+    """Others that galaxies have their stars from as well, each library as many."""
     nebular: bool = True
     population: PopulationConfig = field(default_factory=PopulationConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)

@@ -12,12 +12,12 @@ from galprism import surveys
 from galprism.config import plain
 from galprism.data.tables import CatalogueWriter, check_writable
 from galprism.errors import RequestError
-from galprism.mocks import pool_survey
+from galprism.mocks import PopulationConfig, pool_survey
 from galprism.mocks.simulate import Sky, galaxies_of, simulate
 from galprism.params import COSMOLOGY
 from galprism.prep.basis import Basis, fit_basis
 from galprism.recipes.recipe import ANY, Recipe
-from galprism.sps import load_library
+from galprism.sps import SSPLibrary, load_library
 from galprism.surveys import Survey
 from galprism.wavegrid import LogGrid
 
@@ -36,14 +36,37 @@ def survey_of(recipe: Recipe) -> Survey:
 
 def sky(recipe: Recipe) -> Sky:
     """The sky that the recipe's galaxies live in. Raises RequestError where the recipe's library cannot make it."""
-    stars = load_library(recipe.library)
-    if not np.isfinite(stars.surviving).all():
-        raise RequestError(f"library = {recipe.library!r}: {stars.name} does not say what mass survives")
-    for z_met in recipe.population.z_met:
-        if not np.isclose(stars.z_met, z_met, rtol=0.01, atol=0.0).any():
-            accepted = ", ".join(f"{z:.3g}" for z in stars.z_met)
+    libraries = libraries_of(recipe)
+    for stars in libraries:
+        check_metallicities(recipe.population, stars)
+    return Sky(recipe.population, survey_of(recipe), libraries, seed=recipe.seed, nebular=recipe.nebular)
+
+
+def libraries_of(recipe: Recipe) -> tuple[SSPLibrary, ...]:
+    """The stellar populations of a recipe. Raises RequestError where one cannot make mocks."""
+    found = tuple(load_library(name) for name in (recipe.library, *recipe.libraries))
+    for name, stars in zip((recipe.library, *recipe.libraries), found, strict=True):
+        if not np.isfinite(stars.surviving).all():
+            raise RequestError(f"library = {name!r}: {stars.name} does not say what mass survives")
+    return found
+
+
+def check_metallicities(population: PopulationConfig, stars: SSPLibrary) -> None:
+    """Raises RequestError where a library lacks metallicities that a population asks for."""
+    has, wanted = stars.z_met, population.z_met
+    if population.on_grid:
+        return
+    if population.z_met_between:
+        if min(wanted) < 0.99 * has[0] or max(wanted) > 1.01 * has[-1]:
+            raise RequestError(
+                f"population.z_met goes from {min(wanted):g} to {max(wanted):g}; accepted: {has[0]:.3g} to "
+                f"{has[-1]:.3g}, what {stars.name} has"
+            )
+        return
+    for z_met in wanted:
+        if not np.isclose(has, z_met, rtol=0.01, atol=0.0).any():
+            accepted = ", ".join(f"{z:.3g}" for z in has)
             raise RequestError(f"population.z_met has {z_met:g}; accepted, those of {stars.name}: {accepted}")
-    return Sky(recipe.population, survey_of(recipe), stars, seed=recipe.seed, nebular=recipe.nebular)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +102,7 @@ def make_basis(recipe: Recipe) -> Basis:
 
 def describe(recipe: Recipe) -> dict[str, object]:
     """What a catalogue of this recipe says of itself."""
-    stars = load_library(recipe.library)
+    libraries = [load_library(name) for name in (recipe.library, *recipe.libraries)]
     return {
         "made_by": "galprism's simulator: no real galaxy is in this table",
         "recipe": recipe.name,
@@ -87,9 +110,9 @@ def describe(recipe: Recipe) -> dict[str, object]:
         "seed": recipe.seed,
         "population": plain(recipe.population),
         "noise": plain(recipe.noise),
-        "library": stars.name,
-        "library_hash": stars.hash,
-        "imf": stars.imf,
+        "library": ", ".join(stars.name for stars in libraries),
+        "library_hash": ", ".join(stars.hash for stars in libraries),
+        "imf": ", ".join(dict.fromkeys(stars.imf for stars in libraries)),
         "cosmology": COSMOLOGY,
     }
 

@@ -58,7 +58,7 @@ class Truths:
 def simulate_truths(recipe: Recipe, n: int, folder: Path, progress: Callable[[int], None] | None = None) -> Truths:
     """The galaxies with ids 0 … n - 1, kept in `folder` so that a resumed training need not make them again."""
     made_of: list[Any] = [recipe.surveys.pool] if recipe.survey == ANY else []
-    made_of += [recipe.population, recipe.seed, recipe.survey, load_library(recipe.library).hash, recipe.nebular]
+    made_of += [recipe.population, recipe.seed, recipe.survey, hashes_of(recipe), recipe.nebular]
     made_of += [recipe.targets.names, n]
     path = folder / f"galaxies-{digest([plain(item) for item in made_of])}.npz"
     if path.exists():
@@ -78,6 +78,11 @@ def simulate_truths(recipe: Recipe, n: int, folder: Path, progress: Callable[[in
     np.savez(partial, **asdict(made))
     partial.replace(path)
     return made
+
+
+def hashes_of(recipe: Recipe) -> list[str]:
+    """Of the libraries that a recipe's stars are from."""
+    return [load_library(name).hash for name in (recipe.library, *recipe.libraries)]
 
 
 def measured(recipe: Recipe, truths: Truths) -> Draw:
@@ -102,7 +107,7 @@ def measured(recipe: Recipe, truths: Truths) -> Draw:
 def kept_basis(recipe: Recipe, folder: Path) -> Basis:
     """The recipe's basis of spectra, kept in `folder` so that a resumed training need not make it again."""
     made_of = [recipe.population, recipe.seed, recipe.surveys.pool, recipe.nebular, recipe.prep.basis_size]
-    path = folder / f"basis-{digest([load_library(recipe.library).hash, *(plain(item) for item in made_of)])}.npz"
+    path = folder / f"basis-{digest([hashes_of(recipe), *(plain(item) for item in made_of)])}.npz"
     if path.exists():
         return Basis.from_bytes(path.read_bytes())
     basis = make_basis(recipe)

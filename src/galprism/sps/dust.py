@@ -111,6 +111,14 @@ class Dust:
             raise RequestError(f"dust factor = {self.factor}; accepted: above 0")
 
 
+def dust_of(law: str) -> Dust:
+    """The dust of a law of the stars' light by name: "starburst", CIGALE's, or "ccm89", with R_V = 3.1."""
+    laws = {"starburst": starburst, "ccm89": ccm89}
+    if law not in laws:
+        raise RequestError(f"dust law {law!r}; accepted: {', '.join(laws)}")
+    return Dust(stars=laws[law])
+
+
 def slope_norm(slope, amplitude):
     """What CIGALE multiplies a tilted starburst curve by to keep E(B-V) what was asked for (arrays or tensors)."""
     blue, visual = 4400.0, 5500.0

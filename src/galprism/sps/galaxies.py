@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 
 from galprism.errors import RequestError
-from galprism.sps.histories import Changed, Composite, Constant, DelayedTau, History, with_burst
+from galprism.sps.histories import Burst, Changed, Composite, Constant, DelayedTau, History, with_burst
+
+LEAST_WIDTH = 1e-9
+"""Gyr; no population forms in less, so that a width of zero is one of the library's own."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -19,7 +22,7 @@ class Galaxies:
     """N galaxies of one solar mass formed; every field is a (N,) float64 tensor, numbers are spread over all.
 
     When the stars formed is told either by any `history`, or by `tau` and `age`: a delayed history, with an exponential
-    burst where `f_burst` is given, as in CIGALE.
+    burst where `f_burst` is given, as in CIGALE; or by `age` and `single_width`, of simple populations.
     """
 
     redshift: Tensor
@@ -44,6 +47,9 @@ class Galaxies:
     """What the rate is multiplied by since `age_change`; the burst is not."""
     age_change: Tensor | None = None
     """Gyr since the rate changed."""
+    single_width: Tensor | None = None
+    """Of simple populations, all of whose stars formed `age` ago: the share of that age that they are spread over; 0
+    for the library's own spectra."""
     history: History | None = None
     logu: Tensor | float = -2.0
     """log10 of the ionisation parameter; CIGALE's default."""
@@ -82,8 +88,12 @@ class Galaxies:
             raise RequestError(f"galaxies: ebv = {given['ebv'].min().item():g}; accepted: 0 or more")
 
     def _history(self) -> History:
+        if self.age is not None and self.tau is None and self.single_width is not None:
+            return Burst(self.age, torch.clamp(self.single_width * self.age, min=LEAST_WIDTH))
         if self.tau is None or self.age is None:
-            raise RequestError("galaxies need tau and age, or a history")
+            raise RequestError("galaxies need tau and age, or single_width and age, or a history")
+        if self.single_width is not None:
+            raise RequestError("galaxies: single_width is of simple populations, which have no tau")
         smooth: History = DelayedTau(self.tau, self.age)
         if self.constant is not None:
             steady = Constant(self.age, torch.zeros_like(self.age))

@@ -18,7 +18,7 @@ ACCEPTED = (
 )
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def load_library(name: str) -> SSPLibrary:
     """The library of a name or a path: bc03-miles, fsps-<imf>, or files of the user's, whose kind is seen from them.
 

@@ -25,6 +25,8 @@ from galprism.params import PARAMS
 
 PREFIX = "true_"
 BESIDE = ("class", "weight")
+LABELS = {"library": "whose spectra the stars have", "imf": "initial mass function of the stars"}
+"""Text columns of a simulation, and what they are."""
 
 
 def truth_columns(truth: Truth, prefix: str = "") -> tuple[Batch, list[ColumnInfo]]:
@@ -44,6 +46,9 @@ def truth_columns(truth: Truth, prefix: str = "") -> tuple[Batch, list[ColumnInf
         infos.append(
             ColumnInfo(prefix + "weight", None, np.dtype(np.float64), "how much the source counts", "stat.weight")
         )
+    for name, text in truth.labels.items():
+        arrays[prefix + name] = np.asarray(text, np.str_)
+        infos.append(ColumnInfo(prefix + name, None, arrays[prefix + name].dtype, LABELS.get(name, name), "meta.code"))
     return arrays, infos
 
 
@@ -71,7 +76,7 @@ def read_truth(
     """
     reader = open_table(path)
     places = _places(reader) | dict(columns or {})
-    odd = [name for name in places if name not in PARAMS and name not in BESIDE]
+    odd = [name for name in places if name not in (*PARAMS, *BESIDE, *LABELS)]
     if odd:
         raise RequestError(f"no such parameter: {', '.join(odd)}; known: {', '.join((*PARAMS, *BESIDE))}")
     names = tuple(name for name in places if name in PARAMS)
@@ -89,6 +94,7 @@ def read_truth(
         values=np.stack([table[places[name]] for name in names], axis=1).astype(np.float64),
         classes=_classes(reader, places["class"], table) if "class" in places else None,
         weight=table[places["weight"]].astype(np.float64) if "weight" in places else None,
+        labels={name: as_text(table[places[name]]) for name in LABELS if name in places},
     )
     return truth if ids is None else aligned(truth, ids, str(reader.path))
 
@@ -114,12 +120,13 @@ def aligned(truth: Truth, ids: np.ndarray, where: str = "the truth") -> Truth:
         values=np.where(match.found[:, None], picked.values, np.nan),
         classes=None if picked.classes is None else np.where(match.found, picked.classes, -1).astype(np.int8),
         weight=None if picked.weight is None else np.where(match.found, weight, 0.0),
+        labels={name: np.where(match.found, text, "") for name, text in picked.labels.items()},
     )
 
 
 def _places(reader: TableReader) -> dict[str, str]:
-    """Parameter, class or weight to the column that has it."""
-    known = (*PARAMS, *BESIDE)
+    """Parameter, class, weight or label to the column that has it."""
+    known = (*PARAMS, *BESIDE, *LABELS)
     prefixed = {name: PREFIX + name for name in known if PREFIX + name in reader.columns}
     return prefixed or {name: name for name in known if name in reader.columns}
 
