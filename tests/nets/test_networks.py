@@ -9,6 +9,8 @@ import torch
 from scipy.special import ndtri
 
 from galprism.nets import (
+    JPAS_BASE,
+    JPAS_SED,
     MLP,
     NETWORKS,
     Estimator,
@@ -16,6 +18,8 @@ from galprism.nets import (
     MLPConfig,
     ResidualConfig,
     ResidualMLP,
+    SeparateConfig,
+    SeparateMLPs,
     readout_to_onnx,
 )
 
@@ -23,7 +27,15 @@ SMALL = {
     "mlp": ("mlp", MLPConfig(layers=(16, 8))),
     "residual": ("residual", ResidualConfig(width=16, blocks=2)),
     "gated": ("residual", ResidualConfig(width=16, blocks=2, gated=True)),
+    "separate": ("separate", SeparateConfig(layers=(16, 8))),
 }
+CASES = [
+    (name, mixture)
+    for name in SMALL
+    for mixture in (None, MixtureConfig(3))
+    if (name, mixture) != ("separate", MixtureConfig(3))
+]
+"""Separate networks give points."""
 LEVEL = np.array([0.16, 0.5, 0.84], np.float32)
 
 
@@ -36,8 +48,7 @@ def test_every_network_has_a_small_configuration_here():
     assert {network for network, _ in SMALL.values()} == set(NETWORKS)
 
 
-@pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("mixture", [None, MixtureConfig(3)], ids=["point", "mixture"])
+@pytest.mark.parametrize(("name", "mixture"), CASES, ids=[f"{n}-{'mixture' if m else 'point'}" for n, m in CASES])
 class TestContract:
     def estimator(self, name, mixture):
         torch.manual_seed(1)
@@ -104,6 +115,37 @@ def test_mlp_gap_has_the_papers_layers_and_weights():
     assert [layer.out_features for layer in layers] == [512, 512, 512, 512, 256, 256, 128, 64, 32, 2]
     assert sum(p.numel() for p in network.parameters()) == 1_038_626
     assert sum(isinstance(m, torch.nn.ReLU) for m in network.modules()) == 9
+
+
+@pytest.mark.parametrize(("layers", "weights"), [(JPAS_BASE, 172_289), (JPAS_SED, 497_925)])
+def test_the_jpas_networks_have_the_papers_weights(layers, weights):
+    net = SeparateMLPs(57, 3, SeparateConfig(layers=layers))
+    assert sum(parameter.numel() for parameter in net.parameters()) == 3 * weights
+
+
+def test_separate_networks_learn_as_if_each_were_alone():
+    """Three together and one by itself, with the same first weights and batches, take the same steps."""
+    torch.manual_seed(1)
+    together, alone = SeparateMLPs(5, 3, SeparateConfig((16, 8))), SeparateMLPs(5, 1, SeparateConfig((16, 8)))
+    with torch.no_grad():
+        for mine, theirs in zip(alone.parameters(), together.parameters(), strict=True):
+            mine.copy_(theirs[1:2])
+    x, y = torch.randn(64, 5), torch.randn(64, 3)
+    for net, target in ((together, y), (alone, y[:, 1:2])):
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+        for _ in range(20):
+            optimizer.zero_grad()
+            (net(x) - target).square().mean().backward()
+            optimizer.step()
+    torch.testing.assert_close(together(x)[:, 1:2], alone(x), rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_is_of_training_alone():
+    net = SeparateMLPs(5, 2, SeparateConfig((64,), dropout=0.5))
+    x = torch.randn(8, 5)
+    assert not torch.equal(net(x), net(x))
+    net.eval()
+    assert torch.equal(net(x), net(x))
 
 
 def test_fresh_residual_blocks_pass_their_input_on():

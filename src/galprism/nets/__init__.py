@@ -6,8 +6,11 @@ from galprism.nets.mlp import MLP, MLPConfig
 from galprism.nets.readout import MixtureReadout, PointReadout, readout_to_onnx
 from galprism.nets.residual import ResidualConfig, ResidualMLP
 from galprism.nets.scorer import Scorer, scorer_to_onnx
+from galprism.nets.separate import JPAS_BASE, JPAS_SED, SeparateConfig, SeparateMLPs
 
 __all__ = [
+    "JPAS_BASE",
+    "JPAS_SED",
     "MLP",
     "NETWORKS",
     "Estimator",
@@ -19,6 +22,8 @@ __all__ = [
     "ResidualConfig",
     "ResidualMLP",
     "Scorer",
+    "SeparateConfig",
+    "SeparateMLPs",
     "readout_to_onnx",
     "scorer_to_onnx",
 ]

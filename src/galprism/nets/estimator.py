@@ -10,10 +10,16 @@ from torch import Tensor, nn
 from galprism.nets.mixture import Mixture, MixtureConfig
 from galprism.nets.mlp import MLP, MLPConfig
 from galprism.nets.residual import ResidualConfig, ResidualMLP
+from galprism.nets.separate import SeparateConfig, SeparateMLPs
 
-NETWORKS: dict[str, tuple[Any, type]] = {"mlp": (MLP, MLPConfig), "residual": (ResidualMLP, ResidualConfig)}
+NETWORKS: dict[str, tuple[Any, type]] = {
+    "mlp": (MLP, MLPConfig),
+    "residual": (ResidualMLP, ResidualConfig),
+    "separate": (SeparateMLPs, SeparateConfig),
+}
 """Every network by name, with its configuration: a module of (n_inputs, n_outputs, config) that maps (N, n_inputs) to
-(N, n_outputs) through a last linear layer called `last`. A new one is a file in this folder and a line here."""
+(N, n_outputs), through a last linear layer called `last` where it is to have a mixture. A new one is a file in this
+folder and a line here."""
 
 
 class Estimator(nn.Module):

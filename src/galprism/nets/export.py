@@ -153,6 +153,8 @@ class _Writer:
             return self.add("Clip", [args[0], float(args[1]), float(args[2])])
         if function in (torch.softmax, torch.log_softmax):
             return self.add("Softmax" if function is torch.softmax else "LogSoftmax", [args[0]], axis=args[1])
+        if function is torch.matmul:
+            return self.add("MatMul", list(args))
         if function is torch.addmm:
             return self.add("Gemm", [args[1], args[2], args[0]])
         if function is torch.stack:

@@ -30,19 +30,28 @@ MIXTURE_OUTPUTS = {
 
 
 class PointReadout(nn.Module):
-    """features (N, F) -> point (P, N); the linear map is folded into the network's last layer."""
+    """features (N, F) -> point (P, N); the linear map is folded into the network's last layer where that is one."""
+
+    weight: Tensor
+    bias: Tensor
 
     def __init__(self, body: nn.Module, linear: Tensor, offset: Tensor):
         super().__init__()
         self.body: Any = copy.deepcopy(body)
         last: Any = self.body.last
-        self.body.last = nn.Linear(last.in_features, len(offset))
-        with torch.no_grad():
-            self.body.last.weight.copy_(linear @ last.weight.double())
-            self.body.last.bias.copy_(linear @ last.bias.double() + offset)
+        self.folded = isinstance(last, nn.Linear)
+        if self.folded:
+            self.body.last = nn.Linear(last.in_features, len(offset))
+            with torch.no_grad():
+                self.body.last.weight.copy_(linear @ last.weight.double())
+                self.body.last.bias.copy_(linear @ last.bias.double() + offset)
+        else:
+            self.register_buffer("weight", linear.float().t().contiguous())
+            self.register_buffer("bias", offset.float())
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.body(features).t()  # (P, N)
+        found = self.body(features)
+        return (found if self.folded else torch.addmm(self.bias, found, self.weight)).t()  # (P, N)
 
 
 class MixtureReadout(nn.Module):

@@ -13,12 +13,14 @@ from galprism.data import Photometry, Sources
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.passbands import Passband
-from galprism.prep import colours, magnitudes, spectra
+from galprism.prep import colours, magnitudes, medians, spectra
 from galprism.prep.basis import BandTable, Basis
 from galprism.prep.inputs import Inputs
 from galprism.prep.scaling import Scaling
 from galprism.prep.typical import Typical
 
+FIXED: dict[str, Any] = {"colours": colours, "magnitudes": magnitudes, "medians": medians}
+"""Kinds of preparation of a fixed set of bands."""
 STATISTICS_ROWS = 200_000
 """Ranges and spreads are taken from at most this many sources."""
 SUSPECT = 0.02
@@ -31,7 +33,7 @@ ERR_MARGIN = 1.5
 class PreparationConfig:
     """How photometry becomes the inputs of a network."""
 
-    kind: Literal["colours", "magnitudes", "spectra"] = "colours"
+    kind: Literal["colours", "magnitudes", "medians", "spectra"] = "colours"
     """Of a fixed set of bands, or (`spectra`) of any bands, by what they say of a basis of spectra."""
     basis_size: int = 20
     """Of spectra: coefficients beside the scale."""
@@ -181,15 +183,15 @@ class Preparation:
         if self.config.kind == "spectra":
             values, indicators = spectra.names(self.config.basis_size)
         else:
-            values, indicators = (colours if self.config.kind == "colours" else magnitudes).names(self.bands)
+            values, indicators = FIXED[self.config.kind].names(self.bands)
         return values + indicators
 
     @property
     def _judged(self) -> slice:
         """The inputs by which a source is called unlike the training set."""
-        names = spectra if self.config.kind == "spectra" else colours if self.config.kind == "colours" else magnitudes
-        n_values = len(names.names(self.config.basis_size if names is spectra else self.bands)[0])  # type: ignore[arg-type]
-        return spectra.typical_columns(self.config.basis_size) if names is spectra else slice(0, n_values)
+        if self.config.kind == "spectra":
+            return spectra.typical_columns(self.config.basis_size)
+        return slice(0, len(FIXED[self.config.kind].names(self.bands)[0]))
 
     def _measure(
         self, photometry: Photometry, redshift: np.ndarray, *, trust: bool = False, evidence: bool = False
@@ -197,6 +199,8 @@ class Preparation:
         config = self.config
         if config.kind == "magnitudes":
             return magnitudes.measure(photometry, redshift)
+        if config.kind == "medians":
+            return medians.measure(photometry)
         if config.kind == "colours":
             return colours.measure(photometry, redshift, config.softening, config.reference, self.assumed_err)
         if self.basis is None or self.table is None:

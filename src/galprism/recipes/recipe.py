@@ -26,6 +26,8 @@ class SampleConfig:
     train: int = 90_000
     validation: int = 10_000
     test: int = 20_000
+    same_noise: bool = False
+    """Every pass sees the training set with the noise of the first; otherwise noise is drawn afresh."""
 
     def __post_init__(self) -> None:
         for name in ("train", "validation", "test"):

@@ -15,7 +15,7 @@ from galprism import bundle, passbands, surveys
 from galprism.config import fill, plain
 from galprism.data import Photometry, Sources
 from galprism.errors import RequestError
-from galprism.mocks import observe, observe_at_random
+from galprism.mocks import block_rng, observe, observe_at_random
 from galprism.mocks.simulate import error_sample
 from galprism.nets import NETWORKS, Estimator, MixtureConfig, readout_to_onnx
 from galprism.prep import Preparation, Targets, drop
@@ -27,7 +27,7 @@ from galprism.recipes.sky import describe, make_basis, sky, survey_of
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
 from galprism.train import DrawnData, Epoch, LoopConfig, train
-from galprism.train.data import Draw
+from galprism.train.data import Draw, take_rows
 
 PRIOR_BINS = 24
 STATISTICS_ROWS = 200_000
@@ -97,6 +97,11 @@ def measured(recipe: Recipe, truths: Truths) -> Draw:
     survey = surveys.get(recipe.survey)
     reference = error_sample(recipe.noise, survey)
 
+    if recipe.sample.same_noise:
+        rng = block_rng(recipe.seed, len(truths), "noise")
+        kept = observe(truths.flux, survey, recipe.noise, rng, reference)
+        return take_rows(Sources(id=np.arange(len(truths)), redshift=truths.redshift, photometry=kept))
+
     def draw(rows: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, Sources]]:
         photometry: Photometry = observe(truths.flux[rows], survey, recipe.noise, rng, reference)
         return [(rows, Sources(id=rows, redshift=truths.redshift[rows], photometry=photometry))]
@@ -126,6 +131,8 @@ def build_estimator(recipe: Recipe, n_inputs: int, seed: int) -> tuple[Estimator
     components = settings.pop("components", 0)
     if not isinstance(components, int) or components < 0:
         raise RequestError(f"recipe {recipe.name}: net.components = {components!r}; accepted: 0 for a point, or more")
+    if kind == "separate" and components:
+        raise RequestError(f"recipe {recipe.name}: net.kind = 'separate' gives points; accepted: net.components = 0")
     network: Any = fill(NETWORKS[kind][1], settings, "net")
     mixture = MixtureConfig(components) if components else None
     estimator = Estimator(kind, network, n_inputs, len(recipe.targets.names), mixture, seed=seed)

@@ -109,7 +109,7 @@ def train(
 
     if config.keep == "best":
         estimator.load_state_dict(best)
-    draw_curves(history, folder / "curves.png", unit(estimator))
+    draw_curves(history, folder / "curves.png", unit(estimator, config.delta))
     return history
 
 
@@ -133,7 +133,7 @@ def one_pass(
     total, n = 0.0, 0
     for step, (x, y) in enumerate(data.batches(epoch)):
         x, y = x.to(device), y.to(device)
-        value = loss(estimator, estimator(x), y, config.huber_delta)
+        value = loss(estimator, estimator(x), y, config.delta)
         optimizer.zero_grad()
         value.backward()
         lr = config.rate(epoch, step, data.n_batches)
@@ -163,7 +163,7 @@ def validate(
         for xs, ys in zip(x.split(VALIDATION_ROWS), y.split(VALIDATION_ROWS), strict=True):
             xs, ys = xs.to(device), ys.to(device)
             raw = estimator(xs)
-            total += loss(estimator, raw, ys, config.huber_delta).item() * len(xs)
+            total += loss(estimator, raw, ys, config.delta).item() * len(xs)
             squares = squares + (errors(estimator, raw, ys).double() ** 2).sum(0).cpu()
     if not math.isfinite(total):
         raise GalprismError(f"epoch {epoch}: the validation loss is {total}; the training has diverged, lower train.lr")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
-from torch.nn.functional import huber_loss
+from torch.nn.functional import huber_loss, mse_loss
 
 from galprism.nets import Estimator, Scorer
 
@@ -14,12 +16,13 @@ def loss(network: Estimator | Scorer, raw: Tensor, y: Tensor, huber_delta: float
 
     y : of an estimator the true coordinates (n, D); of a scorer what was thought of each candidate (n, M), in nat, the
     first of which is true. A point estimator has the Huber loss (Guo et al. 2024, eq. 1), averaged over sources and
-    coordinates; the others have minus the log-likelihood, in nat per source.
+    coordinates, or where delta is infinite the mean square error; the others have minus the log-likelihood, in nat per
+    source.
     """
     if isinstance(network, Scorer):
         return -torch.log_softmax(raw + y, 1)[:, 0].mean()
     if network.head is None:
-        return huber_loss(raw, y, delta=huber_delta)
+        return mse_loss(raw, y) if math.isinf(huber_delta) else huber_loss(raw, y, delta=huber_delta)
     return network.head.nll(raw, y).mean()
 
 
@@ -30,7 +33,8 @@ def errors(network: Estimator | Scorer, raw: Tensor, y: Tensor) -> Tensor:
     return network.mean(raw) - y
 
 
-def unit(network: Estimator | Scorer) -> str:
+def unit(network: Estimator | Scorer, huber_delta: float) -> str:
     """What the loss is, for an axis."""
     likelihood = isinstance(network, Scorer) or network.head is not None
-    return "negative log-likelihood [nat]" if likelihood else "Huber loss"
+    point = "mean square error" if math.isinf(huber_delta) else "Huber loss"
+    return "negative log-likelihood [nat]" if likelihood else point

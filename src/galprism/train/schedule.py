@@ -31,8 +31,10 @@ class LoopConfig:
     """Of AdamW."""
     clip: float = 5.0
     """Gradients longer than this are shortened to it; 0 for never."""
+    loss: Literal["huber", "mse"] = "huber"
+    """Of point estimators, whose coordinates it is averaged over; mixtures have their likelihood."""
     huber_delta: float = 1e-3
-    """Of the Huber loss of point estimators, in the units of the coordinates."""
+    """Of the Huber loss, in the units of the coordinates."""
     keep: Literal["best", "last"] = "best"
     """Which weights are kept: those of the lowest validation loss, or the last."""
     seed: int = 0
@@ -47,6 +49,11 @@ class LoopConfig:
             raise RequestError(f"train.batch_size = {self.batch_size}; accepted: 1 or more")
         if not 0 <= self.warmup < 1:
             raise RequestError(f"train.warmup = {self.warmup}; accepted: a share from 0 up to 1")
+
+    @property
+    def delta(self) -> float:
+        """Where the loss goes over from quadratic to linear: nowhere for the mean square error."""
+        return math.inf if self.loss == "mse" else self.huber_delta
 
     @property
     def n_epochs(self) -> int:
