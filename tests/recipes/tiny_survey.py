@@ -12,7 +12,7 @@ TINY = (
     "surveys.n_bands=[3,12]",
     "surveys.sources=64",
     "population.redshift=[0.05,1.0]",
-    "prep.basis_size=6",
+    "prep.basis_size=8",
     "sample.train=8000",
     "sample.validation=500",
     "sample.test=6000",
@@ -24,7 +24,7 @@ TINY = (
     "train.batch_size=200",
     "redshift.net.width=48",
     "redshift.net.blocks=1",
-    "redshift.train.epochs=[2]",
+    "redshift.train.epochs=[4]",
     "redshift.train.batch_size=100",
 )
 
