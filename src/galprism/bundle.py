@@ -272,9 +272,14 @@ def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | None, dig
         raise RequestError(f"target {', '.join(unknown)} is no parameter of this galprism")
     if plain["kind"] not in ("mixture", "point"):
         raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point")
+    preparation = Preparation.from_plain(plain["preparation"], basis)
+    if preparation.config.by_basis and not preparation.any_bands:
+        curves = [passbands.get(plain["passbands"][band]["name"]) for band in preparation.bands]
+        calibration = [preparation.calibration.get(band, 0.0) for band in preparation.bands]
+        preparation = preparation.bind(preparation.bands, curves, calibration)
     return Bundle(
         **{name: plain[name] for name in _PLAIN},
-        preparation=Preparation.from_plain(plain["preparation"], basis),
+        preparation=preparation,
         targets=tuple(plain["targets"]),
         anchored=tuple(plain["anchored"]),
         prior=plain["prior"],

@@ -112,11 +112,13 @@ def problem(n: int, b: int, d: int):
     return seen, flux, (1e3 * sigma) ** -2.0, u
 
 
-def square(upper: np.ndarray, d: int) -> np.ndarray:
-    """(D, D, N) of rows of the upper triangle."""
-    full = np.empty((d, d, upper.shape[1]))
-    i, j = np.triu_indices(d)
-    full[i, j] = full[j, i] = upper
+def square(found) -> np.ndarray:
+    """(D, D, N), the covariance of a posterior."""
+    d, n = found.mean.shape
+    full = np.empty((d, d, n))
+    i, j = np.triu_indices(d, 1)
+    full[i, j] = full[j, i] = found.covariance
+    full[range(d), range(d)] = found.variance
     return full
 
 
@@ -132,7 +134,7 @@ def test_the_posterior_is_that_of_linear_algebra(n_bands):
         a[:, 0] *= TAU
         noise = np.diag(1.0 / (ivar[used, n] * s**2) + (0.007 * y) ** 2)
         covariance = np.linalg.inv(np.eye(5) + a.T @ np.linalg.inv(noise) @ a)
-        np.testing.assert_allclose(square(found.covariance, 5)[:, :, n], covariance, atol=1e-9)
+        np.testing.assert_allclose(square(found)[:, :, n], covariance, atol=1e-9)
         np.testing.assert_allclose(found.mean[:, n], covariance @ a.T @ np.linalg.inv(noise) @ miss, atol=1e-8)
         chi2 = miss @ np.linalg.inv(a @ a.T + noise) @ miss
         assert found.chi2[n] == pytest.approx(chi2, rel=1e-6)
@@ -165,7 +167,7 @@ def test_planted_coefficients_are_within_their_errors():
     found = posterior(seen, flux, ivar, 0.0)
     scale = found.scale * (1 + TAU * found.mean[0])
     assert np.std(scale / 1e3) < 0.15
-    pull = (found.mean[1:] - u * 1e3 / found.scale) / np.sqrt(square(found.covariance, 5)[range(1, 5), range(1, 5)])
+    pull = (found.mean[1:] - u * 1e3 / found.scale) / np.sqrt(found.variance[1:])
     assert np.median(np.abs(pull)) == pytest.approx(0.674, abs=0.07)
 
 

@@ -41,8 +41,11 @@ class Posterior:
     """(N,), its error from the fluxes' errors alone."""
     mean: np.ndarray
     """(D, N)."""
-    covariance: np.ndarray
-    """(D (D + 1) / 2, N), row after row of the upper triangle, as np.triu_indices(D) has it."""
+    variance: np.ndarray
+    """(D, N)."""
+    covariance: np.ndarray | None
+    """(D (D - 1) / 2, N), row after row of what is above the diagonal, as np.triu_indices(D, 1) has it; None where it
+    was not asked for."""
     chi2: np.ndarray
     """(N,): of the fluxes under the prior and their errors; it has as many degrees of freedom as there are bands."""
     n_bands: np.ndarray
@@ -62,6 +65,7 @@ def posterior(
     model_error: float,
     floor: np.ndarray | None = None,
     *,
+    across: bool = True,
     pulls: bool = False,
     evidence: bool = False,
 ) -> Posterior:
@@ -71,6 +75,7 @@ def posterior(
     flux, ivar : (B, N), nJy and nJy^-2; ivar 0 where a band says nothing
     model_error : of every flux, relative, added to its error
     floor : (N,), nJy at a scale of 1; a flux below has the model error of one as large as this
+    across : say how coefficients covary
     pulls : look at each band against all the others as well
     evidence : say how probable the fluxes are
     A source without any band has scale nan.
@@ -80,7 +85,8 @@ def posterior(
         np.empty(n),
         np.empty(n),
         np.empty((d, n)),
-        np.empty((d * (d + 1) // 2, n)),
+        np.empty((d, n)),
+        np.empty((d * (d - 1) // 2, n)) if across else None,
         np.empty(n),
         np.empty(n, np.int16),
         np.empty(n) if evidence else None,
@@ -156,9 +162,12 @@ def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Post
         left = value - spread[:, 0]
         spread[:, 0] *= TAU
         few = len(spread) <= FEW_BANDS
-        found = (_few_bands if few else _many_bands)(spread, left, noise, pulls=result.max_pull is not None)
+        asked = {"across": result.covariance is not None, "pulls": result.max_pull is not None}
+        found = (_few_bands if few else _many_bands)(spread, left, noise, **asked)
     result.scale[rows], result.scale_err[rows] = scale, scale_err
-    result.mean[:, rows], result.covariance[:, rows], result.chi2[rows] = found.mean, found.covariance, found.chi2
+    result.mean[:, rows], result.variance[:, rows], result.chi2[rows] = found.mean, found.variance, found.chi2
+    if result.covariance is not None:
+        result.covariance[:, rows] = found.covariance
     result.n_bands[rows] = used.sum(axis=0)
     if result.max_pull is not None and result.expected is not None:
         result.max_pull[rows] = (np.abs(found.alone) / np.sqrt(found.alone_ivar)).max(axis=0, where=used, initial=0.0)
@@ -173,7 +182,9 @@ class _Found:
     """A posterior, as of Posterior, and what makes the evidence and the pulls."""
 
     mean: np.ndarray
+    variance: np.ndarray
     covariance: np.ndarray
+    """(0, N) where it was not asked for."""
     chi2: np.ndarray
     ln_det: np.ndarray
     """(N,), of the covariance that the prior and the errors give the fluxes, S."""
@@ -184,7 +195,7 @@ class _Found:
     """(B, N), the diagonal of S^-1: 1 over the variance of that."""
 
 
-def _few_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, pulls: bool) -> _Found:
+def _few_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, across: bool, pulls: bool) -> _Found:
     """By the covariance of the fluxes, S = H H' + R. spread : H, (B, D, N); left, noise : (B, N)."""
     b, d, n = spread.shape
     between = np.empty((b, b, n))
@@ -193,18 +204,13 @@ def _few_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, pulls
     root = _cholesky(_with_diagonal(between, noise))
     white = _solve(root, np.concatenate([spread, left[:, None]], axis=1))
     gain, rest = white[:, :d], white[:, d]
-    covariance = np.empty((d * (d + 1) // 2, n))
-    first = 0
-    for k in range(d):
-        row = covariance[first : first + d - k]
-        np.einsum("bn,bjn->jn", gain[:, k], gain[:, k:], out=row)
-        np.negative(row, out=row)
-        row[0] += 1.0
-        first += d - k
     none = np.zeros((0, n))
+    covariance = _products(gain) if across else none
+    np.negative(covariance, out=covariance)
     inverse = _inverse(root) if pulls else none
     return _Found(
         mean=np.einsum("bdn,bn->dn", gain, rest),
+        variance=1.0 - np.einsum("bdn,bdn->dn", gain, gain),
         covariance=covariance,
         chi2=(rest * rest).sum(axis=0),
         ln_det=np.log(_squared_diagonal(root)).sum(axis=0),
@@ -213,7 +219,7 @@ def _few_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, pulls
     )
 
 
-def _many_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, pulls: bool) -> _Found:
+def _many_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, across: bool, pulls: bool) -> _Found:
     """By the information on the coefficients, 1 + H' R^-1 H; as above."""
     d, n = spread.shape[1:]
     precise = 1.0 / noise
@@ -225,11 +231,8 @@ def _many_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, pull
     inverse = _inverse(root)
     solved = _solve(root, np.einsum("bdn,bn->dn", weighted, left))
     mean = np.einsum("kdn,kn->dn", inverse, solved)
-    covariance = np.empty((d * (d + 1) // 2, n))
-    first = 0
-    for k in range(d):
-        np.einsum("kn,kjn->jn", inverse[k:, k], inverse[k:, k:], out=covariance[first : first + d - k])
-        first += d - k
+    variance = np.einsum("kdn,kdn->dn", inverse, inverse)
+    covariance = _products(inverse, lower=True) if across else np.zeros((0, n))
     alone, alone_ivar = np.zeros((2, 0, n))
     if pulls:  # S^-1 = R^-1 - R^-1 H (1 + H' R^-1 H)^-1 H' R^-1
         alone = precise * (left - np.einsum("bdn,dn->bn", spread, mean))
@@ -239,7 +242,19 @@ def _many_bands(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, *, pull
         alone_ivar = precise * np.maximum(1.0 - precise * white, LEAST_LEFT)
     chi2 = (precise * left * left).sum(axis=0) - (solved * solved).sum(axis=0)
     ln_det = np.log(_squared_diagonal(root)).sum(axis=0) + np.log(noise).sum(axis=0)
-    return _Found(mean, covariance, chi2, ln_det, alone, alone_ivar)
+    return _Found(mean, variance, covariance, chi2, ln_det, alone, alone_ivar)
+
+
+def _products(rows: np.ndarray, *, lower: bool = False) -> np.ndarray:
+    """(D (D - 1) / 2, N): what is above the diagonal of rows' rows, for rows (K, D, N); lower : of lower triangles."""
+    d, n = rows.shape[1:]
+    result = np.empty((d * (d - 1) // 2, n))
+    first = 0
+    for k in range(d - 1):
+        some = rows[k + 1 :] if lower else rows
+        np.einsum("bn,bjn->jn", some[:, k], some[:, k + 1 :], out=result[first : first + d - 1 - k])
+        first += d - 1 - k
+    return result
 
 
 def _with_diagonal(matrix: np.ndarray, added: np.ndarray | float) -> np.ndarray:

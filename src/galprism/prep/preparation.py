@@ -33,10 +33,13 @@ ERR_MARGIN = 1.5
 class PreparationConfig:
     """How photometry becomes the inputs of a network."""
 
-    kind: Literal["colours", "magnitudes", "medians", "spectra"] = "colours"
-    """Of a fixed set of bands, or (`spectra`) of any bands, by what they say of a basis of spectra."""
+    kind: Literal["colours", "magnitudes", "medians", "coefficients", "spectra"] = "colours"
+    """Of a fixed set of bands, or (`spectra`) of any bands. `coefficients` and `spectra` are by what the bands say of a
+    basis of spectra; the others by the fluxes themselves."""
     basis_size: int = 20
-    """Of spectra: coefficients beside the scale."""
+    """Of coefficients and spectra: how many there are beside the scale."""
+    model_error: float = 0.007
+    """Of coefficients and spectra: relative, of every flux, what the basis leaves out."""
     standardise: bool = True
     softening: float = 1.0
     """Of colours: where they go over from logarithmic to linear in flux, in units of the flux's error: 1 for noisy
@@ -50,6 +53,13 @@ class PreparationConfig:
             raise RequestError(f"prep.softening = {self.softening}; accepted: a positive number")
         if not 1 <= self.basis_size <= 64:
             raise RequestError(f"prep.basis_size = {self.basis_size}; accepted: 1 to 64")
+        if not 0 < self.model_error < 1:
+            raise RequestError(f"prep.model_error = {self.model_error}; accepted: a share of the flux, above 0")
+
+    @property
+    def by_basis(self) -> bool:
+        """It takes a basis of spectra."""
+        return self.kind in ("coefficients", "spectra")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +109,13 @@ class Preparation:
     typical: Typical | None = None
     """None where it was not fitted: then no source is called unlike the training set."""
     basis: Basis | None = None
-    """Of spectra."""
+    """Of coefficients and spectra; so are the next three."""
     table: BandTable | None = None
-    """Of spectra: what the bands see of the basis."""
+    """What the bands see of the basis."""
     calibration: dict[str, float] = field(default_factory=dict)
-    """Of spectra, by band: errors of the zero points that the stated errors leave out, relative; 0 where not here."""
+    """By band: errors of the zero points that the stated errors leave out, relative; 0 where not here."""
     limits: dict[str, float] = field(default_factory=dict)
-    """Of spectra, by the names of `Features.trust`: what all of the training set but SUSPECT are below."""
+    """By the names of `Features.trust`: what all of the training set but SUSPECT are below."""
 
     @classmethod
     def fit(
@@ -119,15 +129,17 @@ class Preparation:
     ) -> Preparation:
         """The statistics of a training set as it comes, noise and missing bands included.
 
-        basis, table : of kind "spectra", which takes several sets of sources, each with bands of its own.
+        basis, table : of the kinds that are by spectra; "spectra" takes several sets of sources, each with bands of its
+        own.
         Raises RequestError where the sources have no photometry or redshifts, or where nothing can be prepared.
         """
         parts = [sources] if isinstance(sources, Sources) else list(sources)
-        if (config.kind == "spectra") != (basis is not None and table is not None):
+        if config.by_basis != (basis is not None and table is not None):
             raise RequestError(
-                f"prep.kind = {config.kind!r}: a basis and its table are for 'spectra', which needs them"
+                f"prep.kind = {config.kind!r}: a basis and its table are for 'coefficients' and 'spectra', which need "
+                "them"
             )
-        bands = _blocks(parts[0])[0].bands if table is None else ()
+        bands = () if config.kind == "spectra" else _blocks(parts[0])[0].bands
         if config.reference and config.reference not in bands:
             raise RequestError(f"prep.reference = {config.reference!r}; accepted: {', '.join(bands) or 'none'}")
         n = sum(len(part) for part in parts)
@@ -140,7 +152,7 @@ class Preparation:
             photometry, redshift = photometry.take(slice(None, None, step)), redshift[::step]
             good = np.isfinite(redshift) & (redshift > 0)
             photometry, redshift = photometry.take(good), redshift[good]
-            if table is None and len(redshift):
+            if bands and len(redshift):
                 started = replace(started, assumed_err=_median_err(photometry), err_range=_err_range(photometry))
             measured.append(started._measure(photometry, redshift, trust=typical))
             redshifts.append(redshift)
@@ -162,9 +174,9 @@ class Preparation:
         )
 
     def bind(self, bands: Sequence[str], passbands: Sequence[Passband], calibration: Sequence[float]) -> Preparation:
-        """A preparation of any bands, made ready for these, each with the relative error of its zero point.
+        """A preparation by a basis, made ready for these bands, each with the relative error of its zero point.
 
-        Raises RequestError for a preparation of a fixed set of bands, and for a passband beyond the spectra.
+        Raises RequestError for a preparation of another kind, and for a passband beyond the spectra.
         """
         if self.basis is None:
             raise RequestError(f"a preparation of kind {self.config.kind!r} has its own bands: {', '.join(self.bands)}")
@@ -180,8 +192,8 @@ class Preparation:
     @property
     def input_names(self) -> tuple[str, ...]:
         """The F inputs, in order."""
-        if self.config.kind == "spectra":
-            values, indicators = spectra.names(self.config.basis_size)
+        if self.config.by_basis:
+            values, indicators = spectra.names(self.config.basis_size, any_bands=self.any_bands)
         else:
             values, indicators = FIXED[self.config.kind].names(self.bands)
         return values + indicators
@@ -189,7 +201,7 @@ class Preparation:
     @property
     def _judged(self) -> slice:
         """The inputs by which a source is called unlike the training set."""
-        if self.config.kind == "spectra":
+        if self.config.by_basis:
             return spectra.typical_columns(self.config.basis_size)
         return slice(0, len(FIXED[self.config.kind].names(self.bands)[0]))
 
@@ -206,9 +218,9 @@ class Preparation:
         if self.basis is None or self.table is None:
             raise RequestError("this model takes any bands: say which, for example bundle.bind(surveys.get('kids'))")
         table = self.table.select(photometry.bands)
-        light = spectra.windows(self.basis)
-        asked = {"trust": trust, "evidence": evidence}
-        return spectra.measure(photometry, redshift, table, light, self._calibration(photometry), **asked)
+        light = spectra.windows(self.basis) if self.any_bands else None
+        errors = self._calibration(photometry), config.model_error
+        return spectra.measure(photometry, redshift, table, light, *errors, trust=trust, evidence=evidence)
 
     def _calibration(self, photometry: Photometry) -> np.ndarray:
         """(B,), relative, of the bands of some photometry."""
@@ -244,7 +256,7 @@ class Preparation:
             if self.typical is not None:
                 beyond_typical = self.typical.beyond(scaled[:, self._judged])
                 flags[usable & ~(beyond_typical <= 0)] |= np.uint32(Flag.UNLIKE_TRAINING)
-                if self.any_bands:
+                if self.config.by_basis:
                     inputs.trust["distance"] = beyond_typical
             for name, limit in self.limits.items():
                 flags[usable & ~(inputs.trust[name] <= limit)] |= np.uint32(Flag.POOR_FIT)
@@ -264,7 +276,8 @@ class Preparation:
                 "bound to some: bundle.bind(surveys.get('kids')), for example"
             )
         photometry = sources.photometry.select(self.bands)
-        return spectra.evidence(photometry, redshifts, self.table, self._calibration(photometry))
+        errors = self._calibration(photometry), self.config.model_error
+        return spectra.evidence(photometry, redshifts, self.table, *errors)
 
     def expected(self, sources: Sources) -> np.ndarray:
         """(N, B), nJy: the flux of each band as the others say it is, with what is known of galaxies; NaN where a band
@@ -277,10 +290,10 @@ class Preparation:
         photometry, redshift = _blocks(sources)
         photometry = photometry.select(self.bands)
         good = np.isfinite(redshift) & (redshift > 0) & (redshift <= self.redshift_range[1])
-        calibration = self._calibration(photometry)
+        errors = self._calibration(photometry), self.config.model_error
         result = np.full(photometry.flux.shape, np.nan)
         with np.errstate(all="ignore"):
-            found = spectra.encode(photometry.take(good), redshift[good], self.table, calibration, pulls=True)
+            found = spectra.encode(photometry.take(good), redshift[good], self.table, *errors, pulls=True)
             assert found.expected is not None
             result[good] = (found.expected * found.scale).T
         result[(np.isfinite(result)).sum(axis=1) < 2] = np.nan  # one band has no others
@@ -311,6 +324,8 @@ class Preparation:
             plain["typical"] = self.typical.to_plain()
         if self.limits:
             plain["limits"] = self.limits
+        if self.calibration and not self.any_bands:
+            plain["calibration"] = self.calibration
         return plain
 
     @classmethod
@@ -328,6 +343,7 @@ class Preparation:
             typical=None if typical is None else Typical.from_plain(typical),
             basis=basis,
             limits={name: float(value) for name, value in plain.get("limits", {}).items()},
+            calibration={name: float(value) for name, value in plain.get("calibration", {}).items()},
         )
 
 

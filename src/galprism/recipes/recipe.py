@@ -113,7 +113,8 @@ class Recipe:
         if len(kinds) > 1:
             raise RequestError(
                 f"survey = {self.survey!r}, surveys.pool of {len(self.surveys.pool)} passbands and prep.kind = "
-                f"{self.prep.kind!r} do not go together; for any bands: 'any', a pool, 'spectra'"
+                f"{self.prep.kind!r} do not go together; for any bands: 'any', a pool, 'spectra'; for one survey's: "
+                "its name, no pool, another kind"
             )
 
 

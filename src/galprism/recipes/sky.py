@@ -82,11 +82,13 @@ class RestSpectra:
     """(N, L), Lsun per Msun formed."""
 
 
-def rest_spectra(made: Sky, blocks: Iterable[int]) -> RestSpectra:
-    """The spectra of whole blocks of a sky's galaxies; light below the Lyman limit counts as none."""
+def rest_spectra(made: Sky, blocks: Iterable[int], bluest: float = BLUEST) -> RestSpectra:
+    """The spectra of whole blocks of a sky's galaxies from `bluest` Angstrom on; light below the Lyman limit counts as
+    none. Of several libraries each block has another's light."""
     grid = made.model.grid
-    first = int(np.searchsorted(grid.edges, BLUEST))
-    seds = [made.model.rest_sed(galaxies_of(made.draw(number))) for number in blocks]
+    first = int(np.searchsorted(grid.edges, bluest))
+    models = made.models
+    seds = [models[k % len(models)].rest_sed(galaxies_of(made.draw(number))) for k, number in enumerate(blocks)]
     trimmed = LogGrid(grid.start + first * grid.step, grid.step, grid.size - first)
     wave = seds[0].line_wave.double().numpy()
     kept = wave >= trimmed.edges[0]
@@ -95,8 +97,13 @@ def rest_spectra(made: Sky, blocks: Iterable[int]) -> RestSpectra:
 
 
 def make_basis(recipe: Recipe) -> Basis:
-    """The basis of spectra that holds the light of the recipe's galaxies, lines included."""
-    spectra = rest_spectra(sky(recipe), range(BASIS_BLOCKS))
+    """The basis of spectra that holds the light of the recipe's galaxies, lines included: for a survey of its own as
+    far as its bands see at the recipe's redshifts, for any bands from the Lyman limit on."""
+    made, bluest = sky(recipe), BLUEST
+    if recipe.survey != ANY:
+        seen = min(curve.wave[0] for curve in made.model.passbands) / (1.0 + recipe.population.redshift[1])
+        bluest = max(BLUEST, seen * np.exp(-2.0 * made.model.grid.step))
+    spectra = rest_spectra(made, range(BASIS_BLOCKS), bluest)
     return fit_basis(spectra.grid, spectra.continuum, spectra.line_wave, spectra.line, recipe.prep.basis_size)
 
 

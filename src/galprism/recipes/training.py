@@ -15,7 +15,7 @@ from galprism import bundle, passbands, surveys
 from galprism.config import fill, plain
 from galprism.data import Photometry, Sources
 from galprism.errors import RequestError
-from galprism.mocks import block_rng, observe, observe_at_random
+from galprism.mocks import block_rng, calibration_error, observe, observe_at_random
 from galprism.mocks.simulate import error_sample
 from galprism.nets import NETWORKS, Estimator, MixtureConfig, readout_to_onnx
 from galprism.prep import Preparation, Targets, drop
@@ -112,6 +112,7 @@ def measured(recipe: Recipe, truths: Truths) -> Draw:
 def kept_basis(recipe: Recipe, folder: Path) -> Basis:
     """The recipe's basis of spectra, kept in `folder` so that a resumed training need not make it again."""
     made_of = [recipe.population, recipe.seed, recipe.surveys.pool, recipe.nebular, recipe.prep.basis_size]
+    made_of += [] if recipe.survey == ANY else [recipe.survey]
     path = folder / f"basis-{digest([hashes_of(recipe), *(plain(item) for item in made_of)])}.npz"
     if path.exists():
         return Basis.from_bytes(path.read_bytes())
@@ -149,7 +150,15 @@ def prepare(recipe: Recipe, sources: list[Sources], work: Path) -> Preparation:
     (all_sources,) = sources
     assert all_sources.photometry is not None
     dropped = drop(all_sources.photometry, recipe.drop, np.random.default_rng((recipe.seed, 1)))
-    return Preparation.fit(recipe.prep, replace(all_sources, photometry=dropped))
+    all_sources = replace(all_sources, photometry=dropped)
+    if not recipe.prep.by_basis:
+        return Preparation.fit(recipe.prep, all_sources)
+    survey = surveys.get(recipe.survey)
+    basis, curves = kept_basis(recipe, work), [passbands.get(band.passband) for band in survey.bands]
+    table = basis.table(survey.band_names, curves, recipe.population.redshift[1])
+    zero_points = calibration_error(survey) if recipe.noise.calibration else np.zeros(len(curves))
+    fitted = Preparation.fit(recipe.prep, all_sources, basis=basis, table=table)
+    return fitted.bind(survey.band_names, curves, zero_points.tolist())
 
 
 def check_device(device: str) -> None:
