@@ -16,7 +16,7 @@ from galprism.recipes.training import build_estimator, train_bundle
 from galprism.surveys.reading import concatenate
 
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
-PAPER = ("sample.train=4000", "sample.validation=400", "sample.test=400", "train.epochs=[4]")
+PAPER = ("sample.train=8000", "sample.validation=400", "sample.test=400", "train.epochs=[10]")
 OURS = (
     "sample.train=12000",
     "sample.validation=500",
