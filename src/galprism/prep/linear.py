@@ -13,6 +13,7 @@ nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +60,7 @@ class Posterior:
 
 
 def posterior(
-    seen: np.ndarray,
+    seen: np.ndarray | Callable[[slice], np.ndarray],
     flux: np.ndarray,
     ivar: np.ndarray,
     model_error: float,
@@ -71,7 +72,8 @@ def posterior(
 ) -> Posterior:
     """The posterior of N sources.
 
-    seen : (B, D, N), nJy at a scale of 1, what each band sees of each spectrum; finite wherever ivar > 0
+    seen : (B, D, N), nJy at a scale of 1, what each band sees of each spectrum, finite wherever ivar > 0; or what gives
+    that of some of the sources, with many of which it is large
     flux, ivar : (B, N), nJy and nJy^-2; ivar 0 where a band says nothing
     model_error : of every flux, relative, added to its error
     floor : (N,), nJy at a scale of 1; a flux below has the model error of one as large as this
@@ -80,7 +82,9 @@ def posterior(
     evidence : say how probable the fluxes are
     A source without any band has scale nan.
     """
-    d, n = seen.shape[1:]
+    n = flux.shape[1]
+    of = (lambda rows: seen[:, :, rows]) if isinstance(seen, np.ndarray) else seen
+    d = of(slice(0, 0)).shape[1]
     result = Posterior(
         np.empty(n),
         np.empty(n),
@@ -96,7 +100,7 @@ def posterior(
     least = np.zeros(n) if floor is None else floor
     for start in range(0, n, BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
-        _block(seen[:, :, rows], flux[:, rows], ivar[:, rows], model_error, least[rows], result, rows)
+        _block(of(rows), flux[:, rows], ivar[:, rows], model_error, least[rows], result, rows)
     return result
 
 
@@ -151,7 +155,7 @@ def _by_coefficients(spread: np.ndarray, left: np.ndarray, noise: np.ndarray, we
 
 
 def _block(seen, flux, ivar, model_error: float, floor: np.ndarray, result: Posterior, rows: slice) -> None:
-    used = ivar > 0
+    used = (ivar > 0) & np.isfinite(seen[:, 0])
     spread = np.where(used[:, None], seen, 0.0).astype(np.float64)
     flux, ivar = np.where(used, flux, 0.0).astype(np.float64), ivar.astype(np.float64)
     with np.errstate(all="ignore"):  # a source without bands comes out as nan

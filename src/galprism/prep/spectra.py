@@ -110,10 +110,12 @@ def encode(
     """What the bands of N sources say of their coefficients; arguments as of `measure`."""
     ivar = _ivar(photometry, calibration)
     per_lsun = flux_per_lsun(redshift)
-    seen = table.at(redshift) * per_lsun.astype(np.float32)
-    weight = np.where(np.isfinite(seen[:, 0]), ivar, 0.0)
     floor = FLOOR * level_njy(redshift) * per_lsun
-    return posterior(seen, photometry.flux.T, weight, model_error, floor, across=across, pulls=pulls, evidence=evidence)
+
+    def seen(rows: slice) -> np.ndarray:
+        return table.at(redshift[rows]) * per_lsun[rows].astype(np.float32)
+
+    return posterior(seen, photometry.flux.T, ivar, model_error, floor, across=across, pulls=pulls, evidence=evidence)
 
 
 def evidence(
