@@ -11,6 +11,7 @@ from galprism.cosmology import luminosity_distance_mpc
 from galprism.data import Photometry, Sources
 from galprism.errors import RequestError
 from galprism.fit import fit_grid
+from galprism.fit.grid import _relative
 from galprism.flags import Flag
 
 CACHE = toy_cache()
@@ -91,6 +92,11 @@ def test_noisy_truths_lie_within_the_errors():
     error = found.column("logmstar") - CACHE.values["logmstar"][rows] - log_mass
     assert abs(error.mean()) < 0.3 * error.std()
     assert 1.0 < error.std() / found.extra["logmstar_std"].mean() < 1.4
+
+
+def test_a_model_that_is_worse_than_single_precision_can_say_has_no_weight():
+    weight = _relative(np.array([2.9e24, 2.9e24, 1.2e39, 2.9e24 + 1e10]))
+    np.testing.assert_array_equal(weight, [1.0, 1.0, 0.0, 0.0])
 
 
 @given(st.floats(-6, 6))

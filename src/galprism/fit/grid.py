@@ -29,6 +29,8 @@ from galprism.fit.rows import Estimates, FluxError, prepare
 from galprism.fit.weighted import weighted_mean_std, weighted_quantiles
 
 PER_DEX = np.log(10.0)
+NOTHING = 1e4
+"""In chi2 above the best: a model that is so much worse has no weight, in single precision or double."""
 CHUNK = 8
 """Sources that go through the matrix products together: their sums stay in cache."""
 
@@ -152,7 +154,7 @@ def _weigh_with_limits(table: Table, flux, weight, limit_err, scale, explained, 
 
 def _relative(chi2: np.ndarray) -> np.ndarray:
     """exp(-chi2 / 2) relative to the best, float32."""
-    excess = (chi2 - chi2.min()).astype(np.float32)
+    excess = np.minimum(chi2 - chi2.min(), NOTHING).astype(np.float32)
     excess *= np.float32(-0.5)
     return np.exp(excess, out=excess)
 
