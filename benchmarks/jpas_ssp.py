@@ -25,6 +25,7 @@ import torch
 
 from galprism import bundle, recipes
 from galprism.data import Photometry, Sources
+from galprism.evaluate.metrics import nmad
 from galprism.infer import Predictor
 from galprism.mocks import block_rng, observe
 from galprism.mocks.population import BLOCK, R_V
@@ -32,6 +33,7 @@ from galprism.mocks.simulate import Sky
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import sky
 from galprism.sps import Galaxies
+from galprism.sps.library import Z_SUN
 
 NAMES = ("log_age", "logzsol", "ebv")
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
@@ -44,7 +46,6 @@ N_DRAWS = 400_000
 N_AROUND = 20_000
 SPREAD = 1.6
 """Draws around a first answer are scattered this much more widely than it is."""
-SOLAR = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ def light(made: Sky, values: np.ndarray, redshift: float, width: float) -> np.nd
     galaxies = Galaxies.from_numpy(
         redshift=redshift,
         age=10 ** (values[:, 0] - 9.0),
-        z_met=SOLAR * 10 ** values[:, 1],
+        z_met=Z_SUN * 10 ** values[:, 1],
         ebv=values[:, 2],
         single_width=width,
     )
@@ -159,7 +160,7 @@ def metrics(found: np.ndarray, true: np.ndarray) -> dict[str, list[float]]:
     return {
         "answered": [float(good.mean())],
         "bias": median.tolist(),
-        "sigma_NMAD": (1.4826 * np.median(np.abs(off - median), axis=0)).tolist(),
+        "sigma_NMAD": [nmad(off[:, j]) for j in range(3)],
         "outliers": (np.abs(off) > OUTLIER).mean(axis=0).tolist(),
         "pearson": [float(np.corrcoef(found[good, j], true[good, j])[0, 1]) for j in range(3)],
         "rms": np.sqrt((off**2).mean(axis=0)).tolist(),
@@ -170,9 +171,9 @@ def prior_draws(recipe: Recipe, made: Sky, redshift: float) -> Models:
     """N_DRAWS populations of the recipe's prior."""
     rng = np.random.default_rng(recipe.seed + 1)
     population = recipe.population
-    low = np.array([np.log10(population.age_min) + 9, np.log10(min(population.z_met) / SOLAR), population.av[0] / R_V])
+    low = np.array([np.log10(population.age_min) + 9, np.log10(min(population.z_met) / Z_SUN), population.av[0] / R_V])
     ages = [made.draw(number).stars["age"] for number in range(8)]
-    high = np.array([np.log10(np.max(ages)) + 9, np.log10(max(population.z_met) / SOLAR), population.av[1] / R_V])
+    high = np.array([np.log10(np.max(ages)) + 9, np.log10(max(population.z_met) / Z_SUN), population.av[1] / R_V])
     values = rng.uniform(low, high, (N_DRAWS, 3))
     return Models(light(made, values, redshift, 0.1), values)
 
@@ -181,7 +182,7 @@ def library_grid(recipe: Recipe, made: Sky, redshift: float) -> Models:
     """The library's own spectra behind the dust of the paper's recipe."""
     stars, population = made.libraries[0], recipe.population
     ages = stars.age[(stars.age >= population.age_min) & (stars.age <= 13.5)]
-    places = np.meshgrid(np.log10(ages) + 9, np.log10(stars.z_met / SOLAR), population.ebv, indexing="ij")
+    places = np.meshgrid(np.log10(ages) + 9, np.log10(stars.z_met / Z_SUN), population.ebv, indexing="ij")
     values = np.stack([place.ravel() for place in places], axis=1)
     return Models(light(made, values, redshift, 0.0), values)
 

@@ -45,7 +45,7 @@ def predictions() -> Predictions:
     )
 
 
-def same(a, b, *, types=True):
+def assert_same(a, b, *, types=True):
     assert (a.names, a.levels, list(a.extra)) == (b.names, b.levels, list(b.extra))
     for name in ("id", "point", "flags", "n_bands", "quantiles", "ra", "dec"):
         before, after = getattr(b, name), getattr(a, name)
@@ -62,7 +62,7 @@ def same(a, b, *, types=True):
 def test_round_trip(tmp_path, predictions, suffix):
     write_predictions(tmp_path / f"p{suffix}", predictions)
     back = read_predictions(tmp_path / f"p{suffix}")
-    same(back, predictions, types=suffix != ".csv")
+    assert_same(back, predictions, types=suffix != ".csv")
     assert back.meta == ({} if suffix == ".csv" else predictions.meta)
 
 
@@ -91,7 +91,7 @@ def test_a_point_alone_and_text_for_ids(tmp_path, predictions):
     )
     for suffix in ONE_EACH:
         write_predictions(tmp_path / f"p{suffix}", bare)
-        same(read_predictions(tmp_path / f"p{suffix}"), bare, types=False)
+        assert_same(read_predictions(tmp_path / f"p{suffix}"), bare, types=False)
 
 
 def test_every_column_says_unit_meaning_and_a_valid_ucd(tmp_path, predictions):
@@ -125,7 +125,7 @@ def test_batch_by_batch_is_the_same_table(tmp_path, predictions, suffix):
     with PredictionsWriter(tmp_path / f"parts{suffix}", N) as writer:
         for at in range(0, N, 7):
             writer.write(predictions.take(slice(at, at + 7)))
-    same(read_predictions(tmp_path / f"parts{suffix}"), read_predictions(tmp_path / f"whole{suffix}"))
+    assert_same(read_predictions(tmp_path / f"parts{suffix}"), read_predictions(tmp_path / f"whole{suffix}"))
 
 
 def test_an_empty_table_of_predictions(tmp_path, predictions):
@@ -147,7 +147,7 @@ def test_further_columns_may_be_vectors_and_described(tmp_path, predictions):
     )
     info = ColumnInfo("posterior", dtype=np.dtype(np.float32), description="mixture", shape=(4,))
     write_predictions(tmp_path / "p.parquet", wide, extra={"posterior": info})
-    same(read_predictions(tmp_path / "p.parquet"), wide)
+    assert_same(read_predictions(tmp_path / "p.parquet"), wide)
     assert open_table(tmp_path / "p.parquet").columns["posterior"].description == "mixture"
     assert open_table(tmp_path / "p.parquet").columns["class"].ucd == "src.class"
 

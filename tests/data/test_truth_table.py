@@ -50,7 +50,7 @@ def sources(truth) -> Sources:
     )
 
 
-def same(a, b):
+def assert_same(a, b):
     assert a.names == b.names
     for name in ("id", "values", "classes", "weight"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
@@ -59,7 +59,7 @@ def same(a, b):
 @pytest.mark.parametrize("suffix", ONE_EACH)
 def test_round_trip(tmp_path, truth, suffix):
     write_truth(tmp_path / f"t{suffix}", truth)
-    same(read_truth(tmp_path / f"t{suffix}"), truth)
+    assert_same(read_truth(tmp_path / f"t{suffix}"), truth)
 
 
 def test_other_columns_are_ignored_and_classes_read_in_any_case(tmp_path):
@@ -80,7 +80,7 @@ class TestCatalogue:
     @pytest.mark.parametrize("suffix", ONE_EACH)
     def test_the_truth_beside_a_catalogue_is_behind_true(self, tmp_path, sources, truth, suffix):
         write_catalogue(tmp_path / f"c{suffix}", sources, truth, meta={"seed": 4})
-        same(read_truth(tmp_path / f"c{suffix}"), truth)  # true_redshift, not the redshift that was measured
+        assert_same(read_truth(tmp_path / f"c{suffix}"), truth)  # true_redshift, not the redshift that was measured
         table = open_table(tmp_path / f"c{suffix}")
         got = table.read()
         np.testing.assert_array_equal(got["redshift"], sources.redshift)
@@ -141,7 +141,7 @@ class TestJoining:
         write_truth(tmp_path / "t.fits", truth)
         order = np.random.default_rng(0).permutation(N)[:7]
         wanted = truth.take(order)
-        same(read_truth(tmp_path / "t.fits", ids=wanted.id), wanted)
+        assert_same(read_truth(tmp_path / "t.fits", ids=wanted.id), wanted)
 
     def test_what_a_missing_id_would_say_is_unknown(self, truth):
         ids = np.array([truth.id[3], 17, truth.id[0]])

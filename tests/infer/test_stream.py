@@ -27,7 +27,7 @@ def catalogue(sky, tmp_path, write_catalogue):
     return write_catalogue(tmp_path / "in.parquet", sky)
 
 
-def same(one, two):
+def assert_same(one, two):
     np.testing.assert_array_equal(one.id, two.id)
     np.testing.assert_array_equal(one.flags, two.flags)
     np.testing.assert_array_equal(one.n_bands, two.n_bands)
@@ -66,7 +66,7 @@ def test_columns_units_and_definitions(mixture, catalogue, tmp_path):
 def test_threads_do_not_matter(mixture, catalogue, tmp_path, threads):
     predict_file(mixture[0], KIDS, catalogue, tmp_path / "one.parquet", batch_rows=100)
     predict_file(mixture[0], KIDS, catalogue, tmp_path / "more.parquet", batch_rows=100, threads=threads)
-    same(read_predictions(tmp_path / "one.parquet"), read_predictions(tmp_path / "more.parquet"))
+    assert_same(read_predictions(tmp_path / "one.parquet"), read_predictions(tmp_path / "more.parquet"))
 
 
 def test_a_point_model(point, catalogue, tmp_path):
@@ -132,7 +132,7 @@ class TestInterrupted:
         assert summary.n_resumed == -(-after // 100) * 100
         assert sum(seen) == N
         predict_file(mixture[0], KIDS, catalogue, whole, batch_rows=100)
-        same(read_predictions(out), read_predictions(whole))
+        assert_same(read_predictions(out), read_predictions(whole))
         assert not left_over(tmp_path)
 
     def test_a_part_that_was_cut_off_is_done_again(self, mixture, catalogue, tmp_path):

@@ -11,6 +11,7 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer import predict
 from galprism.mocks.simulate import simulate
+from galprism.recipes.references import reference_cache
 from galprism.recipes.sky import sky
 from galprism.recipes.training import build_estimator, train_bundle
 from galprism.surveys.reading import concatenate
@@ -157,3 +158,15 @@ def test_a_catalogue_that_lacks_bands_altogether_is_refused(ours):
     some = replace(sources, photometry=Photometry(seen.flux[:, :50], seen.ivar[:, :50], seen.bands[:50]))
     with pytest.raises(RequestError, match="J0900"):
         predict(ours, some)
+
+
+@pytest.mark.parametrize(
+    ("method", "setting", "message"),
+    [
+        ("grid", "seed=1", r"population\.single = true: the grid is of delayed histories"),
+        ("posterior", 'libraries=["other"]', r"libraries = \['other'\]: a fit's models are of one library"),
+    ],
+)
+def test_fits_whose_models_would_be_others_are_refused(method, setting, message, tmp_path):
+    with pytest.raises(RequestError, match=message):
+        reference_cache(recipes.load("jpas-populations", [setting]), method, tmp_path)

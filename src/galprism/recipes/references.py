@@ -74,6 +74,7 @@ def reference_cache(recipe: Recipe, method: str, folder: Path | None = None) -> 
     Making needs PyTorch and takes minutes. Raises RequestError when it is needed and there is no folder to keep it in,
     and for a cache that was made for something else than the recipe says.
     """
+    check_fitted(recipe, method)
     survey = surveys.get(recipe.survey)
     if method == "grid" and folder is None and survey.name in shipped():
         cache = load_cache(survey.name, survey)
@@ -92,6 +93,18 @@ def reference_cache(recipe: Recipe, method: str, folder: Path | None = None) -> 
     cache = make_reference_cache(recipe, method)
     save_cache(cache, path)
     return cache
+
+
+def check_fitted(recipe: Recipe, method: str) -> None:
+    """Raises RequestError for populations that a fit's models would not be of."""
+    if recipe.libraries:
+        raise RequestError(
+            f"libraries = {list(recipe.libraries)}: a fit's models are of one library; accepted: none beside `library`"
+        )
+    if method == "grid" and recipe.population.single:
+        raise RequestError(
+            "population.single = true: the grid is of delayed histories; accepted for simple populations: posterior"
+        )
 
 
 def check_cache(cache: ModelCache, recipe: Recipe, method: str, name: str) -> None:

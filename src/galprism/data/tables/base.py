@@ -20,9 +20,9 @@ from galprism.errors import RequestError
 BATCH_ROWS = 65_536
 
 META_KEY = "galprism"
+"""Under this name every format carries what galprism says of the table as a whole, as one JSON text."""
 PASSBANDS = "passbands"
 """In the metadata of a table: which passband each band is, by its name in a library or in the SVO."""
-"""Under this name every format carries what galprism says of the table as a whole, as one JSON text."""
 
 Batch = dict[str, np.ndarray]
 """Column name to (n,) or (n, k) array, native byte order."""
