@@ -8,9 +8,9 @@ import torch
 import toy_sky
 from galprism import passbands, surveys
 from galprism.bundle import Bundle
-from galprism.nets import Estimator, MixtureConfig, MLPConfig, ResidualConfig, readout_to_onnx
+from galprism.nets import Estimator, MixtureConfig, MLPConfig, ResidualConfig
 from galprism.prep import DropConfig, Preparation, PreparationConfig, Targets, TargetsConfig, drop
-from galprism.recipes.training import coordinates_of
+from galprism.recipes.training import coordinates_of, readout_of
 from galprism.train import DrawnData, take_rows
 
 
@@ -52,7 +52,6 @@ def bundle(kind="mixture", n=3000, steps=60):
             loss.backward()
             optimizer.step()
             done += 1
-    linear, offset = torch.from_numpy(targets.linear), torch.from_numpy(targets.offset)
     packed = Bundle(
         name=f"toy-{kind}",
         title="A toy.",
@@ -64,6 +63,7 @@ def bundle(kind="mixture", n=3000, steps=60):
         preparation=preparation,
         targets=targets.names,
         anchored=tuple(targets.anchored.tolist()),
+        ranges=targets.ranges,
         kind=kind,
         coordinates=coordinates_of(estimator, targets),
         network={"weights": estimator.n_weights},
@@ -71,6 +71,6 @@ def bundle(kind="mixture", n=3000, steps=60):
         seed=3,
         metrics={"rms": 0.3},
         provenance={"torch": torch.__version__},
-        model=readout_to_onnx(estimator, len(preparation.input_names), linear, offset),
+        model=readout_of(estimator, targets, len(preparation.input_names)),
     )
     return packed, estimator, targets

@@ -24,12 +24,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import galprism
 from galprism import passbands, surveys
 from galprism.errors import RequestError
 from galprism.params import PARAMS
 from galprism.prep import Preparation
 from galprism.prep.basis import Basis
+from galprism.prep.frames import Frame, Range
 from galprism.surveys import Survey
 from galprism.units import FRACTIONAL_ERROR_PER_MAG
 
@@ -61,6 +64,8 @@ class Bundle:
     """P parameters, the rows of the model's outputs."""
     anchored: tuple[float, ...]
     """(P,): how many times a source's anchor is added to each."""
+    ranges: tuple[Range, ...]
+    """(P,): what each lies within, see galprism.prep.frames."""
     kind: str
     """`mixture`, with quantiles, or `point`."""
     network: dict[str, Any] = field(default_factory=dict)
@@ -92,6 +97,10 @@ class Bundle:
     def bands(self) -> tuple[str, ...]:
         """The bands that go in, in order."""
         return self.preparation.bands
+
+    def frame(self, anchor: np.ndarray, redshift: np.ndarray | None) -> Frame:
+        """What makes parameters of the network's answers for sources with anchors and redshifts, both (N,)."""
+        return Frame.of(self.anchored, self.ranges, anchor, redshift)
 
     @property
     def any_bands(self) -> bool:
@@ -259,6 +268,7 @@ def _to_plain(bundle: Bundle) -> dict[str, Any]:
         "bands": list(bundle.passbands),
         "targets": list(bundle.targets),
         "anchored": list(bundle.anchored),
+        "ranges": [limits and list(limits) for limits in bundle.ranges],
         "prior": bundle.prior,
         "coordinates": bundle.coordinates,
         "definitions": bundle.definitions or define(bundle.targets),
@@ -282,6 +292,7 @@ def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | None, dig
         preparation=preparation,
         targets=tuple(plain["targets"]),
         anchored=tuple(plain["anchored"]),
+        ranges=tuple(limits and tuple(limits) for limits in plain.get("ranges", [None] * len(plain["targets"]))),
         prior=plain["prior"],
         coordinates=plain["coordinates"],
         definitions=plain["definitions"],

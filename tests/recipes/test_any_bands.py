@@ -6,15 +6,18 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import Table
+from scipy.stats import kstest
 from tiny_survey import mock, with_photometry
 
 from galprism import bundle, passbands, surveys
 from galprism.cli.main import main
+from galprism.cosmology import age_gyr
 from galprism.data import Photometry, Sources
 from galprism.data.tables import open_table, write_table
 from galprism.errors import RequestError
 from galprism.flags import Flag, names
-from galprism.infer import band_offsets, predict, read_posteriors
+from galprism.infer import Posteriors, Predictor, band_offsets, predict, read_posteriors
+from galprism.infer.stored import COLUMN
 from galprism.prep.preparation import SUSPECT
 
 
@@ -242,7 +245,7 @@ def test_an_empty_table_has_all_columns(folder, tmp_path):
     assert main(["predict", str(folder), str(path), "-o", str(out), "--survey", "kids", "--posterior"]) == 0
     with open_table(out) as table:
         assert {"logmstar", "reduced_chi2", "max_pull", "info_logsfr"} <= set(table.columns)
-    assert read_posteriors(out).draws(3).shape == (3, 0, 2)
+    assert read_posteriors(out).draws(3).shape == (3, 0, 4)
 
 
 def test_a_basis_that_was_changed_is_noticed(folder, tmp_path):
@@ -327,3 +330,29 @@ def test_a_table_may_name_its_passbands(folder, kids, tmp_path, capsys, suffix):
     table.write(path, overwrite=True, **({"serialize_meta": True, "path": "data"} if suffix == "hdf5" else {}))
     assert main(["predict", str(folder), str(path), "-o", str(out)]) == 2
     assert "or metadata of the table that names them (passbands)" in capsys.readouterr().err
+
+
+def test_no_answer_is_outside_its_range(kids):
+    """Nor is a draw: no galaxy is older than the Universe, none more metal-rich than those of the training."""
+    bound, sources, truth = kids
+    levels = (0.001, 0.16, 0.5, 0.84, 0.999)
+    found = predict(bound, sources, levels, posterior=True)
+    assert (found.quantile("age_mw", 0.001) > 0).all()
+    assert (found.quantile("age_mw", 0.999) < age_gyr(sources.redshift)).all()
+    low, high = bound.ranges[bound.targets.index("logzsol")]
+    assert low < found.quantile("logzsol", 0.001).min() < found.quantile("logzsol", 0.999).max() < high
+    joint = Posteriors.unpack(found.extra[COLUMN], found.point.astype(float), found.meta[COLUMN])
+    draws = joint.draws(200)
+    age = bound.targets.index("age_mw")
+    assert draws[:, :, age].min() >= 0
+    assert (draws[:, :, age] <= age_gyr(sources.redshift) * (1 + 1e-6)).all()
+    for name in ("age_mw", "logzsol"):
+        j = joint.names.index(name)
+        width = found.quantile(name, 0.84) - found.quantile(name, 0.16)
+        np.testing.assert_allclose(draws[:, :, j].mean(axis=0), found.column(name), atol=0.3 * width.max())
+        assert np.mean(np.abs(joint.quantile(name, 0.84) - found.quantile(name, 0.84)) / width) < 0.03
+        np.testing.assert_allclose(joint.below(name, joint.quantile(name, 0.3)), 0.3, atol=1e-4)
+        grid = np.linspace(-3.0, 14.0, 6001)
+        whole = joint.density(name, grid).sum(axis=1) * (grid[1] - grid[0])
+        assert np.quantile(np.abs(whole - 1.0), 0.98) < 0.01  # a few are steeper at an end than the grid is fine
+        assert kstest(Predictor(bound).pit(sources, truth)[:, j], "uniform").statistic < 0.1

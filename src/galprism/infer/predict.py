@@ -129,12 +129,13 @@ class Predictor:
         usable = features.usable
         picked = slice(None) if usable.all() else usable
         answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=posterior)
-        anchor = np.array(self.bundle.anchored)[:, None] * features.anchor[picked]  # (P, M), float64
+        assert sources.redshift is not None
+        frame = self.bundle.frame(features.anchor[picked], sources.redshift[picked])
         point = np.full((p, n), np.nan, np.float32)
         quantiles = np.full((len(levels), p, n), np.nan, np.float32)
-        point[:, picked] = answers.point + anchor
+        point[:, picked] = frame.low + frame.span * answers.point
         if answers.quantiles is not None:
-            quantiles[:, :, picked] = answers.quantiles + anchor
+            quantiles[:, :, picked] = frame.values(answers.quantiles)
         extra = features.trust | self._gained(sources, picked, answers)
         if posterior:
             layout = self._layout()
@@ -178,7 +179,14 @@ class Predictor:
 
     def _layout(self) -> dict[str, Any]:
         """What it takes to read the column of posteriors."""
-        return {"names": list(self.bundle.targets), "anchored": list(self.bundle.anchored), **self.bundle.coordinates}
+        bundle = self.bundle
+        ranges = [limits and list(limits) for limits in bundle.ranges]
+        return {
+            "names": list(bundle.targets),
+            "anchored": list(bundle.anchored),
+            "ranges": ranges,
+            **bundle.coordinates,
+        }
 
     def _gained(self, sources: Sources, picked, answers: Answers) -> dict[str, np.ndarray]:
         """What was learnt of each target in nats, each (N,): ln of the spread in training at that redshift over the
@@ -212,7 +220,9 @@ class Predictor:
             rows = slice(start, start + CHUNK_ROWS)
             features = self._features(sources.take(rows))
             usable = features.usable
-            x = true[rows][usable] - features.anchor[usable, None] * np.array(self.bundle.anchored)
+            assert sources.redshift is not None
+            frame = self.bundle.frame(features.anchor[usable], sources.redshift[rows][usable])
+            x = frame.coordinates(true[rows][usable].T).T
             result[rows][usable] = self._session.cdf(features.inputs[usable], x)
         return np.where(np.isfinite(true), result, np.nan)
 

@@ -8,9 +8,10 @@ nodes that are left are averaged by their probability.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from scipy.special import ndtr
 
 from galprism.bundle import ANY_REDSHIFT, Bundle
 from galprism.data import Sources
@@ -18,6 +19,7 @@ from galprism.flags import Flag
 from galprism.infer.quantiles import mixture_quantiles
 from galprism.infer.session import Session, batches, open_network
 from galprism.prep import Features
+from galprism.prep.frames import mean_fraction, narrowed
 
 STEP = 0.005
 """In ln(1 + z), between nodes."""
@@ -97,9 +99,11 @@ class Candidates:
     """(C, F)."""
     anchor: np.ndarray
     """(C,)."""
+    redshift: np.ndarray
+    """(C,)."""
 
     def take(self, kept: np.ndarray) -> Candidates:
-        return Candidates(self.row[kept], self.weight[kept], self.inputs[kept], self.anchor[kept])
+        return Candidates(*(getattr(self, each.name)[kept] for each in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +115,7 @@ class Averages:
     quantiles: np.ndarray
     """(Q, P, N)."""
     spread: np.ndarray
-    """(P, N), standard deviations."""
+    """(P, N), standard deviations, of bounded ones before they are turned into fractions of their range."""
     density: Density
     features: Features
     """At the most probable redshift, compared with the training set."""
@@ -170,7 +174,6 @@ class Ranker:
         probability = np.zeros((n, len(self.redshift)), np.float32)
         point, spread = np.full((2, p, n), np.nan)
         quantiles = np.full((len(levels), p, n), np.nan)
-        anchored = np.array(self.bundle.anchored)[:, None, None]
         for chunk in chunks(n):
             start = chunk.start
             probability[chunk], found = self._look(sources.take(chunk), self._measured(sources.take(chunk)))
@@ -178,19 +181,27 @@ class Ranker:
             if not len(found.row):
                 continue
             weight, mean, sigma = session.marginals(found.inputs)  # (K, C), (P, K, C)
-            mean = mean + anchored * found.anchor
             weight = weight * found.weight
+            frame = self.bundle.frame(found.anchor, found.redshift)
             for rows, at in padded(found.row):
                 share = np.where(at < 0, 0.0, weight[:, at]).transpose(1, 2, 0).reshape(len(rows), -1)
                 share /= share.sum(axis=1, keepdims=True)
                 for j in range(p):
                     m, s = (each[j][:, at].transpose(1, 2, 0).reshape(len(rows), -1) for each in (mean, sigma))
+                    low, span = frame.low[j][at], np.where(at < 0, 0.0, frame.span[j][at])
+                    widest = span.max(axis=1)
+                    part = np.repeat(np.where(at < 0, 1.0, span / widest[:, None]), weight.shape[0], axis=1)
+                    if frame.bounded[j]:  # the ranges at a source's redshifts are shares of the widest of them
+                        means = low[:, :1] + widest[:, None] * part * mean_fraction(m, s)
+                        m, s = narrowed(m, s, part)
+                    else:
+                        m = means = m + np.repeat(low, weight.shape[0], axis=1)
                     centre = (share * m).sum(axis=1)
-                    sd = np.sqrt((share * (s * s + (m - centre[:, None]) ** 2)).sum(axis=1))
-                    point[j, start + rows], spread[j, start + rows] = centre, sd
+                    point[j, start + rows] = (share * means).sum(axis=1)
+                    spread[j, start + rows] = np.sqrt((share * (s * s + (m - centre[:, None]) ** 2)).sum(axis=1))
                     for i, level in enumerate(levels):
-                        at_level = np.full(len(rows), level)
-                        quantiles[i, j, start + rows] = mixture_quantiles(share, m, s, at_level)
+                        x = mixture_quantiles(share, m, s, np.full(len(rows), level))
+                        quantiles[i, j, start + rows] = low[:, 0] + widest * ndtr(x) if frame.bounded[j] else x
         density = Density(self.redshift, probability)
         return Averages(point, quantiles, spread, density, self._at_best(sources, density))
 
@@ -234,7 +245,7 @@ class Ranker:
         probability = np.zeros((n, z), np.float32)
         probability[every_row, every_node] = p
         weight = np.bincount(below, p * (1 - between), len(row)) + np.bincount(above, p * between, len(row))
-        return probability, Candidates(row, weight, inputs, anchor)
+        return probability, Candidates(row, weight, inputs, anchor, self.redshift[node])
 
     def _scores(self, sources: Sources, row: np.ndarray, node: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scores (C,), inputs (C, F) and anchors (C,) of redshifts of sources."""

@@ -20,15 +20,16 @@ BATCH_ROWS = 1024
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What the network says of N sources, before their anchors are added; sources last, so that a column is in one
-    piece."""
+    """What the network says of N sources, in their own frames (galprism.prep.frames); sources last, so that a column
+    is in one piece."""
 
     point: np.ndarray
-    """(P, N)."""
+    """(P, N), the means, and of parameters that are bounded the means of how far up their range they are."""
     quantiles: np.ndarray | None
     """(Q, P, N); None where the model has only a point."""
     spread: np.ndarray | None = None
-    """(P, N), the standard deviations; None where they were not asked for."""
+    """(P, N), the standard deviations, of bounded ones before they are turned into fractions; None where they were not
+    asked for."""
     raw: np.ndarray | None = None
     """(N, R), the joint mixture as the network has it; None where it was not asked for."""
 
@@ -71,7 +72,7 @@ class Session:
             point[:, rows], x, doubt, weight, mean, sigma = found[:6]
             joint += found[6:]
             if deviation is not None:
-                off = mean - point[:, None, rows]
+                off = mean - (weight * mean).sum(axis=1)[:, None]
                 deviation[:, rows] = np.sqrt((weight * (sigma * sigma + off * off)).sum(axis=1))
             if q:
                 quantiles[:, :, rows] = x.transpose(1, 0, 2)
@@ -84,7 +85,7 @@ class Session:
         return Answers(point, quantiles, deviation, np.concatenate(joint) if joint else None)
 
     def marginals(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weights (K, N), means and sigmas (P, K, N) of the targets' mixtures, anchors taken off."""
+        """Weights (K, N), means and sigmas (P, K, N) of the targets' mixtures, in the sources' frames."""
         feed = model_inputs((0.5,))
         parts = [
             self.onnx.run(["weight", "mean", "sigma"], {"features": inputs[rows], **feed})
@@ -94,7 +95,7 @@ class Session:
         return weight, mean, sigma
 
     def cdf(self, inputs: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """(N, P), the probability below x (N, P), anchors taken off."""
+        """(N, P), the probability below x (N, P), in the sources' frames."""
         if not len(inputs):
             return np.zeros(x.shape)
         weight, mean, sigma = self.marginals(inputs)

@@ -1,9 +1,9 @@
 """Joint posteriors as a column of bytes in a table of predictions, and what is read back from it.
 
-A posterior is a mixture of K Gaussians over D coordinates, of which the parameters are linear functions
-(galprism.nets.mixture has its parametrisation). A component takes a byte for its weight, two for each mean, one for
-each ln sigma and two for each slope: 9 bytes for two parameters, 36 for five; eight components take 72 and 288. What is
-read back is exact to a few per cent of a sigma.
+A posterior is a mixture of K Gaussians over D coordinates (galprism.nets.mixture has its parametrisation), of which the
+parameters in their source's frame (galprism.prep.frames) are linear functions. A component takes a byte for its weight,
+two for each mean, one for each ln sigma and two for each slope: 9 bytes for two parameters, 36 for five; eight
+components take 72 and 288. What is read back is exact to a few per cent of a sigma.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from scipy.special import ndtr
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
 from galprism.infer.quantiles import mixture_quantiles
+from galprism.prep.frames import Frame, mean_fraction
 
 COLUMN = "posterior"
 """Its name in a table; what it takes to read it stands in the table's metadata under the same name."""
@@ -61,15 +62,20 @@ def _as_bytes(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Posteriors:
-    """Joint posteriors of P parameters of N sources; NaN where nothing was inferred."""
+    """Joint posteriors of P parameters of N sources; NaN where nothing was inferred.
+
+    They are mixtures of Gaussians in x, which is the parameter, or of one within a range the probit of where it lies.
+    """
 
     names: tuple[str, ...]
     weight: np.ndarray
     """(N, K), sums to one."""
     mean: np.ndarray
-    """(N, K, P)."""
+    """(N, K, P), of x."""
     factor: np.ndarray
-    """(N, K, P, D): a component's covariance is factor @ factor.T."""
+    """(N, K, P, D): a component's covariance in x is factor @ factor.T."""
+    frame: Frame
+    """What makes parameters of x."""
 
     @classmethod
     def unpack(cls, data: np.ndarray, point: np.ndarray, layout: Mapping[str, Any]) -> Posteriors:
@@ -98,22 +104,31 @@ class Posteriors:
             for j in range(i):
                 root[:, :, i] += b[:, :, place, None] * root[:, :, j]
                 place += 1
-        mean = mu @ linear.T + offset
-        # the anchors are those with which the means are the sources' own
+        mean, factor = mu @ linear.T + offset, linear @ root
+        # the anchors, and the Universe's ages, are those with which the means are the sources' own
         p = int(np.flatnonzero(anchored)[0]) if anchored.any() else 0
         anchor = (point[:, p] - (weight * mean[:, :, p]).sum(axis=1)) / anchored[p] if anchored.any() else np.zeros(n)
-        mean = mean + (anchor[:, None] * anchored)[:, None]
+        ranges = layout.get("ranges", [None] * len(names))
+        of_universe = [j for j, limits in enumerate(ranges) if limits and isinstance(limits[1], str)]
+        known = [limits and (limits[0], np.nan if j in of_universe else limits[1]) for j, limits in enumerate(ranges)]
+        frame = Frame.of(anchored, known, anchor, None)
+        for j in of_universe:
+            fraction = mean_fraction(mean[:, :, j], np.sqrt((factor[:, :, j] ** 2).sum(axis=2)))
+            frame.span[j] = (point[:, j] - frame.low[j]) / (weight * fraction).sum(axis=1)
+        mean += np.where(frame.bounded, 0.0, frame.low.T)[:, None]
+        frame.low[~frame.bounded] = 0.0
         mean[np.isnan(point).any(axis=1)] = np.nan
-        return cls(names, weight, mean, linear @ root)
+        return cls(names, weight, mean, factor, frame)
 
     def __len__(self) -> int:
         return len(self.weight)
 
     def marginal(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weights, means and standard deviations (N, K) of one parameter. Raises RequestError where it is not here."""
-        if name not in self.names:
-            raise RequestError(f"the posteriors have no {name}; they have {', '.join(self.names)}")
-        p = self.names.index(name)
+        """Weights, means and standard deviations (N, K) of one parameter's x.
+
+        Raises RequestError where it is not here.
+        """
+        p = self._place(name)
         return self.weight, self.mean[:, :, p], np.sqrt((self.factor[:, :, p] ** 2).sum(axis=2))
 
     def quantile(self, name: str, level: float) -> np.ndarray:
@@ -124,18 +139,24 @@ class Posteriors:
         found, good = np.full(len(self), np.nan), np.isfinite(mean).all(axis=1)
         levels = np.full(int(good.sum()), level)
         found[good] = mixture_quantiles(weight[good], mean[good], sigma[good], levels)
-        return found
+        return self._frame(name).values(found[None])[0]
 
     def density(self, name: str, values: np.ndarray) -> np.ndarray:
-        """(N, M): the probability density of one parameter at values (M,)."""
+        """(N, M): the probability density of one parameter at values (M,); 0 outside its range."""
         weight, mean, sigma = (array[:, :, None] for array in self.marginal(name))
-        bell = np.exp(-0.5 * ((np.asarray(values) - mean) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
-        return (weight * bell).sum(axis=1)
+        frame, values = self._frame(name), np.asarray(values, np.float64)
+        x = np.stack([frame.coordinates(np.full((1, len(self)), value))[0] for value in values], axis=1)  # (N, M)
+        inside = np.isfinite(x)
+        x = np.where(inside, x, 0.0)
+        bell = np.exp(-0.5 * ((x[:, None] - mean) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        density = np.where(inside, (weight * bell).sum(axis=1) / frame.span.T, 0.0)
+        return density * (np.sqrt(2 * np.pi) * np.exp(0.5 * x * x) if frame.bounded[0] else 1.0)
 
     def below(self, name: str, values: np.ndarray) -> np.ndarray:
         """(N,): the probability of one parameter below each source's own value (N,)."""
         weight, mean, sigma = self.marginal(name)
-        return (weight * ndtr((np.asarray(values)[:, None] - mean) / sigma)).sum(axis=1)
+        x = self._frame(name).coordinates(np.asarray(values, np.float64)[None])[0]
+        return (weight * ndtr((x[:, None] - mean) / sigma)).sum(axis=1)
 
     def draws(self, n: int, seed: int = 0) -> np.ndarray:
         """(n, N, P): joint draws of each source."""
@@ -144,7 +165,18 @@ class Posteriors:
         which = (rng.random((n, len(self), 1)) > edges[:, :-1]).sum(axis=2)  # (n, N)
         rows = np.arange(len(self))
         noise = rng.standard_normal((n, len(self), self.factor.shape[3]))
-        return self.mean[rows, which] + np.einsum("nipd,nid->nip", self.factor[rows, which], noise)
+        x = self.mean[rows, which] + np.einsum("nipd,nid->nip", self.factor[rows, which], noise)
+        return self.frame.values(x.transpose(0, 2, 1)).transpose(0, 2, 1)
+
+    def _place(self, name: str) -> int:
+        if name not in self.names:
+            raise RequestError(f"the posteriors have no {name}; they have {', '.join(self.names)}")
+        return self.names.index(name)
+
+    def _frame(self, name: str) -> Frame:
+        """Of one parameter."""
+        one = slice(self._place(name), self._place(name) + 1)
+        return Frame(self.frame.bounded[one], self.frame.low[one], self.frame.span[one])
 
 
 def reweighted(draws: np.ndarray, log_ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

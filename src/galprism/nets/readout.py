@@ -1,12 +1,14 @@
 """What is asked of a trained network, as one module that goes to ONNX: features in, parameters out.
 
-A parameter is a linear functional of the network's coordinates plus a constant: parameter p of a source is
-offset[p] + sum_d linear[p, d] y_d, and what depends on the source alone (its anchor) is added by the caller.
+Parameter p of a source in its own frame (galprism.prep.frames) is a linear functional of the network's coordinates plus
+a constant: x = offset[p] + sum_d linear[p, d] y_d, and the caller does what depends on the source alone.
 """
 
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -57,35 +59,54 @@ class PointReadout(nn.Module):
 class MixtureReadout(nn.Module):
     """features (N, F), level (Q,), probit (Q,) -> the mixture's mean, quantiles and marginals.
 
-    point (P, N); quantiles and doubt (P, Q, N), see galprism.nets.quantiles; weight (K, N), mean and sigma
-    (P, K, N), the marginal mixtures themselves; raw (N, R), the joint one as the head has it.
+    point (P, N), the means of x, and of Phi(x) of parameters that are bounded; quantiles and doubt (P, Q, N), see
+    galprism.nets.quantiles; weight (K, N), mean and sigma (P, K, N), the marginal mixtures of x themselves;
+    raw (N, R), the joint one as the head has it.
     """
 
     linear: Tensor
     offset: Tensor
+    bounded: Tensor
 
-    def __init__(self, body: nn.Module, head: Mixture, linear: Tensor, offset: Tensor, steps: int = 3):
+    def __init__(
+        self, body: nn.Module, head: Mixture, linear: Tensor, offset: Tensor, bounded: Sequence[bool], steps: int = 3
+    ):
         super().__init__()
         self.body, self.head, self.steps = body, head, steps
+        self.any_bounded = any(bounded)
         self.register_buffer("linear", linear.float())
         self.register_buffer("offset", offset.float())
+        self.register_buffer("bounded", torch.tensor(bounded).float().reshape(-1, 1))
 
     def forward(self, features: Tensor, level: Tensor, probit: Tensor) -> tuple[Tensor, ...]:
         raw = self.body(features)
         weight, mean, sigma = self.head.marginals(raw, self.linear)
         mean = mean + self.offset.reshape(-1, 1, 1)
-        return *quantiles(weight, mean, sigma, level, probit, self.steps), weight, mean, sigma, raw
+        point, x, doubt = quantiles(weight, mean, sigma, level, probit, self.steps)
+        if self.any_bounded:
+            reduced = mean / torch.sqrt(sigma * sigma + 1.0) * math.sqrt(0.5)
+            fraction = (weight * torch.erf(reduced)).sum(1) * 0.5 + 0.5
+            point = point * (1.0 - self.bounded) + fraction * self.bounded
+        return point, x, doubt, weight, mean, sigma, raw
 
 
-def readout_to_onnx(estimator: Estimator, n_inputs: int, linear: Tensor, offset: Tensor, *, steps: int = 3) -> bytes:
+def readout_to_onnx(
+    estimator: Estimator,
+    n_inputs: int,
+    linear: Tensor,
+    offset: Tensor,
+    bounded: Sequence[bool] = (False,),
+    *,
+    steps: int = 3,
+) -> bytes:
     """A trained estimator as an ONNX model of POINT_OUTPUTS or MIXTURE_OUTPUTS.
 
-    linear (P, D) and offset (P,), float64, turn coordinates into parameters; and the quantiles
-    are improved `steps` times.
+    linear (P, D) and offset (P,), float64, turn coordinates into parameters; bounded (P,), or one for all, says which
+    of these are within a range; and the quantiles are improved `steps` times.
     """
     if estimator.head is None:
         readout: nn.Module = PointReadout(estimator.body, linear, offset)
         return to_onnx(readout, {"features": ("N", n_inputs)}, POINT_OUTPUTS)
-    readout = MixtureReadout(estimator.body, estimator.head, linear, offset, steps)
+    readout = MixtureReadout(estimator.body, estimator.head, linear, offset, bounded, steps)
     inputs = {"features": ("N", n_inputs), "level": ("Q",), "probit": ("Q",)}
     return to_onnx(readout, inputs, MIXTURE_OUTPUTS)

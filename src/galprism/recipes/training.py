@@ -20,6 +20,7 @@ from galprism.mocks.simulate import error_sample
 from galprism.nets import NETWORKS, Estimator, MixtureConfig, readout_to_onnx
 from galprism.prep import Preparation, Targets, drop
 from galprism.prep.basis import Basis
+from galprism.prep.frames import ranges_of
 from galprism.recipes.certificate import certified
 from galprism.recipes.ranking import build_scorer, learn_to_rank
 from galprism.recipes.recipe import ANY, Recipe
@@ -132,6 +133,8 @@ def build_estimator(recipe: Recipe, n_inputs: int, seed: int) -> tuple[Estimator
     components = settings.pop("components", 0)
     if not isinstance(components, int) or components < 0:
         raise RequestError(f"recipe {recipe.name}: net.components = {components!r}; accepted: 0 for a point, or more")
+    if recipe.targets.bounded and not components:
+        raise RequestError(f"recipe {recipe.name}: targets.bounded needs a mixture; accepted: net.components > 0")
     if kind == "separate" and components:
         raise RequestError(f"recipe {recipe.name}: net.kind = 'separate' gives points; accepted: net.components = 0")
     network: Any = fill(NETWORKS[kind][1], settings, "net")
@@ -213,7 +216,9 @@ def learn(
     features = [preparation.features(sources, check=False) for _, sources in first]
     usable, anchor = (np.concatenate([getattr(part, name) for part in features]) for name in ("usable", "anchor"))
     seen = np.concatenate([some for some, _ in first])
-    targets = Targets.fit(recipe.targets, train_set.values[seen][usable], anchor[usable])
+    ranges = ranges_of(recipe.targets.names, recipe.targets.bounded, everything.values)
+    of_seen = train_set.values[seen][usable], anchor[usable], train_set.redshift[seen][usable]
+    targets = Targets.fit(recipe.targets, *of_seen, ranges)
 
     estimator, architecture = build_estimator(recipe, len(preparation.input_names), config.seed)
     common: dict[str, Any] = {
@@ -234,7 +239,7 @@ def learn(
         device=device,
         report=report,
     )
-    prior = prior_of(recipe, train_set)
+    prior = prior_of(targets, train_set)
     trained = Trained(estimator.cpu().eval(), architecture, preparation, targets, history, prior)
     if not recipe.redshift.candidates:
         return trained
@@ -243,14 +248,15 @@ def learn(
     return replace(trained, ranking=ranking, ranking_history=tuple(epochs))
 
 
-def prior_of(recipe: Recipe, truths: Truths) -> dict[str, list[float]]:
+def prior_of(targets: Targets, truths: Truths) -> dict[str, list[float]]:
     """The standard deviation of each target by redshift, at the medians of bins of equal numbers of galaxies, and
-    of all galaxies together."""
+    of all galaxies together; of where in its range it lies for one that is bounded."""
+    values = targets.frame(np.zeros(len(truths)), truths.redshift).coordinates(truths.values.T).T
     bins = np.array_split(np.argsort(truths.redshift), PRIOR_BINS)
     prior = {"redshift": [float(np.median(truths.redshift[rows])) for rows in bins]}
-    for j, name in enumerate(recipe.targets.names):
-        prior[name] = [round(float(truths.values[rows, j].std()), 5) for rows in bins]
-    prior[bundle.ANY_REDSHIFT] = [round(float(sd), 5) for sd in truths.values.std(axis=0)]
+    for j, name in enumerate(targets.names):
+        prior[name] = [round(float(values[rows, j].std()), 5) for rows in bins]
+    prior[bundle.ANY_REDSHIFT] = [round(float(sd), 5) for sd in values.std(axis=0)]
     return prior
 
 
@@ -292,11 +298,17 @@ def coordinates_of(estimator: Estimator, targets: Targets) -> dict[str, Any]:
     return {"components": estimator.head.n_components, "linear": linear, "offset": offset}
 
 
+def readout_of(estimator: Estimator, targets: Targets, n_inputs: int) -> bytes:
+    """The network as ONNX, asked for parameters."""
+    linear, offset = torch.from_numpy(targets.linear), torch.from_numpy(targets.offset)
+    bounded = [limits is not None for limits in targets.ranges]
+    return readout_to_onnx(estimator, n_inputs, linear, offset, bounded)
+
+
 def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
     """What inference needs of a trained network."""
     targets = trained.targets
     bands = () if recipe.survey == ANY else survey_of(recipe).bands
-    linear, offset = torch.from_numpy(targets.linear), torch.from_numpy(targets.offset)
     best = min(trained.history, key=lambda epoch: epoch.valid_loss)
     spread = np.abs(targets.linear).max(axis=1)
     return bundle.Bundle(
@@ -307,6 +319,7 @@ def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
         preparation=trained.preparation,
         targets=targets.names,
         anchored=tuple(targets.anchored.tolist()),
+        ranges=targets.ranges,
         prior=trained.prior if recipe.survey == ANY else {},
         kind="mixture" if trained.estimator.head is not None else "point",
         coordinates=coordinates_of(trained.estimator, targets),
@@ -317,12 +330,12 @@ def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
             "validation_sources": recipe.sample.validation,
             "validation_loss": round(best.valid_loss, 6),
             "validation_rms_of_coordinates": [round(value, 5) for value in best.valid_rms],
-            "coordinate_scale_dex": [round(float(value), 5) for value in spread],
+            "coordinate_scale": [round(float(value), 5) for value in spread],
             "epochs": len(trained.history),
             "training_sources": recipe.sample.train,
             **ranked(trained.ranking_history),
         },
         provenance={**describe(recipe), "torch": torch.__version__, "numpy": np.__version__},
         ranking=trained.ranking,
-        model=readout_to_onnx(trained.estimator, len(trained.preparation.input_names), linear, offset),
+        model=readout_of(trained.estimator, targets, len(trained.preparation.input_names)),
     )

@@ -101,7 +101,7 @@ class DrawnData:
                 if not self.preparation.any_bands:
                     photometry = drop(photometry.select(self.preparation.bands), self.drop, rng)
                 features = self.preparation.features(replace(sources, photometry=photometry), check=False)
-                y = self.targets.encode(self.values[drawn], features.anchor)
+                y = self.targets.encode(self.values[drawn], features.anchor, sources.redshift)
                 good = features.usable & np.isfinite(y).all(axis=1)
                 parts.append((features.inputs[good], y[good]))
             x, y = (np.concatenate(column) for column in zip(*parts, strict=True)) if len(parts) > 1 else parts[0]
