@@ -41,7 +41,9 @@ def described(
         "age_lw": age_lw,
         "log_age_mw": log_ages["mw"],
         "log_age_lw": log_ages["lw"],
-        "logzsol": np.log10(stars["z_met"] / Z_SUN),
+        "logzsol": np.where(np.asarray(stars.get("f_second", 0.0)) > 0, np.nan, np.log10(stars["z_met"] / Z_SUN)),
+        "logzsol_mw": np.log10(derived.z_mw.double().numpy() / Z_SUN),
+        "logzsol_lw": np.log10(derived.z_lw.double().numpy() / Z_SUN),
         "av": ebv * R_V,
         "ebv": ebv,
         "tau": np.asarray(stars.get("tau", np.full(len(age), np.nan)), float),
@@ -51,7 +53,7 @@ def described(
 
 
 NAMES = (
-    *("logmstar", "logsfr", "logssfr", "logmformed", "age_mw", "age_lw", "log_age_mw", "log_age_lw", "logzsol"),
-    *("av", "ebv", "tau", "age", "log_age"),
+    *("logmstar", "logsfr", "logssfr", "logmformed", "age_mw", "age_lw", "log_age_mw", "log_age_lw"),
+    *("logzsol", "logzsol_mw", "logzsol_lw", "av", "ebv", "tau", "age", "log_age"),
 )
 """What `described` gives."""

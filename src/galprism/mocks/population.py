@@ -30,6 +30,12 @@ SINGLE_WIDTH = 0.1
 """The stars of a simple population off the grid are spread evenly over this share of its age: about what lies between
 the ages of a library, so that its light changes smoothly with age."""
 
+SPREADS = (
+    *("f_burst", "tau_burst", "age_burst", "change", "age_change"),
+    *("f_second", "age_second", "width_second"),
+)
+"""Settings that are ranges of what is uniform in the logarithm."""
+
 STREAMS = ("population", "noise", "split", "draws", "prior")
 
 
@@ -85,6 +91,14 @@ class PopulationConfig:
     """What it was multiplied by: cut short below 1, revived above."""
     age_change: tuple[float, float] = (0.02, 3.0)
     """Gyr since it changed; at most 0.9 of `age`."""
+    second_share: float = 0.0
+    """Fraction of galaxies with a second population, of a constant rate and a metallicity of its own."""
+    f_second: tuple[float, float] = (0.01, 0.9)
+    """Its share of the mass formed; this and the next two: uniform in the logarithm."""
+    age_second: tuple[float, float] = (0.005, 13.0)
+    """Gyr since its last star formed; at most 0.9 of `age`."""
+    width_second: tuple[float, float] = (0.01, 2.0)
+    """Gyr from its first star to its last; it began no earlier than `age`."""
     histories: str = ""
     """A table of star-formation histories, from a simulation say, see galprism.mocks.tabulated."""
     histories_share: float = 0.0
@@ -118,12 +132,13 @@ class PopulationConfig:
             low, high = getattr(self, name)
             if not low <= high:
                 raise RequestError(f"population.{name} = [{low}, {high}]: the first must not be above the second")
-        for name in ("f_burst", "tau_burst", "age_burst", "change", "age_change"):
+        for name in SPREADS:
             low, high = getattr(self, name)
-            if not 0 < low < high or (name == "f_burst" and high >= 1):
-                accepted = "two numbers above zero, the first the lower" + (", both below 1" * (name == "f_burst"))
+            share = name in ("f_burst", "f_second")
+            if not 0 < low < high or (share and high >= 1):
+                accepted = "two numbers above zero, the first the lower" + (", both below 1" * share)
                 raise RequestError(f"population.{name} = [{low}, {high}]; accepted: {accepted}")
-        for name in ("constant_share", "burst_share", "change_share", "histories_share"):
+        for name in ("constant_share", "burst_share", "change_share", "second_share", "histories_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RequestError(f"population.{name} = {getattr(self, name)}; accepted: 0 to 1")
         if bool(self.histories) != (self.histories_share > 0):
@@ -242,6 +257,15 @@ def draw_stars(
         changed = rng.random(n) < config.change_share
         stars["change"] = np.where(changed, _log_uniform(rng, *config.change, n), 1.0)
         stars["age_change"] = _log_uniform(rng, *config.age_change, n, at_most=0.9 * age)
+    if config.second_share:
+        two = rng.random(n) < config.second_share
+        stars["f_second"] = np.where(two, _log_uniform(rng, *config.f_second, n), 0.0)
+        stars["age_second"] = np.minimum(_log_uniform(rng, *config.age_second, n, at_most=0.9 * age), 0.9 * age)
+        left = age - stars["age_second"]
+        stars["width_second"] = np.minimum(_log_uniform(rng, *config.width_second, n, at_most=left), left)
+        low, high = min(config.z_met), max(config.z_met)
+        between = config.z_met_between
+        stars["z_met_second"] = _log_uniform(rng, low, high, n) if between else rng.choice(np.array(config.z_met), n)
     return stars | _dust(config, rng, n)
 
 

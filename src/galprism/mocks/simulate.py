@@ -88,6 +88,8 @@ class Sky:
         if not self.population.histories:
             return Draws(redshift, magnitude, stars, which=which)
         tabulated = read_histories(self.population.histories).draw(redshift, self.population.histories_share, rng)
+        if "f_second" in stars:
+            stars["f_second"] = np.where(tabulated.has, 0.0, stars["f_second"])
         return Draws(redshift, magnitude, stars, tabulated, which)
 
     def block(self, number: int) -> Block:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from galprism.errors import RequestError
 from galprism.params import compress_logssfr
-from galprism.sps.galaxies import Derived, Observed
+from galprism.sps.galaxies import Derived
 from galprism.sps.histories import History, mean_sfr
 from galprism.sps.library import Z_SUN
 
@@ -68,19 +69,30 @@ def parameters(derived: Derived, logmformed) -> dict[str, np.ndarray]:
     }
 
 
-def mix(parts: Sequence[Observed], shares: Tensor) -> Observed:
+Mixed = TypeVar("Mixed", bound=Derived)
+
+
+def mix(parts: Sequence[Mixed], shares: Tensor) -> Mixed:
     """Galaxies made of P populations, each with its own history, metallicity and dust, at the same redshifts.
 
     parts : P records of N rows; shares : (N, P), fraction of the mass formed in each, summing to one.
     """
-    shape = (len(parts[0].flux), len(parts))
+    shape = (len(parts[0].mstar), len(parts))
     if tuple(shares.shape) != shape or not bool((torch.abs(shares.sum(1) - 1.0) < 1e-6).all()):
         raise RequestError(f"shares {tuple(shares.shape)} of {shape[1]} populations; expected {shape}, summing to one")
     light = torch.stack([share * part.light for share, part in zip(shares.T, parts, strict=True)], dim=1)
     weights = {"age_lw": light / light.sum(1, keepdim=True), "z_lw": light / light.sum(1, keepdim=True)}
     columns = {}
-    for f in fields(Observed):
+    for f in fields(parts[0]):
         value = torch.stack([getattr(part, f.name) for part in parts], dim=1)
         weight = weights.get(f.name, shares)
         columns[f.name] = (value * weight.reshape(*shape, *[1] * (value.ndim - 2))).sum(1)
-    return Observed(**columns)
+    return type(parts[0])(**columns)
+
+
+def mix_some(first: Mixed, second: Mixed, rows: Tensor, share: Tensor) -> Mixed:
+    """N galaxies, of which some `rows` (M,) have a second population (M), with a share (M,) of the mass formed."""
+    of_rows = type(first)(**{f.name: getattr(first, f.name)[rows] for f in fields(first)})
+    mixed = mix([of_rows, second], torch.stack([1.0 - share, share], dim=1))
+    columns = {f.name: getattr(first, f.name).index_copy(0, rows, getattr(mixed, f.name)) for f in fields(first)}
+    return type(first)(**columns)

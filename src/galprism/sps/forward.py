@@ -11,7 +11,7 @@ from torch import Tensor
 
 from galprism.errors import RequestError
 from galprism.passbands import Passband
-from galprism.sps.derived import derive
+from galprism.sps.derived import derive, mix_some
 from galprism.sps.dust import Dust, bump, slope_norm
 from galprism.sps.galaxies import Derived, Galaxies, Observed, RestSED
 from galprism.sps.histories import bin_weights
@@ -96,6 +96,14 @@ class ForwardModel:
 
     def __call__(self, galaxies: Galaxies) -> Observed:
         """Fluxes (N, B) in nJy per solar mass formed, and derived quantities, in the order of the galaxies."""
+        second = galaxies.second()
+        if second is None:
+            return self._observe(galaxies)
+        rows, others = second
+        return mix_some(self._observe(galaxies), self._observe(others), rows, _shares(galaxies, rows))
+
+    def _observe(self, galaxies: Galaxies) -> Observed:
+        """The same, but for second populations."""
         self._check_redshift(galaxies.redshift)
         ordered, order, batches = self._arrange(galaxies)
         fluxes, sums = [], []
@@ -115,6 +123,16 @@ class ForwardModel:
 
     def rest_sed(self, galaxies: Galaxies) -> RestSED:
         """The light that leaves the galaxies: after dust, before the intergalactic medium; redshifts play no part."""
+        sed, second = self._leaving(galaxies), galaxies.second()
+        if second is None:
+            return sed
+        rows, others = second
+        more, share = self._leaving(others), _shares(galaxies, rows).float()
+        flux, line = (_added(a, b, rows, share) for a, b in ((sed.flux, more.flux), (sed.line, more.line)))
+        return RestSED(wave=sed.wave, flux=flux, line_wave=sed.line_wave, line=line)
+
+    def _leaving(self, galaxies: Galaxies) -> RestSED:
+        """The same, but for second populations."""
         ordered, order, batches = self._arrange(galaxies)
         parts = []
         for rows, metal in batches:
@@ -142,6 +160,15 @@ class ForwardModel:
 
         The galaxies' own redshifts play no part. The light is made once and projected by one matrix product.
         """
+        flux, second = self._seen_at(galaxies, redshifts), galaxies.second()
+        if second is None:
+            return flux
+        rows, others = second
+        more = self._seen_at(others, redshifts).transpose(0, 1)
+        return _added(flux.transpose(0, 1), more, rows, _shares(galaxies, rows)).transpose(0, 1)
+
+    def _seen_at(self, galaxies: Galaxies, redshifts) -> Tensor:
+        """The same, but for second populations."""
         redshifts = self._check_redshift(torch.as_tensor(redshifts, dtype=torch.float64))
         fixed = self.projector.at(redshifts.tolist())
         scale = self.library.lsun * flux_per_luminosity(redshifts)
@@ -156,6 +183,14 @@ class ForwardModel:
 
     def derive(self, galaxies: Galaxies) -> Derived:
         """Masses, rates, ages and metallicities as `__call__` gives them, without making any light."""
+        second = galaxies.second()
+        if second is None:
+            return self._derive_one(galaxies)
+        rows, others = second
+        return mix_some(self._derive_one(galaxies), self._derive_one(others), rows, _shares(galaxies, rows))
+
+    def _derive_one(self, galaxies: Galaxies) -> Derived:
+        """The same, but for second populations."""
         ordered, order, batches = self._arrange(galaxies)
         parts = [ordered.take(rows) for rows, _ in batches]
         sums = [self._sums(p, metal, self._weights(p)) for p, (_, metal) in zip(parts, batches, strict=True)]
@@ -291,3 +326,15 @@ def _at_logu(shares: Tensor | None, table: Tensor) -> Tensor:
     if shares is None:
         return table.flatten(0, 1)
     return sum((shares[u] * table[u] for u in torch.nonzero(shares)[:, 0].tolist()), start=torch.zeros(()))
+
+
+def _shares(galaxies: Galaxies, rows: Tensor) -> Tensor:
+    """(M,), of the mass formed in the second populations of some rows."""
+    assert galaxies.f_second is not None
+    return galaxies.f_second[rows]
+
+
+def _added(first: Tensor, second: Tensor, rows: Tensor, share: Tensor) -> Tensor:
+    """Light (N, …) per solar mass formed, with that of second populations (M, …) in some rows."""
+    share = share.reshape(-1, *[1] * (first.ndim - 1))
+    return first.index_copy(0, rows, first[rows] * (1.0 - share) + second * share)

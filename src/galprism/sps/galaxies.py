@@ -50,6 +50,15 @@ class Galaxies:
     single_width: Tensor | None = None
     """Of simple populations, all of whose stars formed `age` ago: the share of that age that they are spread over; 0
     for the library's own spectra."""
+    f_second: Tensor | None = None
+    """Share of the mass formed in a second population, of a constant rate and a metallicity of its own, behind the same
+    dust; 0 where there is none."""
+    age_second: Tensor | None = None
+    """Gyr since its last star formed."""
+    width_second: Tensor | None = None
+    """Gyr from its first star to its last."""
+    z_met_second: Tensor | None = None
+    """Its mass fraction of metals."""
     history: History | None = None
     logu: Tensor | float = -2.0
     """log10 of the ionisation parameter; CIGALE's default."""
@@ -72,6 +81,8 @@ class Galaxies:
         for name, value in given.items():
             object.__setattr__(self, name, value.to(device).expand(n))
         self._check(given)
+        two = {name: getattr(self, name) for name in ("f_second", "age_second", "width_second", "z_met_second")}
+        _all_or_none("a second population", **two)
         if self.history is None:
             object.__setattr__(self, "history", self._history())
         elif self.tau is not None or self.age is not None or self.f_burst is not None:
@@ -103,6 +114,25 @@ class Galaxies:
         if burst := _all_or_none("a burst", f_burst=self.f_burst, tau_burst=self.tau_burst, age_burst=self.age_burst):
             smooth = with_burst(smooth, *burst)
         return smooth
+
+    def second(self) -> tuple[Tensor, Galaxies] | None:
+        """Which rows have a second population, and those populations alone; None where no row has one."""
+        if self.f_second is None or not bool((self.f_second > 0).any()):
+            return None
+        rows = torch.nonzero(self.f_second > 0)[:, 0]
+        some = self.take(rows)
+        assert some.age_second is not None
+        assert some.width_second is not None
+        assert some.z_met_second is not None
+        return rows, Galaxies(
+            redshift=some.redshift,
+            z_met=some.z_met_second,
+            ebv=some.ebv,
+            history=Constant(some.age_second + some.width_second, some.age_second),
+            logu=some.logu,
+            dust_slope=some.dust_slope,
+            dust_bump=some.dust_bump,
+        )
 
     @classmethod
     def from_numpy(cls, **columns) -> Galaxies:
