@@ -3,14 +3,22 @@
 Filters and depths (5 sigma in an aperture, AB): Benitez et al. (2014, arXiv:1403.5237), Table 4; the curves are
 modelled (see galprism.passbands.jpas). Assumed: i to 23, zero points good to 4 %. Extinction at the filters' centres,
 between the values of SDSS's and VISTA's bands: Schlafly & Finkbeiner (2011), Table 6, R_V = 3.1.
+
+The archive's tables (https://archive.cefca.es) have vectors of a value for each filter: of 57 in J-PAS, taken to be the
+56 in order of wavelength and then i; of 60 in mini-JPAS, taken to be the 56, then u, g, r and i (Bonoli et al. 2021,
+A&A 653, A31). No table says that order itself: look at the colours once. Its bluest filter, uJAVA there, is uJPAS
+here, as in the survey's first paper.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from galprism.passbands.jpas import FILTERS
 from galprism.surveys.band import Band
+from galprism.surveys.preset import Preset
 from galprism.surveys.survey import Survey
 
 _DEPTHS = """
@@ -46,8 +54,38 @@ _NARROW = [_band(name) for name in FILTERS]
 _REDDER_THAN_I = [name for name, (centre, _) in FILTERS.items() if centre > 7480]
 _I = Band("i", "SLOAN/SDSS.i", 23.0, ZEROPOINT_ERROR, 1.698, 13.5, 25.0)
 
+SPOILT = ~0b11
+"""Of SExtractor's flags all but neighbours (1) and blends (2): saturated, cut off, incomplete or failed."""
+_KINDS = {"auto": "AUTO", "aper-cor-3": "APER_COR_3_0", "psfcor": "PSFCOR"}
+
+
+def _presets(survey: str, length: int) -> list[Preset]:
+    """Magnitudes, and fluxes with relative errors, of some kinds of photometry."""
+    places = {name: str(k) for k, name in enumerate(FILTERS)} | {"i": str(length - 1)}
+    shared: dict[str, Any] = {
+        "columns": places,
+        "length": length,
+        "bad": {"FLAGS[{band}]": SPOILT, "MASK_FLAGS[{band}]": ~0},
+        "corrected": False,
+        "id": ("NUMBER",),
+        "ra": ("ALPHA_J2000",),
+        "dec": ("DELTA_J2000",),
+    }
+    made = []
+    for name, column in _KINDS.items():
+        what = f"vectors of {length} AB magnitudes {column}; 99 is not detected, -99 not observed"
+        value, error = f"MAG_{column}[{{band}}]", f"MAG_ERR_{column}[{{band}}]"
+        missing: dict[str, Any] = {"not_observed": (-99.0,), "not_detected": (99.0,)}
+        made.append(Preset(f"{survey}-mag-{name}", value, error, "mag", what, **missing, **shared))
+        what = f"vectors of {length} fluxes per frequency {column} with relative errors"
+        value, error = f"FLUX_{column}[{{band}}]", f"FLUX_RELERR_{column}[{{band}}]"
+        made.append(Preset(f"{survey}-flux-{name}", value, error, "flux", what, error_kind="relative", **shared))
+    return made
+
+
 SURVEY = Survey(
     "jpas",
     (*_NARROW[: -len(_REDDER_THAN_I)], _I, *_NARROW[-len(_REDDER_THAN_I) :]),
+    (*_presets("jpas", 57), *_presets("minijpas", 60)),
     description="Javalambre Physics of the Accelerating Universe survey: 56 filters and i over 8,500 square degrees",
 )

@@ -50,11 +50,16 @@ class BandColumns:
     """A_band in mag."""
     limit: Cell | None = None
     """True, or above 0, where the value is an upper limit."""
+    relative: bool = False
+    """The error is over the flux."""
+    bad: tuple[tuple[Cell, int], ...] = ()
+    """Flags, and the bits for which the value is not to be used."""
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """All that are read of this band."""
-        return tuple(cell for cell in (self.value, self.error, self.extinction, self.limit) if cell)
+        flags = [cell for cell, _ in self.bad]
+        return tuple(cell for cell in (self.value, self.error, self.extinction, self.limit, *flags) if cell)
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,9 @@ class Layout:
             spread = {"err": "+-", "ivar": "inverse variance"}[columns.meaning.error_kind]
             error = f"{spread} {columns.error}" if columns.error else "without errors (asked for)"
             limit = f", upper limits by {columns.limit}" if columns.limit else ""
-            lines.append(f"{band.name}: {columns.value} {error} [{columns.unit}]{limit}")
+            over = " of the flux" * columns.relative
+            bad = "".join(f", not where {cell} has a bit of {bits}" for cell, bits in columns.bad)
+            lines.append(f"{band.name}: {columns.value} {error}{over} [{columns.unit}]{limit}{bad}")
         lines.append(f"id: {self.id or 'the row number, from 0'}")
         if self.ra and self.dec:
             lines.append(f"position: {self.ra}, {self.dec}")
@@ -141,8 +148,14 @@ class Layout:
             if columns is None:
                 out[:] = 0.0
                 continue
-            error = columns.error.of(batch) if columns.error else None
-            limited = understand(columns.meaning, columns.value.of(batch), error, flags, out)
+            value, error = columns.value.of(batch), columns.error.of(batch) if columns.error else None
+            if columns.relative and error is not None:
+                error = error * np.abs(value)
+            limited = understand(columns.meaning, value, error, flags, out)
+            for cell, bits in columns.bad:
+                spoilt = (cell.of(batch).astype(np.int64) & bits) != 0
+                out[:, spoilt] = 0.0
+                flags[spoilt] |= np.uint32(Flag.BAND_MISSING)
             if columns.limit:
                 said = (columns.limit.of(batch) > 0) & (out[1] != 0)
                 flags[said] |= np.uint32(Flag.UPPER_LIMIT)

@@ -23,8 +23,8 @@ class Preset:
     description: str = ""
     unit: str | None = None
     """Unit of the fluxes where the format fixes it; None when the columns or the user say it."""
-    error_kind: Literal["err", "ivar"] = "err"
-    """Standard deviations, or inverse variances (0 = not observed)."""
+    error_kind: Literal["err", "ivar", "relative"] = "err"
+    """Standard deviations, inverse variances (0 = not observed), or standard deviations over the flux."""
     columns: dict[str, str] = field(default_factory=dict)
     """What `{band}` stands for, where it is not the band's name."""
     id: tuple[str, ...] = ()
@@ -46,6 +46,10 @@ class Preset:
     """Pattern of the column of a band's Galactic extinction in mag."""
     limit: str | None = None
     """Pattern of a column, which a table may lack, that says where the value is an upper limit (true, or above 0)."""
+    bad: dict[str, int] = field(default_factory=dict)
+    """Patterns of columns of flags, which a table may lack, and the bits for which the value is not to be used."""
+    length: int | None = None
+    """Of its vector columns; a table with longer or shorter ones is another."""
     softening: dict[str, float] = field(default_factory=dict)
     """b of asinh magnitudes by band (Lupton, Gunn & Szalay 1999); empty for ordinary ones."""
 
@@ -54,8 +58,8 @@ class Preset:
             pattern = getattr(self, name)
             if pattern is not None and "{band}" not in pattern:
                 raise RequestError(f"preset {self.name}: {name} = {pattern!r} has no {{band}} in it")
-        if self.kind == "mag" and (self.error_kind == "ivar" or self.unit):
-            raise RequestError(f"preset {self.name}: magnitudes have neither a flux unit nor inverse variances")
+        if self.kind == "mag" and (self.error_kind != "err" or self.unit):
+            raise RequestError(f"preset {self.name}: magnitudes have neither a flux unit nor errors of another kind")
 
     def column(self, pattern: str, band: str) -> str:
         """The name of a band's column."""

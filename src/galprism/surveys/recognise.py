@@ -174,6 +174,10 @@ def _choose(
 ) -> Preset | None:
     """The preset that fits the bands which the user did not give by hand; None when none is needed."""
     listed = ", ".join(preset.name for preset in presets)
+    misfits = {preset.name: found for preset in presets if (found := _misfit(preset, columns, wanted))}
+    if name in misfits:
+        raise RequestError(f"preset {name}: {misfits[name]}")
+    fitting = [preset for preset in presets if preset.name not in misfits]
     if name is not None:
         named = [preset for preset in presets if preset.name == name]
         if not named:
@@ -184,7 +188,7 @@ def _choose(
         return named[0]
     if not wanted:
         return None
-    fit = [preset for preset in presets if not _missing(preset, columns, wanted, given)]
+    fit = [preset for preset in fitting if not _missing(preset, columns, wanted, given)]
     if all(given[band].error == NONE for band in wanted):  # then those that differ in their errors alone are one
         fit = list({(p.kind, p.unit, *(p.column(p.value, b) for b in wanted)): p for p in reversed(fit)}.values())
     if len(fit) > 1:
@@ -195,9 +199,11 @@ def _choose(
     if fit:
         return fit[0]
     # Nothing fits: the preset that most of the table's columns speak for says what is missing.
-    present = {preset.name: _present(preset, columns, wanted, given) for preset in presets}
+    present = {preset.name: _present(preset, columns, wanted, given) for preset in fitting}
     most = max(present.values())
-    best = [preset for preset in presets if present[preset.name] == most]
+    best = [preset for preset in fitting if present[preset.name] == most]
+    if most == 0 and misfits:
+        raise RequestError("; ".join(f"preset {name}: {found}" for name, found in misfits.items()))
     if most == 0:
         examples = "; ".join(
             f"{preset.name}: {preset.column(preset.value, wanted[0])}, {preset.column(preset.error, wanted[0])}, …"
@@ -209,6 +215,18 @@ def _choose(
         )
     missing = _missing(best[0], columns, wanted, given)
     raise RequestError(_missing_message(survey, best[0], missing, columns))
+
+
+def _misfit(preset: Preset, columns: Mapping[str, ColumnInfo], wanted: list[str]) -> str:
+    """What is wrong with the lengths of the table's vectors; nothing where they are the preset's, or not there."""
+    if preset.length is None or not wanted:
+        return ""
+    vectors = [preset.column(pattern, wanted[0]).partition("[")[0] for pattern in (preset.value, preset.error)]
+    for vector in vectors:
+        if vector in columns and columns[vector].shape != (preset.length,):
+            n = "x".join(map(str, columns[vector].shape)) or "no"
+            return f"column {vector} has {n} elements a row; expected {preset.length}"
+    return ""
 
 
 def _band_names(preset: Preset, wanted: list[str], given: Mapping[str, Given]):
@@ -291,6 +309,8 @@ def _band_columns(
         error=error,
         unit=shown,
         limit=_limit(band, preset, columns) if same else None,
+        relative=same and preset.error_kind == "relative" and given.error_kind is None,
+        bad=_bad(band, preset, columns) if same else (),
         meaning=Meaning(
             kind="mag" if kind == "mag" else "flux",
             error_kind="ivar" if (given.error_kind or (preset.error_kind if same else "err")) == "ivar" else "err",
@@ -316,6 +336,20 @@ def _limit(band: Band, preset: Preset, columns: Mapping[str, ColumnInfo]) -> Cel
             f"{band.name} is an upper limit"
         )
     return cell
+
+
+def _bad(band: Band, preset: Preset, columns: Mapping[str, ColumnInfo]) -> tuple[tuple[Cell, int], ...]:
+    """The columns of flags that the table has, and their bits."""
+    found = []
+    for pattern, bits in preset.bad.items():
+        cell = _cell(columns, preset.column(pattern, band.name))
+        if cell is not None and columns[cell.column].dtype.kind not in "iu":
+            raise RequestError(
+                f"column {cell.column} holds {columns[cell.column].dtype}; expected flags, whole numbers"
+            )
+        if cell is not None:
+            found.append((cell, bits))
+    return tuple(found)
 
 
 def _flux_unit(
