@@ -81,6 +81,15 @@ def test_a_gaussian_of_a_narrower_range():
     np.testing.assert_allclose(mean_fraction(m, s), share * mean_fraction(mean, sigma), atol=0.002)
 
 
+def test_a_gaussian_that_is_all_at_an_end_stays_there():
+    mean, sigma = np.array([-40.0, -9.0, 9.0, 40.0, 7.0, -3.0]), np.array([0.1, 0.3, 0.3, 0.1, 50.0, 50.0])
+    for share in (1.0, 0.999999, 0.5):
+        m, s = narrowed(mean, sigma, np.full(6, share))
+        assert np.isfinite(m).all()
+        assert (s > 0).all()
+        np.testing.assert_allclose(mean_fraction(m[:4], s[:4]), [0, 0, share, share], atol=1e-9)
+
+
 def test_which_may_be_bounded(galaxies):
     with pytest.raises(RequestError, match=r"targets.bounded = \('logmstar',\); accepted: some of age_mw"):
         TargetsConfig(("logmstar", "age_mw"), bounded=("logmstar",))

@@ -24,6 +24,8 @@ WIDER = 1e-3
 """A range is that of the training set, and this share of it more on each side: its ends have a finite x."""
 FAR = 8.0
 """Beyond this x a parameter is at the end of its range, to double precision."""
+LEAST_SIGMA = 1e-6
+"""Of what is all at the end of its range, in x."""
 
 Range = tuple[float, float | str] | None
 """Of a parameter: low and high, or in place of high a name in UNIVERSE; None for one that has no range."""
@@ -103,6 +105,9 @@ def narrowed(mean: np.ndarray, sigma: np.ndarray, share: np.ndarray) -> tuple[np
 
     Mean and sigma are those that keep the points one sigma from the mean where they are.
     """
-    ends = np.clip(np.stack([mean - sigma, mean + sigma]), -FAR, FAR)
-    below, above = ndtri(share * ndtr(ends))
-    return 0.5 * (below + above), 0.5 * (above - below)
+    mean = np.clip(mean, -FAR, FAR)
+    below, above = ndtri(share * ndtr(np.clip(np.stack([mean - sigma, mean + sigma]), -3.0 * FAR, None)))
+    part = share < 1.0
+    with np.errstate(invalid="ignore"):  # of all of a range, whose upper end may be infinite, nothing is taken
+        moved, spread = 0.5 * (below + above), np.maximum(0.5 * (above - below), LEAST_SIGMA)
+    return np.where(part, moved, mean), np.where(part, spread, sigma)

@@ -6,8 +6,8 @@ between the values of SDSS's and VISTA's bands: Schlafly & Finkbeiner (2011), Ta
 
 The archive's tables (https://archive.cefca.es) have vectors of a value for each filter: of 57 in J-PAS, taken to be the
 56 in order of wavelength and then i; of 60 in mini-JPAS, taken to be the 56, then u, g, r and i (Bonoli et al. 2021,
-A&A 653, A31). No table says that order itself: look at the colours once. Its bluest filter, uJAVA there, is uJPAS
-here, as in the survey's first paper.
+A&A 653, A31). No table says that order itself: look at the colours once. The bluest filter as built, uJAVA there, is
+wider than the uJPAS of the survey's first paper, which stands here.
 """
 
 from __future__ import annotations
