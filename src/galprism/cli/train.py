@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from galprism import recipes
 from galprism.cli.extras import require
 from galprism.cli.progress import Progress
+from galprism.errors import RequestError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings such as train.epochs=[20] seed=7")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--work", metavar="DIR", help="keep galaxies, checkpoints, log and loss curves here")
+    parser.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="KEY=[V1, V2, …]",
+        help="train once for each of these values, and each combination where it stands several times; BUNDLE is then "
+        "the folder of all",
+    )
     parser.add_argument("-o", "--output", required=True, metavar="BUNDLE", help="the folder to write")
 
 
@@ -24,6 +34,16 @@ def run(args: argparse.Namespace) -> None:
     """Train and write; the same command takes up a training that was stopped."""
     recipe = recipes.load(args.recipe, args.settings)
     require("train", "training")
+    if args.sweep:
+        from galprism.recipes.sweep import TABLE, sweep
+
+        if args.work:
+            raise RequestError(f"--work {args.work} with --sweep: each training keeps its own, in the folder of all")
+        out = Path(args.output)
+        say = partial(print, file=sys.stderr, flush=True)
+        table = sweep(args.recipe, args.settings, args.sweep, out, device=args.device, say=say)
+        print(f"{table.text()}\n\ntable: {out / TABLE}")
+        return
     from galprism.recipes.training import train_bundle
 
     galaxies = Progress("galaxies", recipe.sample.train + recipe.sample.validation)
