@@ -82,7 +82,8 @@ def test_a_gaussian_of_a_narrower_range():
 
 
 def test_a_gaussian_that_is_all_at_an_end_stays_there():
-    mean, sigma = np.array([-40.0, -9.0, 9.0, 40.0, 7.0, -3.0]), np.array([0.1, 0.3, 0.3, 0.1, 50.0, 50.0])
+    mean = np.array([-40.0, -9.0, 9.0, 40.0, 7.0, -3.0], np.float32)
+    sigma = np.array([0.1, 0.3, 0.3, 0.1, 18.0, 50.0], np.float32)
     for share in (1.0, 0.999999, 0.5):
         m, s = narrowed(mean, sigma, np.full(6, share))
         assert np.isfinite(m).all()

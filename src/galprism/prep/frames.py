@@ -105,7 +105,7 @@ def narrowed(mean: np.ndarray, sigma: np.ndarray, share: np.ndarray) -> tuple[np
 
     Mean and sigma are those that keep the points one sigma from the mean where they are.
     """
-    mean = np.clip(mean, -FAR, FAR)
+    mean, sigma = np.clip(np.asarray(mean, np.float64), -FAR, FAR), np.asarray(sigma, np.float64)
     below, above = ndtri(share * ndtr(np.clip(np.stack([mean - sigma, mean + sigma]), -3.0 * FAR, None)))
     part = share < 1.0
     with np.errstate(invalid="ignore"):  # of all of a range, whose upper end may be infinite, nothing is taken
