@@ -112,6 +112,6 @@ def test_what_is_for_any_bands_is_checked_by_survey(galprism, catalogue, columns
 def test_the_details_of_models_are_their_cards(galprism):
     result = galprism("list", "models", "--details")
     assert result.status == 0
-    assert result.out.count("## Calibration certificate") == 4
+    assert result.out.count("## Calibration certificate") == 5
     assert "| survey | rubin |" in result.out
     assert galprism("list", "flags", "--details").status == 2

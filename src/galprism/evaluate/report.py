@@ -107,12 +107,14 @@ def evaluate(
     selections: Sequence[Selection] | None = None,
     band: str | None = None,
     bars: Sequence[Bar] | Callable[[dict[str, Any]], Sequence[Bar]] = (),
+    drawings: Sequence[Drawing] = (),
     force: bool = False,
 ) -> Report:
     """Judge predictions and write the report folder `out`, whole or not at all.
 
     Without a truth (real data) the methods are compared with each other only. `limit`, `parameters`, `selections`
-    and `band` are as in `judge`. `bars` may be a function of the numbers. meta : anything that JSON holds; `title`,
+    and `band` are as in `judge`. `bars` may be a function of the numbers. drawings : figures of the caller's own, in
+    front of those of the report. meta : anything that JSON holds; `title`,
     `sample`, `noise`, `recipe` (its text), `command`, `seed`, `versions`, `timings` and `definitions` have their
     places in the report.
 
@@ -143,7 +145,7 @@ def evaluate(
     numbers = strict(numbers, "report")
     from galprism.evaluate.figures import draw  # the door to matplotlib
 
-    figures = tuple(draw(judgement))
+    figures = (*drawings, *draw(judgement))
     text = json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     files = {f"figures/{drawing.name}.png": drawing.png for drawing in figures}
     files |= {"metrics.json": text.encode(), "index.html": html(judgement, numbers, found, figures).encode()}

@@ -7,15 +7,35 @@ import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import galprism
 from galprism.errors import RequestError
-from galprism.evaluate import Table, bars_table
+from galprism.evaluate import Bar, Table, bars_table
 from galprism.evaluate.bars import bars_record
-from galprism.recipes.mlp_gap import Reproduction
-from galprism.recipes.stages import duration, run_stages, timings
+from galprism.recipes import jpas_ssp, mlp_gap
+from galprism.recipes.stages import Stage, duration, run_stages, timings
 
-REPRODUCTIONS = {"mlp-gap": Reproduction}
+
+class System(Protocol):
+    """A published system: its stages, and what stands when they are done."""
+
+    def __init__(self, folder: Path, *, quick: bool, workers: int = 1, say: Callable[[str], None] = print) -> None: ...
+
+    def stages(self) -> list[Stage]:
+        """In the order in which they are run."""
+        ...
+
+    def bars(self) -> list[Bar]:
+        """The paper's figures and ours."""
+        ...
+
+    def results(self) -> list[tuple[str, Path, Path]]:
+        """Of each sample: what it is, its tables in Markdown, and the folder of its report."""
+        ...
+
+
+REPRODUCTIONS: dict[str, type[System]] = {"mlp-gap": mlp_gap.Reproduction, "jpas-ssp": jpas_ssp.Reproduction}
 
 
 def reproduce(
