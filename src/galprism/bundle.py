@@ -236,7 +236,10 @@ def _folder(name_or_path: str | os.PathLike[str]) -> Path:
         return Path(str(SHIPPED / str(name_or_path)))
     if path.exists():
         raise RequestError(f"{path} is not a bundle: a bundle is a folder with {JSON_NAME} in it")
-    raise RequestError(f"no bundle {str(name_or_path)!r}; shipped: {', '.join(names()) or 'none'}, or give a folder")
+    raise RequestError(
+        f"no bundle {str(name_or_path)!r}; shipped: {', '.join(names()) or 'none'}, or give a folder; a recipe that is "
+        f"not among them is trained first: galprism train RECIPE -o FOLDER"
+    )
 
 
 def _checked(folder: Path, name: str, digest: str) -> bytes:

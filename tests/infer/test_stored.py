@@ -154,3 +154,9 @@ def test_weights_that_vanish_and_means_that_are_far():
     back = Posteriors.unpack(data, np.zeros((1, 2)), layout | {"anchored": [0, 0]})
     np.testing.assert_allclose(back.weight, [[1.0, 0.0]])
     assert np.isfinite(back.mean).all()
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_draws_that_are_no_number_of_them(stored, n):
+    with pytest.raises(RequestError, match="accepted: a whole number from 1 on"):
+        stored.draws(n)

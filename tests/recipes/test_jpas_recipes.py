@@ -170,3 +170,10 @@ def test_a_catalogue_that_lacks_bands_altogether_is_refused(ours):
 def test_fits_whose_models_would_be_others_are_refused(method, setting, message, tmp_path):
     with pytest.raises(RequestError, match=message):
         reference_cache(recipes.load("jpas-populations", [setting]), method, tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["fit.n_draws=0", "fit.n_limit=-1", "fit.redshift_step=0.0"])
+def test_fits_of_nothing(setting):
+    key, value = setting.split("=")
+    with pytest.raises(RequestError, match=rf"{key} = {value}; accepted"):
+        recipes.load("jpas-populations", [setting])

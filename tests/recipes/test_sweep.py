@@ -32,6 +32,7 @@ def test_every_combination_once():
         (["train.batch_size=32"], r"accepted: train.batch_size=\[first, second"),
         (["train.batch_size=[]"], "a list of the setting's values"),
         (["train.lr=[[1e-3]]", "train.lr=[[2e-3]]"], "train.lr is given twice"),
+        (["train.batch_size=[32, 32]"], "a value stands twice"),
     ],
 )
 def test_what_is_no_sweep(sweeps, message):
@@ -40,9 +41,10 @@ def test_what_is_no_sweep(sweeps, message):
 
 
 def test_the_study_of_appendix_a_in_little(tmp_path, capsys):
-    """Batch sizes by networks, of the J-PAS paper; taken up where it stopped, and told apart from another one."""
+    """Batch sizes by networks and dropout, as in the paper; taken up where it stopped, told apart from another one."""
     words = ["train", "jpas-ssp", "-o", str(tmp_path / "all"), *SMALL]
     words += ["--sweep", "train.batch_size=[32, 200]", "--sweep", "net.layers=[[16], [16, 8]]"]
+    words += ["net.dropout=0.2"]
     assert main(words) == 0
     out = capsys.readouterr().out
     rows = [line for line in (tmp_path / "all" / "sweep.md").read_text().splitlines() if line.startswith("| 0")]
@@ -59,7 +61,17 @@ def test_the_study_of_appendix_a_in_little(tmp_path, capsys):
         sweep("jpas-ssp", SMALL, ["train.batch_size=[64]"], tmp_path / "all")
 
 
-def test_a_wrong_setting_is_found_before_the_first_training(tmp_path):
-    with pytest.raises(RequestError, match="batch"):
-        sweep("jpas-ssp", SMALL, ["sample.batch=[1, 2]"], tmp_path / "all")
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("sample.batch=[1, 2]", "batch"),
+        ("net.dropout=[0.0, 1.5]", "net.dropout = 1.5; accepted: 0 up to"),
+        ("net.layers=[[8], [0, 16]]", r"net.layers = \[0, 16\]; accepted"),
+        ("train.batch_size=[100, -5]", "batch_size"),
+        ("seed=[1]", "setting 'seed=7' is swept too"),
+    ],
+)
+def test_a_wrong_setting_is_found_before_the_first_training(tmp_path, wrong, message):
+    with pytest.raises(RequestError, match=message):
+        sweep("jpas-ssp", [*SMALL, "seed=7"], [wrong], tmp_path / "all")
     assert not (tmp_path / "all").exists()

@@ -5,6 +5,7 @@ import pytest
 
 from galprism import bundle, surveys
 from galprism.data import Photometry, Sources
+from galprism.errors import RequestError
 from galprism.infer import predict
 from galprism.units import njy_from_abmag
 
@@ -21,3 +22,10 @@ def test_ten_times_the_light_is_ten_times_the_mass(name):
     mass = predict(model, sources).column("logmstar")
     assert 8.0 < mass[0] < 12.0
     assert mass[1] - mass[0] == pytest.approx(1.0, abs=0.15)
+
+
+def test_two_curves_of_one_band(tmp_path):
+    for name, middle in (("g.txt", 4750), ("g.dat", 6250)):
+        (tmp_path / name).write_text("".join(f"{middle + 100 * k} {float(abs(k) < 5)}\n" for k in range(-6, 7)))
+    with pytest.raises(RequestError, match=r"g.dat and g.txt are both of band g; leave one there"):
+        surveys.from_curves(tmp_path)

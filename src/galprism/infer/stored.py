@@ -159,7 +159,9 @@ class Posteriors:
         return (weight * ndtr((x[:, None] - mean) / sigma)).sum(axis=1)
 
     def draws(self, n: int, seed: int = 0) -> np.ndarray:
-        """(n, N, P): joint draws of each source."""
+        """(n, N, P): joint draws of each source. Raises RequestError for a number of them that is none."""
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise RequestError(f"n = {n}; accepted: a whole number from 1 on")
         rng = np.random.default_rng(seed)
         edges = np.cumsum(self.weight, axis=1)
         which = (rng.random((n, len(self), 1)) > edges[:, :-1]).sum(axis=2)  # (n, N)

@@ -83,7 +83,8 @@ BINARY = {
 METHODS = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div"}
 """What an operator becomes where a constant stands before a traced tensor."""
 REDUCE = {"sum": "ReduceSum", "amin": "ReduceMin", "amax": "ReduceMax"}
-MODULES = {nn.ReLU: "Relu", nn.GELU: "Gelu", nn.Tanh: "Tanh", nn.Identity: "Identity"}
+MODULES = {nn.ReLU: "Relu", nn.GELU: "Gelu", nn.Tanh: "Tanh", nn.Identity: "Identity", nn.Dropout: "Identity"}
+"""Of modules in inference: dropout is of training alone."""
 
 
 class _Writer:

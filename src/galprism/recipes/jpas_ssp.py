@@ -348,7 +348,8 @@ class Reproduction:
             "title": f"J-PAS simple populations (A&A 705, A219) rebuilt, and ours: {sample.text}{size}",
             "sample": f"{self.size.test:,} simulated populations never trained on, i = 16 to 22 in steps of 0.5, "
             f"z = {AT_REST[0]} to {AT_REST[1]}",
-            "noise": "J-PAS's depths in apertures that grow with the source; zero points exact",
+            "noise": "J-PAS's depths in apertures that grow with the source; zero points exact"
+            + ("; every population is one of the grid's, whose fit is the limit" if sample is ON_GRID else ""),
             "recipe": self.paper.title,
             "seed": self.paper.seed,
             "command": f"galprism reproduce {PAPER} -o DIR{' --quick' if self.quick else ''}",

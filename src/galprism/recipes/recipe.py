@@ -46,6 +46,13 @@ class FitConfig:
     n_limit: int = 2000
     """Objects that the exact posterior is computed for."""
 
+    def __post_init__(self) -> None:
+        for name, least in (("n_draws", 1), ("n_limit", 0)):
+            if getattr(self, name) < least:
+                raise RequestError(f"fit.{name} = {getattr(self, name)}; accepted: {least} or more")
+        if not self.redshift_step > 0:
+            raise RequestError(f"fit.redshift_step = {self.redshift_step}; accepted: above zero")
+
 
 @dataclass(frozen=True)
 class RedshiftConfig:

@@ -12,8 +12,8 @@ from galprism.errors import RequestError
 from galprism.evaluate import Table
 from galprism.evaluate.tables import number
 from galprism.recipes.recipe import Recipe, load
-from galprism.recipes.training import train_bundle
-from galprism.train import Epoch
+from galprism.recipes.training import build_estimator, train_bundle
+from galprism.train import Epoch, LoopConfig
 
 TABLE = "sweep.md"
 
@@ -33,6 +33,8 @@ def combinations(sweeps: Sequence[str]) -> list[tuple[str, ...]]:
             raise RequestError(f"sweep {text!r}; accepted: {key}=[first, second, …], a list of the setting's values")
         if key in axes:
             raise RequestError(f"sweep: {key} is given twice")
+        if any(nested.count(value) > 1 for value in nested):
+            raise RequestError(f"sweep {text!r}: a value stands twice")
         axes[key] = [f"{key}={json.dumps(value)}" for value in nested]
     return list(itertools.product(*axes.values()))
 
@@ -53,7 +55,13 @@ def sweep(
     holds something else.
     """
     chosen = combinations(sweeps)
+    swept = {text.partition("=")[0] for text in sweeps}
+    for setting in settings:
+        if setting.partition("=")[0] in swept:
+            raise RequestError(f"setting {setting!r} is swept too; give it once")
     named: list[Recipe] = [load(name, [*settings, *some]) for some in chosen]
+    for recipe in named:  # a wrong setting is found before the first training
+        build_estimator(recipe, 1, config.fill(LoopConfig, recipe.train, "train").seed)
     rows = []
     for count, (recipe, some) in enumerate(zip(named, chosen, strict=True), start=1):
         place = out / f"{count:02d}"

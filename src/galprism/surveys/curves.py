@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def from_curves(folder: str | Path) -> Survey:
 
     Its depths are not known, so that wrong units are not noticed. Extinctions are those of other surveys at the same
     wavelength, and every zero point has ZEROPOINT_ERROR.
-    Raises RequestError where the folder has no curve, or one that cannot be read.
+    Raises RequestError where the folder has no curve, one that cannot be read, or two of one band.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -46,6 +47,9 @@ def from_curves(folder: str | Path) -> Survey:
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
     if not paths:
         raise RequestError(f"{folder}: no curve in it; expected a file for each band ({', '.join(SUFFIXES)})")
+    for before, path in pairwise(paths):
+        if before.stem == path.stem:
+            raise RequestError(f"{folder}: {before.name} and {path.name} are both of band {path.stem}; leave one there")
     made = from_names({path.stem: str(path) for path in paths}, folder.resolve().name)
     return replace(made, description=f"the curves in {folder}")
 

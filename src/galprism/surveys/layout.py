@@ -119,7 +119,7 @@ class Layout:
             error = f"{spread} {columns.error}" if columns.error else "without errors (asked for)"
             limit = f", upper limits by {columns.limit}" if columns.limit else ""
             over = " of the flux" * columns.relative
-            bad = "".join(f", not where {cell} has a bit of {bits}" for cell, bits in columns.bad)
+            bad = "".join(f", left out where {cell} marks it as bad" for cell, _ in columns.bad)
             lines.append(f"{band.name}: {columns.value} {error}{over} [{columns.unit}]{limit}{bad}")
         lines.append(f"id: {self.id or 'the row number, from 0'}")
         if self.ra and self.dec:

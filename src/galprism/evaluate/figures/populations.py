@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from galprism.evaluate.figures.style import (
     CYCLE,
@@ -68,6 +69,7 @@ def by_level(
             what = f" [{unit(parameter)}]" if key in ("bias", "sigma_nmad") else ""
             panel.set_ylabel((f"{symbol(parameter)}: " if key == "bias" else "") + label + what, fontsize=7.5)
     for panel in axes[-1]:
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         panel.set_xlabel(x_label)
     legend(figure, list(look.methods), look)
     return Drawing(name, title, caption, png(figure))
