@@ -7,8 +7,6 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from galprism.errors import RequestError
-
 ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
 
 MLP_GAP_LAYERS = (512, 512, 512, 512, 256, 256, 128, 64, 32)
@@ -21,17 +19,6 @@ class MLPConfig:
 
     layers: tuple[int, ...] = MLP_GAP_LAYERS
     activation: str = "relu"
-
-    def __post_init__(self) -> None:
-        check_layers(self.layers, self.activation)
-
-
-def check_layers(layers: tuple[int, ...], activation: str) -> None:
-    """Raises RequestError for a layer without neurons and an unknown activation."""
-    if not layers or min(layers) < 1:
-        raise RequestError(f"net.layers = {list(layers)}; accepted: one or more whole numbers from 1 on")
-    if activation not in ACTIVATIONS:
-        raise RequestError(f"net.activation = {activation!r}; accepted: {', '.join(ACTIVATIONS)}")
 
 
 class MLP(nn.Module):

@@ -13,8 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from galprism.errors import RequestError
-from galprism.nets.mlp import ACTIVATIONS, check_layers
+from galprism.nets.mlp import ACTIVATIONS
 
 JPAS_BASE = (128, 256, 256, 256)
 """Hidden layers of the base network of the J-PAS paper (A&A 705, A219, 2026, Sect. 3): 172,289 weights for 57 bands."""
@@ -31,11 +30,6 @@ class SeparateConfig:
     activation: str = "relu"
     dropout: float = 0.0
     """The share of each hidden layer that is left out at random in training."""
-
-    def __post_init__(self) -> None:
-        check_layers(self.layers, self.activation)
-        if not 0.0 <= self.dropout < 1.0:
-            raise RequestError(f"net.dropout = {self.dropout}; accepted: 0 up to, not including, 1")
 
 
 class SideBySide(nn.Module):

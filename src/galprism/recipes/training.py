@@ -138,9 +138,19 @@ def build_estimator(recipe: Recipe, n_inputs: int, seed: int) -> tuple[Estimator
     if kind == "separate" and components:
         raise RequestError(f"recipe {recipe.name}: net.kind = 'separate' gives points; accepted: net.components = 0")
     network: Any = fill(NETWORKS[kind][1], settings, "net")
+    check_network(recipe, network)
     mixture = MixtureConfig(components) if components else None
     estimator = Estimator(kind, network, n_inputs, len(recipe.targets.names), mixture, seed=seed)
     return estimator, {"kind": kind, "components": components, **plain(network), "weights": estimator.n_weights}
+
+
+def check_network(recipe: Recipe, network: Any) -> None:
+    """Raises RequestError for a layer without neurons, and a share of them to leave out that is none."""
+    layers, dropout = getattr(network, "layers", (1,)), getattr(network, "dropout", 0.0)
+    if not layers or min(layers) < 1:
+        raise RequestError(f"recipe {recipe.name}: net.layers = {list(layers)}; accepted: whole numbers from 1 on")
+    if not 0.0 <= dropout < 1.0:
+        raise RequestError(f"recipe {recipe.name}: net.dropout = {dropout}; accepted: 0 up to, not including, 1")
 
 
 def prepare(recipe: Recipe, sources: list[Sources], work: Path) -> Preparation:
