@@ -39,7 +39,7 @@ def galaxies(survey: Survey, n: int) -> Sources:
     """n rows of simulated galaxies with noise."""
     recipe = recipes.load("mlp-gap", ["seed=5"])
     made = sky(recipe)
-    made = type(made)(recipe.population, survey, made.model.library, seed=5)
+    made = type(made)(recipe.population, survey, made.libraries[0], seed=5)
     blocks = [block.sources for block in made.blocks(N_SIMULATED)]
     flux = np.concatenate([block.photometry.flux for block in blocks])
     redshift = np.concatenate([block.redshift for block in blocks])

@@ -39,7 +39,7 @@ def main() -> None:
     for name, where in {**SURVEYS, "sdss": "sdss"}.items():
         survey = surveys.get(Path(where) if where.endswith(".toml") else where)
         curves = [passbands.get(band.passband) for band in survey.bands]
-        model = ForwardModel(made.model.library, curves, metallicity=recipe.population.metallicity, z_max=3.01)
+        model = ForwardModel(made.libraries[0], curves, metallicity=recipe.population.metallicity, z_max=3.01)
         flux = model(galaxies).flux.numpy()
         bright = flux > np.median(flux, axis=1, keepdims=True) / 30
         seen[name] = survey.band_names, curves, np.where(bright, flux, np.nan)

@@ -201,7 +201,7 @@ def living_over_surviving(recipe: recipes.Recipe, age: np.ndarray) -> np.ndarray
     stars = draw_stars(recipe.population, np.full(4096, recipe.population.redshift[0]), np.random.default_rng(1))
     galaxies = Galaxies.from_numpy(redshift=0.1, **stars)
     band = surveys.get(recipe.survey).bands[0].passband
-    derived = ForwardModel(load_library(recipe.library), [passbands.get(band)], nebular=False).derive(galaxies)
+    derived = ForwardModel(load_library(recipe.stars[0]), [passbands.get(band)], nebular=False).derive(galaxies)
     ratio = np.log10(derived.mlive.numpy() / derived.mstar.numpy())
     order = np.argsort(derived.age_mw.numpy())
     ages = derived.age_mw.numpy()[order]

@@ -20,7 +20,7 @@ from galprism.fit.simple import (
 )
 from galprism.flags import Flag
 from galprism.recipes.sky import sky
-from galprism.sps.library import Z_SUN
+from galprism.sps.ssp import Z_SUN
 
 Z = 0.00075
 TRUE = np.array([[9.7, -0.4, 0.1], [8.2, 0.1, 0.5], [9.1, -1.5, 0.3], [7.3, -0.8, 0.7]])
@@ -129,5 +129,10 @@ def test_what_cannot_be_fitted(made, draws, grid):
     other = Photometry(sources.photometry.flux[:, :1], ivar[:, :1], ("K",))
     with pytest.raises(RequestError, match="the models have no band K; they have"):
         fit_simple_grid(replace(sources, photometry=other), grid)
+    with pytest.raises(RequestError, match=r"redshift = 0.05: the models are at 0.00075"):
+        fit_simple_grid(replace(sources, redshift=np.full(len(TRUE), 0.05)), grid)
+    both = type(made)(made.population, made.survey, made.libraries * 2, seed=1, nebular=False)
+    with pytest.raises(RequestError, match="fits are of one library; this sky has bc03-miles, bc03-miles"):
+        prior_draws(both, Z, 10)
     with pytest.raises(RequestError, match="no steps of ebv"):
         prior_draws(sky(recipes.load("jpas-ssp")), Z, 10)

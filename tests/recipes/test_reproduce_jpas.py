@@ -10,8 +10,8 @@ from galprism.data import Photometry, Predictions, Sources, Truth
 from galprism.errors import RequestError
 from galprism.evaluate import bars_table
 from galprism.mocks.composites import FAMILIES
-from galprism.recipes import jpas_ssp
-from galprism.recipes.jpas_ssp import (
+from galprism.recipes import jpas_measured, jpas_ssp
+from galprism.recipes.jpas_measured import (
     GALAXIES,
     MAGNITUDES,
     NAMES,
@@ -35,7 +35,7 @@ def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jpas_ssp, "SMALL", jpas_ssp.Size(test=260, limit=4, limit_lost=3, draws=3000))
         patch.setattr(jpas_ssp, "QUICK", ("sample.train=1200", "sample.validation=300", "train.epochs=[1]"))
-        patch.setattr(jpas_ssp, "COMPOSITE_TIMES", (0.5, 2.0, 8.0))
+        patch.setattr(jpas_measured, "COMPOSITE_TIMES", (0.5, 2.0, 8.0))
         folder = tmp_path_factory.mktemp("reproduce") / "out"
         said = []
         table = reproduce("jpas-ssp", folder, quick=True, say=said.append)
@@ -127,8 +127,8 @@ def test_where_the_grid_is_better_is_counted():
     good = {"sigma_nmad": 0.1, "outliers": 0.1, "pearson": 0.9, "rms": 0.1}
     worse = good | {"pearson": 0.8, "rms": 0.2}
     row = {name: good for name in NAMES}
-    assert beaten({OURS: [row] * 2, jpas_ssp.GRID: [row] * 2}).met
-    bar = beaten({OURS: [row | {"ebv": worse}, row], jpas_ssp.GRID: [row] * 2})
+    assert beaten({OURS: [row] * 2, jpas_measured.GRID: [row] * 2}).met
+    bar = beaten({OURS: [row | {"ebv": worse}, row], jpas_measured.GRID: [row] * 2})
     assert bar.ours == 2
     assert not bar.met
     assert "of 24 metrics" in bars_table([bar]).text()

@@ -22,7 +22,7 @@ from galprism.mocks.population import R_V, SINGLE_WIDTH, PopulationConfig
 from galprism.mocks.simulate import Sky
 from galprism.params import PARAMS
 from galprism.sps import Galaxies
-from galprism.sps.library import Z_SUN
+from galprism.sps.ssp import Z_SUN
 
 NAMES = ("log_age", "logzsol", "ebv")
 LEAST_ESS = 100
@@ -37,6 +37,8 @@ SPREAD = 1.6
 LEAST_WIDTH = 0.004
 """Of the prior's range, added to their scatter: where few draws count, the spread of those few is a poor guide."""
 SOURCES_AT_ONCE = 500
+NEAR = 0.002
+"""In redshift: models this far from a source's are those of another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,12 @@ class SimpleModels:
 
 
 def model_fluxes(sky: Sky, values: np.ndarray, redshift: float, width: float) -> np.ndarray:
-    """(M, B), float32: fluxes of populations (M, 3), NAMES, over their greatest; width : Galaxies.single_width."""
+    """(M, B), float32: fluxes of populations (M, 3), NAMES, over their greatest; width : Galaxies.single_width.
+
+    Raises RequestError for a sky of several libraries.
+    """
+    if len(sky.libraries) > 1:
+        raise RequestError(f"fits are of one library; this sky has {', '.join(each.name for each in sky.libraries)}")
     galaxies = Galaxies.from_numpy(
         redshift=redshift,
         age=10 ** (values[:, 0] - 9.0),
@@ -112,7 +119,8 @@ def log_likelihood(models: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> np
 def fit_simple_grid(sources: Sources, models: SimpleModels, levels: Sequence[float] = (0.16, 0.5, 0.84)) -> Predictions:
     """Likelihood-weighted means over a grid, and quantiles. Bands that are missing do not count.
 
-    Raises RequestError where the sources lack photometry or have a band that the models have not.
+    Raises RequestError where the sources lack photometry, have a band that the models have not, or a redshift that is
+    not the models'.
     """
     rows, flux, ivar, some = _usable(sources, models)
     found = _Found(len(sources), levels)
@@ -192,6 +200,12 @@ def _usable(sources: Sources, models: SimpleModels) -> tuple[np.ndarray, np.ndar
     missing = [band for band in bands if band not in models.bands]
     if missing:
         raise RequestError(f"the models have no band {', '.join(missing)}; they have {', '.join(models.bands)}")
+    if sources.redshift is not None:
+        far = np.abs(sources.redshift - models.redshift) > NEAR
+        if far.any():
+            raise RequestError(
+                f"redshift = {sources.redshift[far][0]:g}: the models are at {models.redshift:g}; make others"
+            )
     flux = np.asarray(sources.photometry.flux, np.float64)
     ivar = np.where(np.isfinite(sources.photometry.ivar), sources.photometry.ivar, 0.0).astype(np.float64)
     flux = np.where(ivar > 0, flux, 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from galprism.mocks.population import R_V
 from galprism.params import compress_logssfr
 from galprism.sps import Derived
-from galprism.sps.library import Z_SUN
+from galprism.sps.ssp import Z_SUN
 
 LOG_GYR = 9.0
 """log10 of the years in a Gyr."""

@@ -109,6 +109,11 @@ class Recipe:
     """The training loop: the fields of galprism.train.LoopConfig. These two are checked where PyTorch is there."""
     redshift: RedshiftConfig = field(default_factory=RedshiftConfig)
 
+    @property
+    def stars(self) -> tuple[str, ...]:
+        """Of which libraries the galaxies' stars are: `library`, and those of `libraries`."""
+        return (self.library, *self.libraries)
+
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise RequestError(f"seed = {self.seed}; accepted: 0 or more")

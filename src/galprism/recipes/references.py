@@ -114,7 +114,7 @@ def check_cache(cache: ModelCache, recipe: Recipe, method: str, name: str) -> No
         raise RequestError(f"{name} holds the models of a {kind} fit, not of {method}; give another file with --cache")
     library = cache.meta["library"]
     held = {"library": library.get("asked", library["name"]), "nebular": cache.meta["nebular"]}
-    wanted: dict[str, Any] = {"library": recipe.library, "nebular": recipe.nebular}
+    wanted: dict[str, Any] = {"library": recipe.stars[0], "nebular": recipe.nebular}
     if method == "grid":
         held["population.logu"], wanted["population.logu"] = cache.meta["logu"], recipe.population.logu
     else:
@@ -137,12 +137,12 @@ def make_reference_cache(recipe: Recipe, method: str, progress: Callable[[int], 
     from galprism.fit.make_cache import make_draws, make_grid
     from galprism.sps import load_library
 
-    survey, stars = surveys.get(recipe.survey), load_library(recipe.library)
+    survey, stars = surveys.get(recipe.survey), load_library(recipe.stars[0])
     common: dict[str, Any] = {"nebular": recipe.nebular, "progress": progress, "step": recipe.fit.redshift_step}
     if method == "grid":
         population = recipe.population
         cache = make_grid(survey, stars, redshift=population.redshift, logu=population.logu, **common)
     else:
         cache = make_draws(survey, stars, recipe.population, recipe.fit.n_draws, seed=recipe.seed + 1, **common)
-    library = {**cache.meta["library"], "asked": recipe.library}
+    library = {**cache.meta["library"], "asked": recipe.stars[0]}
     return replace(cache, meta={**cache.meta, "library": library})

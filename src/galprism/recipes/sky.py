@@ -44,8 +44,8 @@ def sky(recipe: Recipe) -> Sky:
 
 def libraries_of(recipe: Recipe) -> tuple[SSPLibrary, ...]:
     """The stellar populations of a recipe. Raises RequestError where one cannot make mocks."""
-    found = tuple(load_library(name) for name in (recipe.library, *recipe.libraries))
-    for name, stars in zip((recipe.library, *recipe.libraries), found, strict=True):
+    found = tuple(load_library(name) for name in recipe.stars)
+    for name, stars in zip(recipe.stars, found, strict=True):
         if not np.isfinite(stars.surviving).all():
             raise RequestError(f"library = {name!r}: {stars.name} does not say what mass survives")
     return found
@@ -109,7 +109,7 @@ def make_basis(recipe: Recipe) -> Basis:
 
 def describe(recipe: Recipe) -> dict[str, object]:
     """What a catalogue of this recipe says of itself."""
-    libraries = [load_library(name) for name in (recipe.library, *recipe.libraries)]
+    libraries = [load_library(name) for name in recipe.stars]
     return {
         "made_by": "galprism's simulator: no real galaxy is in this table",
         "recipe": recipe.name,

@@ -83,7 +83,7 @@ def simulate_truths(recipe: Recipe, n: int, folder: Path, progress: Callable[[in
 
 def hashes_of(recipe: Recipe) -> list[str]:
     """Of the libraries that a recipe's stars are from."""
-    return [load_library(name).hash for name in (recipe.library, *recipe.libraries)]
+    return [load_library(name).hash for name in recipe.stars]
 
 
 def measured(recipe: Recipe, truths: Truths) -> Draw:

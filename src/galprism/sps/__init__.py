@@ -18,10 +18,10 @@ from galprism.sps.histories import (
     bursts,
     with_burst,
 )
-from galprism.sps.library import NebularGrid, SSPLibrary
 from galprism.sps.miles import load_miles
 from galprism.sps.named import load_library
 from galprism.sps.ppxf import load_ppxf
+from galprism.sps.ssp import NebularGrid, SSPLibrary
 
 __all__ = [
     "Burst",

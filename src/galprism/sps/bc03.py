@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from galprism.errors import RequestError
 from galprism.sps.imf import IMFS, surviving_fraction
-from galprism.sps.library import Z_SUN, NebularGrid, SSPLibrary
+from galprism.sps.ssp import Z_SUN, NebularGrid, SSPLibrary
 
 STARS = "bc03_miles_stellar_grids.fits"
 CONTINUUM = "bc03_miles_nebular_cont_grids_extended_logU_nograins_cloudy25.fits"

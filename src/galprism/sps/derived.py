@@ -14,7 +14,7 @@ from galprism.errors import RequestError
 from galprism.params import compress_logssfr
 from galprism.sps.galaxies import Derived
 from galprism.sps.histories import History, mean_sfr
-from galprism.sps.library import Z_SUN
+from galprism.sps.ssp import Z_SUN
 
 COLUMNS = ("surviving", "living", "age", "light", "age_light")
 """Columns of the table that `derive` sums over: per solar mass formed at each age."""

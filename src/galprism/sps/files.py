@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,23 @@ class Grid:
     """(M, T, W), float32."""
 
 
-def only_one(folder: Path, what: str, values: Iterable[str | None]) -> None:
-    """Raises RequestError where SSPs differ in what a library has one of."""
-    different = sorted({str(value) for value in values})
-    if len(different) > 1:
-        raise RequestError(f"{folder}: SSPs of more than one {what}: {', '.join(different)}; expected one in a folder")
+def named_files(
+    folder: Path, pattern: re.Pattern[str], alike: Iterable[str], example: str
+) -> dict[Path, re.Match[str]]:
+    """The SSPs of a folder by what their names say.
+
+    alike : groups of the pattern that a library has one of; example : such a name, for people. Raises RequestError
+    where there is none, and where they differ in what is to be alike.
+    """
+    files = {path: match for path in sorted(folder.glob("*.fits")) if (match := pattern.fullmatch(path.name))}
+    if not files:
+        raise RequestError(f"{folder}: no SSPs here; expected names such as {example}")
+    for group in alike:
+        different = sorted({str(match[group]) for match in files.values()})
+        if len(different) > 1:
+            found = ", ".join(different)
+            raise RequestError(f"{folder}: SSPs of more than one {group}: {found}; expected one in a folder")
+    return files
 
 
 def full_grid(

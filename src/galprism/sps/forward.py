@@ -15,9 +15,9 @@ from galprism.sps.derived import derive, mix_some
 from galprism.sps.dust import Dust, bump, slope_norm
 from galprism.sps.galaxies import Derived, Galaxies, Observed, RestSED
 from galprism.sps.histories import bin_weights
-from galprism.sps.library import SSPLibrary
 from galprism.sps.projection import Projector, flux_per_luminosity
 from galprism.sps.spectra import Gas, prepare
+from galprism.sps.ssp import SSPLibrary
 from galprism.wavegrid import LogGrid
 
 MAG = 0.4 * np.log(10.0)
@@ -70,7 +70,7 @@ class ForwardModel:
                 f"z_max = {z_max:g}: {library.name} begins at {first:.0f} A and the bluest passband at {blue:.0f} A; "
                 f"accepted: above 0, up to {reach:.3g}"
             )
-        self.library = library
+        self.stars = library
         self.passbands = tuple(passbands)
         self.dust = dust
         self.interpolate = metallicity == "interpolate"
@@ -117,7 +117,7 @@ class ForwardModel:
                 self.projector.continuum(flux, low, part.redshift) + self.projector.lines(line, part.redshift)
             )
             sums.append(self._sums(part, metal, weights))
-        flux = torch.cat(fluxes).double() * (self.library.lsun * flux_per_luminosity(ordered.redshift))[:, None]
+        flux = torch.cat(fluxes).double() * (self.stars.lsun * flux_per_luminosity(ordered.redshift))[:, None]
         derived = self._derive(galaxies.to(self.device), torch.cat(sums)[order])
         return Observed(flux=flux[order], **vars(derived))
 
@@ -153,7 +153,7 @@ class ForwardModel:
             self.projector.absorb_(flux, line, low, z)
             parts.append(self.projector.continuum(flux, low, z) + self.projector.lines(line, z))
         flux = torch.cat(parts)[torch.argsort(order)]
-        return flux.double() * (self.library.lsun * flux_per_luminosity(redshift))[:, None]
+        return flux.double() * (self.stars.lsun * flux_per_luminosity(redshift))[:, None]
 
     def fluxes_at(self, galaxies: Galaxies, redshifts) -> Tensor:
         """(Z, N, B), nJy per solar mass formed: every galaxy at every one of `redshifts` (Z,).
@@ -171,7 +171,7 @@ class ForwardModel:
         """The same, but for second populations."""
         redshifts = self._check_redshift(torch.as_tensor(redshifts, dtype=torch.float64))
         fixed = self.projector.at(redshifts.tolist())
-        scale = self.library.lsun * flux_per_luminosity(redshifts)
+        scale = self.stars.lsun * flux_per_luminosity(redshifts)
         ordered, order, batches = self._arrange(galaxies)
         parts = []
         for rows, metal in batches:
@@ -225,7 +225,7 @@ class ForwardModel:
         if bool(outside.any()):
             low, high = torch.exp(log_z[0]).item(), torch.exp(log_z[-1]).item()
             raise RequestError(
-                f"z_met = {z_met[outside][0].item():g}; {self.library.name} has metallicities from {low:g} to {high:g}"
+                f"z_met = {z_met[outside][0].item():g}; {self.stars.name} has metallicities from {low:g} to {high:g}"
             )
         bounds = log_z[1:-1] if self.interpolate else 0.5 * (log_z[1:] + log_z[:-1])
         return torch.bucketize(wanted, bounds, right=True)
@@ -244,7 +244,7 @@ class ForwardModel:
         oldest = part.history.oldest().max().item()
         if oldest > edges[-1].item():
             raise RequestError(
-                f"the oldest stars formed {oldest:.4g} Gyr ago; {self.library.name} has ages up to {edges[-1]:.4g} Gyr"
+                f"the oldest stars formed {oldest:.4g} Gyr ago; {self.stars.name} has ages up to {edges[-1]:.4g} Gyr"
             )
         return bin_weights(part.history, edges)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from galprism.errors import RequestError
-from galprism.sps.library import SSPLibrary
+from galprism.sps.ssp import SSPLibrary
 from galprism.units import LIGHT_SPEED_ANGSTROM_PER_S
 
 IMF_TYPES = {"salpeter": (0, "Salpeter (1955)"), "chabrier": (1, "Chabrier (2003)"), "kroupa": (2, "Kroupa (2001)")}

@@ -9,9 +9,9 @@ import numpy as np
 from astropy.io import fits
 
 from galprism.errors import RequestError
-from galprism.sps.files import only_one
+from galprism.sps.files import named_files
 from galprism.sps.imf import IMFS
-from galprism.sps.library import SSPLibrary
+from galprism.sps.ssp import SSPLibrary
 
 NAME = re.compile(
     r"cb(?P<version>\d{4})_z(?P<metal>\d+)_(?P<imf>chab|kroup|salp)(?P<top>_MU\d+)?_(?P<stars>\w+)_ssp\.fits"
@@ -30,11 +30,7 @@ def load_galaxev(folder: str | Path) -> SSPLibrary:
     where the folder is not such a set, or the files are not of one grid of ages and wavelengths.
     """
     folder = Path(folder)
-    files = {path: match for path in sorted(folder.glob("*.fits")) if (match := NAME.fullmatch(path.name))}
-    if not files:
-        raise RequestError(f"{folder}: no SSPs here; expected names such as cb2019_z017_chab_hr_xmilesi_ssp.fits")
-    for group in ("version", "imf", "top", "stars"):
-        only_one(folder, group, (match[group] for match in files.values()))
+    files = named_files(folder, NAME, ("version", "imf", "top", "stars"), "cb2019_z017_chab_hr_xmilesi_ssp.fits")
     by_metal = {float("0." + match["metal"]): path for path, match in files.items()}
     z_met = np.array(sorted(by_metal))
     parts = [_read(by_metal[z]) for z in z_met]

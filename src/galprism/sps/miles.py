@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from galprism.errors import RequestError
-from galprism.sps.files import full_grid, masses, only_one, pixels, read_array
+from galprism.sps.files import full_grid, masses, named_files, pixels, read_array
 from galprism.sps.imf import IMFS, power_law
-from galprism.sps.library import SSPLibrary
+from galprism.sps.ssp import SSPLibrary
 
 NAME = re.compile(
     r"(?P<library>[EM])(?P<imf>un|bi|ku|kb|ch)(?P<slope>\d\.\d\d)Z(?P<sign>[mp])(?P<metal>\d\.\d\d)"
@@ -29,11 +28,9 @@ def load_miles(folder: str | Path) -> SSPLibrary:
     from it and the stars' lifetimes, otherwise they are NaN. Raises RequestError where the folder is not such a set.
     """
     folder = Path(folder)
-    files = {path: match for path in sorted(folder.glob("*.fits")) if (match := NAME.fullmatch(path.name))}
-    if not files:
-        raise RequestError(f"{folder}: no SSPs here; expected names such as Eku1.30Zp0.06T01.0000_iTp0.00_baseFe.fits")
-    for group in ("library", "imf", "slope", "isochrones", "alpha"):
-        only_one(folder, group, (match[group] for match in files.values()))
+    files = named_files(
+        folder, NAME, ("library", "imf", "slope", "isochrones", "alpha"), "Eku1.30Zp0.06T01.0000_iTp0.00_baseFe.fits"
+    )
     first = next(iter(files.values()))
     isochrones, z_sun = ISOCHRONES[first["isochrones"]]
 

@@ -9,9 +9,9 @@ from galprism.errors import RequestError
 from galprism.sps.bc03 import STARS, load_bc03_miles
 from galprism.sps.fsps import IMF_TYPES, load_fsps
 from galprism.sps.galaxev import load_galaxev
-from galprism.sps.library import SSPLibrary
 from galprism.sps.miles import load_miles
 from galprism.sps.ppxf import load_ppxf
+from galprism.sps.ssp import SSPLibrary
 from galprism.sps.xsl import load_xsl
 
 ACCEPTED = (

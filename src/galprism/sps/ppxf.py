@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from galprism.errors import RequestError
-from galprism.sps.library import Z_SUN, SSPLibrary
+from galprism.sps.ssp import Z_SUN, SSPLibrary
 
 KEYS = ("templates", "masses", "ages", "metals", "lam")
 MEDIA = {"fsps": "vacuum", "emiles": "air", "xsl": "air", "galaxev": "air"}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from galprism.errors import RequestError
-from galprism.sps.library import SSPLibrary
+from galprism.sps.ssp import SSPLibrary
 from galprism.wavegrid import LogGrid, averaging_matrix
 
 LYMAN_EDGE = 912.0

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from galprism.errors import RequestError
-from galprism.sps.files import full_grid, masses, only_one, pixels, read_array
+from galprism.sps.files import full_grid, masses, named_files, pixels, read_array
 from galprism.sps.imf import IMFS
-from galprism.sps.library import SSPLibrary
+from galprism.sps.ssp import SSPLibrary
 
 NAME = re.compile(
     r"XSL_SSP_(?:logT(?P<log_age>\d+\.\d+)_MH(?P<metal>[+-]?\d+\.\d+)|T(?P<age>\d\.\d+e[+-]?\d+)_Z(?P<z_met>\d*\.\d+))"
@@ -31,11 +30,7 @@ def load_xsl(folder: str | Path) -> SSPLibrary:
     a set, or a flux is not finite.
     """
     folder = Path(folder)
-    files = {path: match for path in sorted(folder.glob("*.fits")) if (match := NAME.fullmatch(path.name))}
-    if not files:
-        raise RequestError(f"{folder}: no SSPs here; expected names such as XSL_SSP_logT8.5_MH-0.2_Kroupa_PC.fits")
-    for group in ("imf", "isochrones"):
-        only_one(folder, group, (match[group] for match in files.values()))
+    files = named_files(folder, NAME, ("imf", "isochrones"), "XSL_SSP_logT8.5_MH-0.2_Kroupa_PC.fits")
     first = next(iter(files.values()))
     isochrones, z_sun = ISOCHRONES[first["isochrones"]]
     factor = PER_MSUN[first["imf"]]

@@ -6,7 +6,7 @@ from astropy.table import Table
 
 from galprism import passbands
 from galprism.errors import RequestError
-from galprism.passbands import library
+from galprism.passbands import known
 from galprism.passbands.files import filter_res_headers
 
 WAVE = np.arange(5000.0, 6001.0, 50.0)
@@ -33,12 +33,12 @@ def test_every_survey_band_has_its_curve():
         assert passbands.get(f"sdss/{band}").effective_wavelength == pytest.approx(wave, rel=0.008), band
 
 
-@pytest.mark.parametrize("name", [name for name in passbands.names() if "/" in name and name in library.SHIPPED])
+@pytest.mark.parametrize("name", [name for name in passbands.names() if "/" in name and name in known.SHIPPED])
 def test_shipped_curves_say_where_they_come_from_and_are_read_by_astropy(name):
     band = passbands.get(name)
     for key in ("description", "source", "reference", "response", "changes"):
         assert band.provenance[key], key
-    table = Table.read(library.CURVES / f"{library.SHIPPED[name][0]}.ecsv")
+    table = Table.read(known.CURVES / f"{known.SHIPPED[name][0]}.ecsv")
     assert table.meta["name"] == name
     assert str(table["wavelength"].unit) == "Angstrom"
     np.testing.assert_array_equal(table["wavelength"], band.wave)
@@ -47,7 +47,7 @@ def test_shipped_curves_say_where_they_come_from_and_are_read_by_astropy(name):
 
 def test_aliases_are_the_same_passband():
     assert passbands.get("kids/Z") is passbands.get("vista.vircam.Z") is passbands.get("Paranal/VISTA.Z")
-    assert set(library.ALIASES.values()) == set(library.SHIPPED)
+    assert set(known.ALIASES.values()) == set(known.SHIPPED)
 
 
 def test_every_curve_of_speclite_and_sedpy_can_be_had():
@@ -58,14 +58,14 @@ def test_every_curve_of_speclite_and_sedpy_can_be_had():
 
 
 def test_without_the_packages_their_curves_are_refused_by_name(monkeypatch):
-    monkeypatch.setattr(library, "find_spec", lambda package: None)
-    library._package_curves.cache_clear()
+    monkeypatch.setattr(known, "find_spec", lambda package: None)
+    known._package_curves.cache_clear()
     try:
-        assert [name for name in passbands.names() if not name.startswith("jpas/")] == list(library.SHIPPED)
+        assert [name for name in passbands.names() if not name.startswith("jpas/")] == list(known.SHIPPED)
         with pytest.raises(RequestError, match=r"sedpy, which is not installed \(pip install astro-sedpy\)"):
             passbands.get("sedpy/sdss_u0")
     finally:
-        library._package_curves.cache_clear()
+        known._package_curves.cache_clear()
 
 
 def test_an_unknown_name_is_answered_with_near_ones():
