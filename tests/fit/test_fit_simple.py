@@ -13,6 +13,7 @@ from galprism.fit.simple import (
     NAMES,
     fit_simple_grid,
     fit_simple_posterior,
+    least_chi2,
     library_grid,
     log_likelihood,
     model_fluxes,
@@ -94,6 +95,21 @@ def test_a_model_of_the_grid_is_found_in_it(made, grid):
     np.testing.assert_allclose(found.point, grid.values[rows], atol=1e-3)
     assert set(np.round(grid.values[:, 2], 3)) == {0.0, 0.1, 0.3, 0.6}
     np.testing.assert_allclose(np.unique(Z_SUN * 10 ** grid.values[:, 1]), made.libraries[0].z_met, rtol=1e-6)
+
+
+def test_the_nearest_model_is_as_far_as_the_noise(made, grid):
+    """Of models of the grid with Gaussian noise, chi2 of the nearest is a chi2 of all bands but the few fitted."""
+    rng = np.random.default_rng(8)
+    rows = rng.integers(0, len(grid.values), 400)
+    flux = 50.0 * grid.flux[rows].astype(float)
+    ivar = (0.02 * flux) ** -2.0
+    noisy = flux + rng.standard_normal(flux.shape) / np.sqrt(ivar)
+    sources = Sources(id=np.arange(400), photometry=Photometry(noisy, ivar, grid.bands))
+    found, n = least_chi2(sources, grid), len(grid.bands)
+    own = (ivar * noisy * flux).sum(1) / (ivar * flux**2).sum(1)
+    assert (found <= (ivar * (noisy - own[:, None] * flux) ** 2).sum(1) + 1e-6).all()
+    assert n - 6 < found.mean() < n
+    np.testing.assert_allclose(least_chi2(scaled(sources, 1e3), grid), found, rtol=1e-6)
 
 
 def test_brightness_says_nothing(made, draws, grid):

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from galprism.errors import RequestError
 
-NEEDS = {"mock": ("torch", "bagpipes"), "train": ("torch", "bagpipes", "onnx")}
+NEEDS = {"mock": ("torch", "bagpipes"), "train": ("torch", "bagpipes", "onnx"), "maps": ("umap",)}
 
 
 def require(extra: str, why: str) -> None:

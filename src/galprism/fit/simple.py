@@ -116,6 +116,20 @@ def log_likelihood(models: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> np
     return 0.5 * along**2 / squares - 0.5 * np.log(squares)
 
 
+def least_chi2(sources: Sources, models: SimpleModels) -> np.ndarray:
+    """(N,): chi2 of each source's nearest model, at its best scale; NaN where it has no photometry to compare.
+
+    Raises RequestError as `fit_simple_grid` does.
+    """
+    rows, flux, ivar, some = _usable(sources, models)
+    found, every = np.full(len(sources), np.nan), some.astype(np.float64)
+    for part in np.array_split(rows, max(-(-len(rows) // SOURCES_AT_ONCE), 1)):
+        weighted = (ivar[part] * flux[part]).T
+        gained = (every @ weighted) ** 2 / (every**2 @ ivar[part].T)
+        found[part] = (flux[part] * weighted.T).sum(axis=1) - gained.max(axis=0)
+    return found
+
+
 def fit_simple_grid(sources: Sources, models: SimpleModels, levels: Sequence[float] = (0.16, 0.5, 0.84)) -> Predictions:
     """Likelihood-weighted means over a grid, and quantiles. Bands that are missing do not count.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,14 +13,12 @@ import galprism
 from galprism.errors import RequestError
 from galprism.evaluate import Bar, Table, bars_table
 from galprism.evaluate.bars import bars_record
-from galprism.recipes import jpas_ssp, mlp_gap
+from galprism.recipes import jpas_libraries, jpas_ssp, mlp_gap
 from galprism.recipes.stages import Stage, duration, run_stages, timings
 
 
 class System(Protocol):
     """A published system: its stages, and what stands when they are done."""
-
-    def __init__(self, folder: Path, *, quick: bool, workers: int = 1, say: Callable[[str], None] = print) -> None: ...
 
     def stages(self) -> list[Stage]:
         """In the order in which they are run."""
@@ -35,25 +33,41 @@ class System(Protocol):
         ...
 
 
-REPRODUCTIONS: dict[str, type[System]] = {"mlp-gap": mlp_gap.Reproduction, "jpas-ssp": jpas_ssp.Reproduction}
+REPRODUCTIONS: dict[str, Callable[..., System]] = {
+    "mlp-gap": mlp_gap.Reproduction,
+    "jpas-ssp": jpas_ssp.Reproduction,
+    jpas_libraries.NAME: jpas_libraries.Reproduction,
+}
 
 
 def reproduce(
-    name: str, out: Path, *, quick: bool = False, workers: int = 1, say: Callable[[str], None] = print
+    name: str,
+    out: Path,
+    *,
+    quick: bool = False,
+    workers: int = 1,
+    libraries: Sequence[str] = (),
+    catalogue: str = "",
+    say: Callable[[str], None] = print,
 ) -> Table:
     """Run every stage that is not done, write `results.md` and `table.json` into `out`, and return the table.
 
-    Raises RequestError for a system that is not known, and for a folder that is somebody else's.
+    libraries, catalogue : of jpas-libraries alone. Raises RequestError for a system that is not known, for what is not
+    for it, and for a folder that is somebody else's.
     """
     if name not in REPRODUCTIONS:
         raise RequestError(f"reproduce {name!r}; accepted: {', '.join(REPRODUCTIONS)}")
-    work = REPRODUCTIONS[name](out, quick=quick, workers=workers, say=say)
+    own: dict[str, object] = {"libraries": libraries, "catalogue": catalogue} if name == jpas_libraries.NAME else {}
+    if not own and (libraries or catalogue):
+        raise RequestError(f"--library and --catalogue are for {jpas_libraries.NAME}; {name} has its own")
+    work = REPRODUCTIONS[name](out, quick=quick, workers=workers, say=say, **own)
     run_stages(out, work.stages(), say)
     bars = work.bars()
     size = " (--quick: reduced size, the figures mean little)" if quick else ""
     table = bars_table(bars, f"{name}: the paper's figures and ours{size}")
     (out / "table.json").write_text(json.dumps(bars_record(bars), indent=1) + "\n")
-    command = f"galprism reproduce {name} -o DIR{' --quick' if quick else ''}"
+    given = "".join(f" --library {library}" for library in libraries)
+    command = f"galprism reproduce {name} -o DIR{given}{' --quick' if quick else ''}"
     (out / "results.md").write_text(page(name, command, table, work.results(), timings(out)))
     return table
 
