@@ -84,7 +84,7 @@ def test_what_several_libraries_share(tmp_path):
     assert made.population.age_min == pytest.approx(float(both[1].age[0]))
     assert made.libraries == (few,)
     rich = planted(tmp_path / "spectra_fsps_rich.npz", slice(5, 6))
-    with pytest.raises(RequestError, match="no metallicity is in all of them, from 0.05 to 0.02"):
+    with pytest.raises(RequestError, match=r"no metallicity is in all of them, from 0\.05 to 0\.02"):
         shared(paper, [*both, load_library(rich)], [BC03, few, rich])
     young = planted(tmp_path / "spectra_fsps_young.npz", years=1.0)
     with pytest.raises(RequestError, match=r"has ages up to 7\.\d+ Gyr; accepted: to 14\.1"):
