@@ -38,3 +38,16 @@ def distance_modulus(z):
     """m - M in mag; -inf at z = 0."""
     with np.errstate(divide="ignore"):
         return 5.0 * np.log10(luminosity_distance_mpc(z)) + 25.0
+
+
+def volume_per_deg2(z):
+    """dV/dz, comoving Mpc^3 in a square degree and unit redshift (Hogg 1999, eq. 28)."""
+    z = np.asarray(z, dtype=float)
+    hubble = H0 * np.sqrt(OMEGA_M * (1.0 + z) ** 3 + OMEGA_LAMBDA)
+    return LIGHT_SPEED_KM_PER_S / hubble * (luminosity_distance_mpc(z) / (1.0 + z)) ** 2 * (np.pi / 180.0) ** 2
+
+
+def arcsec_per_kpc(z):
+    """Angle that a proper kpc is seen under (Hogg 1999, eq. 18)."""
+    z = np.asarray(z, dtype=float)
+    return 180.0 / np.pi * 3600.0 / (1e3 * luminosity_distance_mpc(z) / (1.0 + z) ** 2)

@@ -1,0 +1,246 @@
+"""The galaxies of a patch of sky: mass functions, and everything else by relations with mass and redshift.
+
+Every galaxy is a bulge and a disc with stars of their own: the bulge is old and forms hardly any; the disc has the rest
+of the rate that the main sequence (or the relation of quiescent galaxies) gives. So colours, colour gradients, sizes
+and shapes hang together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from galprism import passbands
+from galprism.cosmology import age_gyr, arcsec_per_kpc
+from galprism.errors import RequestError
+from galprism.mocks import relations
+from galprism.mocks.described import described
+from galprism.mocks.mass_function import MassFunction
+from galprism.mocks.members import Members, Shapes, joined
+from galprism.sps import ForwardModel, Galaxies, Observed, SSPLibrary
+from galprism.sps.derived import mix
+from galprism.sps.ssp import Z_SUN
+from galprism.surveys import Survey
+from galprism.units import abmag_from_njy, njy_from_abmag
+
+PILOT = 6000
+"""Galaxies of each population that tell which masses can be bright enough."""
+PILOT_BINS = 20
+SPARE = 0.3
+"""dex of mass below those that the pilot found bright enough, that are drawn all the same."""
+SURVIVING = 0.6
+"""Of the mass formed, as a first guess where a rate is turned into a history: what follows is exact."""
+
+
+@dataclass(frozen=True)
+class GalaxyConfig:
+    """What of the galaxies is no published relation, or is one's scatter."""
+
+    redshift: tuple[float, float] = (0.003, 5.5)
+    lightest: float = 6.0
+    """log10 Msun."""
+    rate_scatter: float = 0.3
+    """dex, of the main sequence (Schreiber et al. 2015)."""
+    starburst_share: float = 0.033
+    """Of star-forming galaxies, with rates higher by `starburst_boost` dex (Schreiber et al. 2015, Sect. 4.3)."""
+    starburst_boost: float = 0.72
+    quiescent_scatter: float = 0.4
+    """dex, of rates (Schreiber et al. 2017)."""
+    age_disc: tuple[float, float] = (0.5, 0.95)
+    """Shares of the age of the Universe, uniform, since a disc began to form stars; below, of bulges and the quiescent."""
+    age_old: tuple[float, float] = (0.75, 0.97)
+    bulge_metals: float = 0.1
+    """dex by which the bulge is richer in metals than the galaxy's relation has it, and the disc poorer: gradients."""
+    old_dust: float = 0.03
+    """mag of E(B-V), the scale of an exponential distribution, of quiescent galaxies."""
+    logu: float = -3.0
+    logu_spread: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("redshift", "age_disc", "age_old"):
+            low, high = getattr(self, name)
+            if not 0 < low < high:
+                raise RequestError(f"galaxies.{name} = [{low}, {high}]; accepted: two numbers above zero, rising")
+        for name in ("age_disc", "age_old"):
+            if getattr(self, name)[1] >= 1:
+                raise RequestError(f"galaxies.{name} = {list(getattr(self, name))}; accepted: shares below 1")
+        if not 0 <= self.starburst_share <= 1:
+            raise RequestError(f"galaxies.starburst_share = {self.starburst_share}; accepted: 0 to 1")
+        for name in ("rate_scatter", "quiescent_scatter", "old_dust", "logu_spread"):
+            if getattr(self, name) < 0:
+                raise RequestError(f"galaxies.{name} = {getattr(self, name)}; accepted: zero or more")
+
+
+@dataclass(frozen=True, eq=False)
+class Bodies:
+    """What N galaxies are made of, before any light: a bulge (first) and a disc, columns (N, 2)."""
+
+    redshift: np.ndarray
+    """(N,)."""
+    logm: np.ndarray
+    """(N,), log10 of the surviving mass."""
+    quiescent: np.ndarray
+    """(N,), bool."""
+    share: np.ndarray
+    """(N, 2), of the surviving mass."""
+    age: np.ndarray
+    tau: np.ndarray
+    """Gyr."""
+    z_met: np.ndarray
+    ebv: np.ndarray
+    logu: np.ndarray
+    """(N,)."""
+
+    def take(self, rows) -> Bodies:
+        return Bodies(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+class FieldGalaxies:
+    """Galaxies brighter than a limit, patch by patch."""
+
+    def __init__(
+        self,
+        config: GalaxyConfig,
+        survey: Survey,
+        band: str,
+        limit: float,
+        library: SSPLibrary,
+    ):
+        """band, limit : AB magnitude in a band of the survey up to which galaxies are kept.
+
+        Raises RequestError for a band that the survey has not, and a library that cannot make the light.
+        """
+        if band not in survey.band_names:
+            raise RequestError(f"band {band!r} is not one of {survey.name}: {', '.join(survey.band_names)}")
+        self.config, self.survey, self.limit = config, survey, limit
+        self.place = survey.band_names.index(band)
+        curves = [passbands.get(entry.passband) for entry in survey.bands]
+        self.model = ForwardModel(library, curves, metallicity="interpolate", z_max=config.redshift[1])
+        self.metals = np.log10(library.z_met[[0, -1]] / Z_SUN)
+
+    @cached_property
+    def functions(self) -> dict[str, MassFunction]:
+        """By population, above the masses that could be bright enough."""
+        found = {}
+        for population in ("star-forming", "quiescent"):
+            rng = np.random.default_rng(0)
+            low, high = np.log1p(self.config.redshift)
+            redshift = np.expm1(rng.uniform(low, high, PILOT))
+            logm = rng.uniform(self.config.lightest, 12.0, PILOT)
+            light = self.light(self.bodies(redshift, logm, np.full(PILOT, population == "quiescent"), rng))
+            # log10 of the mass that a galaxy like this one needs
+            needs = logm + 0.4 * (abmag_from_njy(light.flux[:, self.place]) - self.limit)
+            edges = np.linspace(low, high, PILOT_BINS + 1)
+            place = np.digitize(np.log1p(redshift), edges[1:-1])
+            least = np.array([needs[place == k].min() for k in range(PILOT_BINS)]) - SPARE
+            # of neighbouring bins the less, so that nothing is lost within one
+            safe = np.minimum(np.minimum(least, np.append(least[1:], np.inf)), np.append(np.inf, least[:-1]))
+            middle = 0.5 * (edges[1:] + edges[:-1])
+
+            def lightest(z, safe=safe, middle=middle) -> np.ndarray:
+                return np.maximum(np.interp(np.log1p(z), middle, safe), self.config.lightest)
+
+            found[population] = MassFunction(population, self.config.redshift, lightest)
+        return found
+
+    def patch(self, area: float, rng: np.random.Generator) -> Members:
+        """The galaxies of `area` square degrees that are brighter than the limit; their number is Poisson."""
+        parts = []
+        for population, function in self.functions.items():
+            redshift, logm = function.draw(area, rng)
+            made = self.light(self.bodies(redshift, logm, np.full(len(logm), population == "quiescent"), rng))
+            parts.append(made.take(np.flatnonzero(made.flux[:, self.place] > njy_from_abmag(self.limit))))
+        return joined(parts)
+
+    def bodies(self, redshift: np.ndarray, logm: np.ndarray, quiescent: np.ndarray, rng: np.random.Generator) -> Bodies:
+        """What galaxies of these redshifts and masses (N,) are made of."""
+        config, n = self.config, len(redshift)
+        normal = rng.standard_normal((6, n))
+        rate = relations.main_sequence(logm, redshift) + config.rate_scatter * normal[0]
+        rate += config.starburst_boost * (rng.random(n) < config.starburst_share)
+        calm = relations.quiescent_rate(logm, redshift) + config.quiescent_scatter * normal[0]
+        rate = np.where(quiescent, np.minimum(calm, rate), rate)
+        bulge = relations.bulge_share(logm, quiescent, normal[1])
+        share = np.stack([bulge, 1.0 - bulge], axis=1)
+        # the bulge forms what quiescent galaxies of its mass form, at most a half of all
+        with np.errstate(divide="ignore"):
+            log_mass = logm[:, None] + np.log10(share)
+        in_bulge = relations.quiescent_rate(log_mass[:, 0], redshift) + config.quiescent_scatter * normal[2]
+        in_bulge = np.minimum(in_bulge, rate - np.log10(2.0))
+        in_disc = rate + np.log10(1.0 - 10.0 ** (in_bulge - rate))
+        universe = age_gyr(redshift)
+        old = universe * rng.uniform(*config.age_old, n)
+        started = np.where(quiescent, old, universe * rng.uniform(*config.age_disc, n))
+        history = [
+            relations.delayed_history(np.where(mass > -np.inf, made - mass, -13.0) + np.log10(SURVIVING), age)
+            for made, mass, age in ((in_bulge, log_mass[:, 0], old), (in_disc, log_mass[:, 1], started))
+        ]
+        metals = relations.metallicity(logm, normal[3])[:, None] + config.bulge_metals * np.array([1.0, -1.0])
+        ebv = np.where(quiescent, rng.exponential(config.old_dust, n), relations.dust(logm, normal[4]))
+        return Bodies(
+            redshift=redshift,
+            logm=logm,
+            quiescent=quiescent,
+            share=share,
+            age=np.stack([age for age, _ in history], axis=1),
+            tau=np.stack([tau for _, tau in history], axis=1),
+            # metallicities beyond the library's are those of its ends
+            z_met=Z_SUN * 10.0 ** np.minimum(np.maximum(metals, self.metals[0]), self.metals[1]),
+            ebv=np.stack([ebv, ebv], axis=1),
+            logu=config.logu + config.logu_spread * rng.uniform(-1.0, 1.0, n),
+        )
+
+    def light(self, bodies: Bodies, rng: np.random.Generator | None = None) -> Members:
+        """Their light and shapes."""
+        rng = np.random.default_rng(len(bodies.logm)) if rng is None else rng
+        n = len(bodies.logm)
+        seen = self.model(
+            Galaxies.from_numpy(
+                redshift=np.concatenate([bodies.redshift] * 2),
+                logu=np.concatenate([bodies.logu] * 2),
+                **{name: getattr(bodies, name).T.ravel() for name in ("age", "tau", "z_met", "ebv")},
+            )
+        )
+        bulge, disc = (_rows(seen, slice(first, first + n)) for first in (0, n))
+        formed = bodies.share * 10.0 ** bodies.logm[:, None]
+        formed /= np.stack([bulge.mstar.numpy(), disc.mstar.numpy()], axis=1)  # (N, 2), Msun
+        return Members(
+            redshift=bodies.redshift,
+            point=np.zeros((n, len(self.survey.bands))),
+            bulge=bulge.flux.numpy() * formed[:, :1],
+            disc=disc.flux.numpy() * formed[:, 1:],
+            shapes=self._shapes(bodies, rng),
+            values=_values(bodies, bulge, disc, formed),
+            kind=np.where(bodies.quiescent, "quiescent", "star-forming"),
+        )
+
+    def _shapes(self, bodies: Bodies, rng: np.random.Generator) -> Shapes:
+        n = len(bodies.logm)
+        normal, uniform, scale = rng.standard_normal((2, n)), rng.random((3, n)), arcsec_per_kpc(bodies.redshift)
+        return Shapes(
+            re_bulge=relations.bulge_size(bodies.logm, bodies.redshift, normal[0]) * scale,
+            re_disc=relations.disc_size(bodies.logm, bodies.redshift, normal[1]) * scale,
+            q_bulge=relations.axis_ratio("bulge", uniform[0]),
+            q_disc=relations.axis_ratio("disc", uniform[1]),
+            angle=np.pi * uniform[2],
+        )
+
+
+def _rows(seen: Observed, rows: slice) -> Observed:
+    return Observed(**{entry.name: getattr(seen, entry.name)[rows] for entry in fields(Observed)})
+
+
+def _values(bodies: Bodies, bulge: Observed, disc: Observed, formed: np.ndarray) -> dict[str, np.ndarray]:
+    """Parameters of whole galaxies by name."""
+    total = formed.sum(axis=1)
+    whole = mix([bulge, disc], torch.from_numpy(formed / total[:, None]))
+    stars = {
+        "age": bodies.age.max(axis=1),
+        "ebv": bodies.ebv[:, 1],
+        "z_met": bodies.z_met[:, 1],
+        "f_second": np.ones(len(total)),  # one metallicity would be that of neither
+    }
+    return {"redshift": bodies.redshift, **described(whole, stars, np.log10(total))}
