@@ -50,7 +50,7 @@ class GalaxyConfig:
     quiescent_scatter: float = 0.4
     """dex, of rates (Schreiber et al. 2017)."""
     age_disc: tuple[float, float] = (0.5, 0.95)
-    """Shares of the age of the Universe, uniform, since a disc began to form stars; below, of bulges and the quiescent."""
+    """Shares of the age of the Universe, uniform, since a disc began to form stars; below, of all that is old."""
     age_old: tuple[float, float] = (0.75, 0.97)
     bulge_metals: float = 0.1
     """dex by which the bulge is richer in metals than the galaxy's relation has it, and the disc poorer: gradients."""
