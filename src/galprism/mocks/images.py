@@ -65,7 +65,8 @@ class ImageConfig:
     reach: float = 10.0
     """arcsec; sources up to this far from an image's corners are seen in it if their light gets there."""
     faintest: float = 1e-3
-    """In units of the sky's noise in a pixel: Gaussians that no pixel of an image has more of are left out."""
+    """In units of the sky's noise in a pixel: Gaussians that no pixel of an image has more of are left out. At 60
+    sources a square arcmin that takes less than 0.02 of the noise from a pixel and makes images three times as fast."""
 
     def __post_init__(self) -> None:
         self._one_a_band("fwhm", self.fwhm)
