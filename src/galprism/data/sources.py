@@ -10,21 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from galprism.data.blocks import check_shape, readonly
+from galprism.data.cutouts import Cutouts
 from galprism.errors import RequestError
 from galprism.flags import Flag
 
 __all__ = ["Photometry", "Sources"]
-
-
-def _readonly(array: np.ndarray) -> np.ndarray:
-    view = np.asarray(array).view()
-    view.flags.writeable = False
-    return view
-
-
-def _check_shape(owner: str, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-    if array.shape != shape:
-        raise RequestError(f"{owner}.{name} has shape {array.shape}; expected {shape}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +42,7 @@ class Photometry:
             raise RequestError(
                 f"Photometry.flux has shape {flux.shape}; expected (N, {len(self.bands)}) for bands {self.bands}"
             )
-        _check_shape("Photometry", "ivar", ivar, flux.shape)
+        check_shape("Photometry", "ivar", ivar, flux.shape)
         if not np.isfinite(flux).all():
             raise RequestError("Photometry.flux is not finite somewhere; a band not observed has ivar = 0 and flux = 0")
         if np.any(ivar < 0) or np.isinf(ivar).any():
@@ -61,12 +52,12 @@ class Photometry:
         if len(set(self.bands)) != len(self.bands):
             raise RequestError(f"Photometry.bands names a band twice: {self.bands}")
         object.__setattr__(self, "bands", tuple(self.bands))
-        object.__setattr__(self, "flux", _readonly(flux))
-        object.__setattr__(self, "ivar", _readonly(ivar))
+        object.__setattr__(self, "flux", readonly(flux))
+        object.__setattr__(self, "ivar", readonly(ivar))
         if self.limit is not None:
             limit = np.asarray(self.limit, dtype=bool)
-            _check_shape("Photometry", "limit", limit, flux.shape)
-            object.__setattr__(self, "limit", _readonly(limit))
+            check_shape("Photometry", "limit", limit, flux.shape)
+            object.__setattr__(self, "limit", readonly(limit))
 
     def __len__(self) -> int:
         return len(self.flux)
@@ -128,23 +119,27 @@ class Sources:
     """(N,), uint32, what was noticed on reading (see galprism.flags); zeros when not given."""
     redshift_err: np.ndarray | None = None
     """(N,), standard deviations; 0 or NaN where a redshift is as good as exact; None when the catalogue has none."""
+    cutouts: Cutouts | None = None
+    """Put to sources by id (galprism.data.cutout_file.with_cutouts); ivar = 0 throughout where one has no image."""
 
     def __post_init__(self) -> None:
         ident = np.asarray(self.id)
         if ident.ndim != 1:
             raise RequestError(f"Sources.id has shape {ident.shape}; expected (N,)")
-        object.__setattr__(self, "id", _readonly(ident))
+        object.__setattr__(self, "id", readonly(ident))
         for name in ("ra", "dec", "redshift", "redshift_err"):
             value = getattr(self, name)
             if value is not None:
                 value = np.asarray(value, dtype=np.float64)
-                _check_shape("Sources", name, value, ident.shape)
-                object.__setattr__(self, name, _readonly(value))
+                check_shape("Sources", name, value, ident.shape)
+                object.__setattr__(self, name, readonly(value))
         flags = np.zeros(ident.shape, np.uint32) if self.flags is None else np.asarray(self.flags, dtype=np.uint32)
-        _check_shape("Sources", "flags", flags, ident.shape)
-        object.__setattr__(self, "flags", _readonly(flags))
-        if self.photometry is not None and len(self.photometry) != len(ident):
-            raise RequestError(f"Sources has {len(ident)} ids and {len(self.photometry)} rows of photometry")
+        check_shape("Sources", "flags", flags, ident.shape)
+        object.__setattr__(self, "flags", readonly(flags))
+        for name in ("photometry", "cutouts"):
+            block = getattr(self, name)
+            if block is not None and len(block) != len(ident):
+                raise RequestError(f"Sources has {len(ident)} ids and {len(block)} rows of {name}")
 
     def __len__(self) -> int:
         return len(self.id)
@@ -154,7 +149,7 @@ class Sources:
         parts: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, Photometry):
+            if isinstance(value, Photometry | Cutouts):
                 parts[field.name] = value.take(index)
             elif value is not None:
                 parts[field.name] = value[index]

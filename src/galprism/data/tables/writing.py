@@ -36,13 +36,13 @@ def check_writable(path: str | os.PathLike[str], reads: Iterable[str | os.PathLi
             raise RequestError(f"{path}: is a directory; the output must be a file")
         if not path.parent.is_dir():
             raise RequestError(f"{path}: there is no folder {path.parent}; make it first")
-        _work_folder(path).rmdir()
+        work_folder(path).rmdir()
     except OSError as error:
         raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path
 
 
-def _work_folder(path: Path) -> Path:
+def work_folder(path: Path) -> Path:
     """A new hidden folder beside `path`, hence on the same disk, for what is not complete yet."""
     folder = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.part"
     folder.mkdir()
@@ -75,7 +75,7 @@ class TableWriter:
         self._done = 0
 
     def __enter__(self) -> TableWriter:
-        self._folder = _work_folder(self.path)
+        self._folder = work_folder(self.path)
         self._file = self._folder / self.path.name
         with ExitStack() as undone:
             undone.callback(shutil.rmtree, self._folder)
@@ -105,9 +105,9 @@ class TableWriter:
                 sink.abort()
                 raise RequestError(f"{self.path}: {self._done} rows were given; {self.n_rows} were announced")
             sink.finish()
-            _to_disk(self._file)
+            to_disk(self._file)
             os.replace(self._file, self.path)
-            _to_disk(self.path.parent)
+            to_disk(self.path.parent)
         finally:
             shutil.rmtree(self._folder)
 
@@ -120,7 +120,8 @@ def _json(meta: dict[str, Any]) -> str:
     return text
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
+    """Wait until a file, or the list of files of a folder, is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

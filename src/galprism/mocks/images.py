@@ -1,0 +1,266 @@
+"""Cutouts of a simulated sky as a survey's camera would give them: PSF, neighbours, noise and masks.
+
+Each cutout is centred on one source of a patch of sky to within a pixel and holds whatever else is there. The noise of
+the sky comes from the survey's 5-sigma depths. The stated ivar is of the sky alone, as in a survey's weight maps; the
+photons of the sources themselves add noise that it does not tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial import KDTree
+from scipy.special import ndtr, ndtri
+
+from galprism.data import Cutouts
+from galprism.errors import RequestError
+from galprism.mocks.members import Members
+from galprism.mocks.rendering import FWHM_PIXELS, PSF, render
+from galprism.surveys import Survey
+from galprism.units import AB_ZEROPOINT_NJY
+
+STREAM = 41
+"""Sets the random numbers of images apart from others of the same seed and id."""
+WITHIN = 3.0
+"""Standard deviations: a PSF that is further from the median does not occur."""
+BATCH = 512
+"""Sources that are rendered at a time."""
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """How the images are taken; the defaults are of KiDS's r band."""
+
+    bands: tuple[str, ...] = ("r",)
+    """Names of the survey's bands."""
+    size: int = 41
+    """px, along each side."""
+    pixel_scale: float = 0.2
+    """arcsec; KiDS's coadds (Kuijken et al. 2019, A&A 625, A2)."""
+    fwhm: tuple[float, ...] = (0.70,)
+    """arcsec, the median FWHM of the PSF, one a band; KiDS's average in r (Kuijken et al. 2019, abstract)."""
+    fwhm_scatter: float = 0.1
+    """Standard deviation of ln FWHM from source to source and band to band, normal as far as WITHIN of them."""
+    beta: float = 3.0
+    """Of the Moffat PSF. Turbulence alone gives 4.765 (Trujillo et al. 2001, MNRAS 328, 977); what telescopes deliver
+    has stronger wings, with beta of 2.5 to 4.5."""
+    ellipticity: float = 0.02
+    """Standard deviation of g1 and of g2 of the PSF from source to source and band to band, normal as far as WITHIN."""
+    offset: float = 0.5
+    """px, how far at most the source is from the image's middle along each axis; the same in all its bands."""
+    aperture: float = 2.0
+    """arcsec, the diameter of the aperture that the survey's depths are of, as KiDS's are; no light is taken to fall
+    outside of it."""
+    electrons_per_njy: tuple[float, ...] = (9.0,)
+    """Photo-electrons that 1 nJy gives in the whole exposure, one a band (see `electrons_per_njy`); infinity for no
+    noise of the sources. The default: 5 sigma at 25.02 in 2 arcsec under a sky of 21.0 mag arcsec^-2, whose photons are
+    all the noise; that is 1800 s at a zero point of 25.64."""
+    bad_pixels: float = 1e-3
+    """The probability of a pixel to be bad."""
+    saturation: tuple[float, ...] = ()
+    """nJy per pixel, one a band: pixels above are masked; empty when none saturate."""
+    reach: float = 10.0
+    """arcsec; sources up to this far from an image's corners are seen in it if their light gets there."""
+    faintest: float = 1e-3
+    """In units of the sky's noise in a pixel: Gaussians that no pixel of an image has more of are left out. At 60
+    sources a square arcmin that takes less than 0.02 of the noise from a pixel and makes images three times as fast."""
+
+    def __post_init__(self) -> None:
+        self._one_a_band("fwhm", self.fwhm)
+        self._one_a_band("electrons_per_njy", self.electrons_per_njy)
+        if self.saturation:
+            self._one_a_band("saturation", self.saturation)
+        if not self.bands or len(set(self.bands)) != len(self.bands):
+            raise RequestError(f"images.bands = {list(self.bands)}; accepted: one or more, each once")
+        for name in ("pixel_scale", "aperture"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise RequestError(f"images.{name} = {getattr(self, name)}; accepted: above zero, in arcsec")
+        for name, most in (
+            ("fwhm_scatter", 0.5),
+            ("ellipticity", 0.1),
+            ("offset", 0.5),
+            ("bad_pixels", 1.0),
+            ("reach", np.inf),
+            ("faintest", 1.0),
+        ):
+            if not 0 <= getattr(self, name) <= most:
+                raise RequestError(f"images.{name} = {getattr(self, name)}; accepted: 0 to {most:g}")
+        if self.size < 1:
+            raise RequestError(f"images.size = {self.size}; accepted: 1 or more, in pixels")
+        narrowest = min(self.fwhm) * np.exp(-WITHIN * self.fwhm_scatter)
+        if narrowest < FWHM_PIXELS * self.pixel_scale:
+            raise RequestError(
+                f"images.fwhm = {list(self.fwhm)} with images.fwhm_scatter = {self.fwhm_scatter} are as narrow as "
+                f"{narrowest:.2f} arcsec; accepted: {FWHM_PIXELS:g} pixels of {self.pixel_scale:g} arcsec or more"
+            )
+
+    def _one_a_band(self, name: str, values: tuple[float, ...]) -> None:
+        if len(values) != len(self.bands) or not all(value > 0 for value in values):
+            raise RequestError(
+                f"images.{name} = {list(values)}; accepted: numbers above zero, one for each of {', '.join(self.bands)}"
+            )
+
+
+def electrons_per_njy(zeropoint: float, exposure: float) -> float:
+    """Photo-electrons that 1 nJy gives in `exposure` s; `zeropoint` is the AB magnitude that gives one a second."""
+    return exposure * 10 ** (0.4 * (zeropoint - AB_ZEROPOINT_NJY))
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """N sources on a patch of flat sky; without positions, each is alone."""
+
+    id: np.ndarray
+    """(N,), integers from 0 on: the key of each source's random numbers."""
+    members: Members
+    x: np.ndarray | None = None
+    """(N,), arcsec, along the rows of images (west)."""
+    y: np.ndarray | None = None
+    """(N,), arcsec, along their columns (north)."""
+
+    def __post_init__(self) -> None:
+        n = len(self.members)
+        if (self.x is None) != (self.y is None):
+            raise RequestError("Patch: give both x and y, or neither")
+        for name in ("id", "x", "y"):
+            values = getattr(self, name)
+            if values is not None and np.shape(values) != (n,):
+                raise RequestError(f"Patch.{name} has shape {np.shape(values)}; expected ({n},)")
+            if values is not None and not np.isfinite(values).all():
+                raise RequestError(f"Patch.{name} is not finite somewhere")
+        if self.id.dtype.kind not in "iu" or np.any(self.id < 0) or len(np.unique(self.id)) != n:
+            raise RequestError("Patch.id: accepted: integers from 0 on, each once")
+        for name in ("point", "bulge", "disc"):
+            if not np.all(getattr(self.members, name) >= 0):
+                raise RequestError(f"Patch.members.{name} is negative or NaN somewhere; accepted: nJy from 0 on")
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @cached_property
+    def _tree(self) -> KDTree:
+        assert self.x is not None
+        assert self.y is not None
+        return KDTree(np.column_stack([self.x, self.y]))
+
+    def seen_from(self, rows: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(P,) each: place in `rows`, source, and how far it is from that row's in x and y (arcsec), of all P pairs of
+        a row and a source within `radius` arcsec of it, itself with them."""
+        if self.x is None or self.y is None:
+            return np.arange(len(rows)), rows, np.zeros(len(rows)), np.zeros(len(rows))
+        near = self._tree.query_ball_point(np.column_stack([self.x[rows], self.y[rows]]), radius, return_sorted=True)
+        image = np.repeat(np.arange(len(rows)), [len(sources) for sources in near])
+        source = np.concatenate([np.asarray(sources, int) for sources in near]) if len(rows) else np.zeros(0, int)
+        return image, source, self.x[source] - self.x[rows][image], self.y[source] - self.y[rows][image]
+
+
+def sky_sigma(survey: Survey, config: ImageConfig) -> np.ndarray:
+    """(B,), nJy: the noise of the sky in one pixel.
+
+    A circle of diameter D has pi (D / 2)^2 / s^2 pixels of side s, whose independent noise adds in quadrature to a
+    fifth of the flux at the depth: sigma_pixel = sigma_aperture s / (sqrt(pi) D / 2).
+
+    Raises RequestError for a band that the survey does not have.
+    """
+    return survey.sky_err()[_columns(survey, config)] * config.pixel_scale / (np.sqrt(np.pi) * config.aperture / 2)
+
+
+def take_images(
+    patch: Patch, survey: Survey, config: ImageConfig, *, seed: int, rows: np.ndarray | slice | None = None
+) -> Cutouts:
+    """Cutouts of the sources of a patch, or of `rows` of it, whose members have the bands of `survey`.
+
+    A source's PSF, noise and masks follow from `seed` and its id; to float32's rounding its images are the same however
+    many are taken at once.
+
+    Raises RequestError for a band that the survey does not have, and for members of other bands than the survey's.
+    """
+    columns = _columns(survey, config)
+    if patch.members.point.shape[1] != len(survey.bands):
+        raise RequestError(
+            f"the members have {patch.members.point.shape[1]} bands; {survey.name} has {len(survey.bands)}"
+        )
+    index = np.arange(len(patch))[slice(None) if rows is None else rows]
+    rngs = [np.random.Generator(np.random.Philox(_key(seed, int(ident)))) for ident in patch.id[index]]
+    psf, offset = _circumstances(rngs, config)
+    sky = sky_sigma(survey, config)
+    corner = config.size * config.pixel_scale / np.sqrt(2)
+    image, source, dx, dy = patch.seen_from(index, corner + config.reach)
+    light = render(
+        _in_bands(patch.members.take(source), columns),
+        psf,
+        offset[image, 0] + dx,
+        offset[image, 1] + dy,
+        size=config.size,
+        pixel_scale=config.pixel_scale,
+        image=image,
+        faintest=config.faintest * sky,
+    )
+    return _exposed(light, psf, sky, rngs, config)
+
+
+def image_batches(
+    patch: Patch, survey: Survey, config: ImageConfig, *, seed: int, size: int = BATCH
+) -> Iterator[tuple[np.ndarray, Cutouts]]:
+    """Ids and cutouts of all sources of a patch, `size` at a time, as `take_images` gives them."""
+    for start in range(0, len(patch), size):
+        rows = slice(start, start + size)
+        yield patch.id[rows], take_images(patch, survey, config, seed=seed, rows=rows)
+
+
+def _columns(survey: Survey, config: ImageConfig) -> list[int]:
+    missing = [band for band in config.bands if band not in survey.band_names]
+    if missing:
+        raise RequestError(
+            f"images.bands: {survey.name} has no band {', '.join(missing)}; it has {', '.join(survey.band_names)}"
+        )
+    return [survey.band_names.index(band) for band in config.bands]
+
+
+def _in_bands(members: Members, columns: list[int]) -> Members:
+    point, bulge, disc = (part[:, columns] for part in (members.point, members.bulge, members.disc))
+    return Members(members.redshift, point, bulge, disc, members.shapes)
+
+
+def _key(seed: int, ident: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence((seed, ident), spawn_key=(STREAM,))
+
+
+def _circumstances(rngs: list[np.random.Generator], config: ImageConfig) -> tuple[PSF, np.ndarray]:
+    """The PSF of each image and where in it the source is, (N, 2) arcsec from the middle."""
+    n_bands = len(config.bands)
+    chance = np.array([rng.random((3, n_bands)) for rng in rngs]).reshape(-1, 3, n_bands)
+    normal = ndtri(ndtr(-WITHIN) + chance * (ndtr(WITHIN) - ndtr(-WITHIN)))
+    uniform = np.array([rng.uniform(-1.0, 1.0, 2) for rng in rngs]).reshape(-1, 2)
+    fwhm = np.array(config.fwhm) * np.exp(config.fwhm_scatter * normal[:, 0])
+    psf = PSF(fwhm, config.ellipticity * normal[:, 1], config.ellipticity * normal[:, 2], config.beta)
+    return psf, config.offset * config.pixel_scale * uniform
+
+
+def _exposed(
+    light: np.ndarray, psf: PSF, sky: np.ndarray, rngs: list[np.random.Generator], config: ImageConfig
+) -> Cutouts:
+    """With the noise of the sky and of the sources, and masks.
+
+    A pixel collects thousands of electrons from the sky, so that the Poisson noise of a source on it is as good as
+    normal, of variance (flux in electrons).
+    """
+    shape = light.shape[1:]
+    each = (len(config.bands), 1, 1)
+    noise, chance = np.empty_like(light), np.empty_like(light)
+    for rng, normal, uniform in zip(rngs, noise, chance, strict=True):
+        rng.standard_normal(shape, dtype=np.float32, out=normal)
+        rng.random(shape, dtype=np.float32, out=uniform)
+    variance = (sky**2).astype(np.float32).reshape(each)
+    electrons = np.array(config.electrons_per_njy, np.float32).reshape(each)
+    noise *= np.sqrt(variance + light / electrons)
+    flux = light + noise
+    masked = chance < config.bad_pixels
+    if config.saturation:
+        masked |= flux > np.array(config.saturation, np.float32).reshape(each)
+    flux[masked] = 0.0
+    ivar = np.where(masked, np.float32(0), 1 / variance)
+    return Cutouts(flux, ivar, config.bands, config.pixel_scale, psf.fwhm)
