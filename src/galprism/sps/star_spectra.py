@@ -18,6 +18,8 @@ WAVE = np.exp(np.arange(np.log(900.0), np.log(3e5), 4e-3))
 TOLERANCE = 1e-3
 """mag, to which synthetic photometry of a smooth spectrum gives back its magnitudes."""
 ROUNDS = 40
+NOISE = 0.01
+"""Share of a template's peak down to which negative flux is noise, and is taken as it is."""
 
 
 def smooth_spectra(bands: Sequence[Passband], magnitudes) -> np.ndarray:
@@ -85,7 +87,7 @@ def load_star_spectra(folder: str | Path) -> StarSpectra:
     wavelengths of the first between where the last of them begins and the first of them ends.
 
     Raises RequestError, naming the file and the line, for what is not two numbers, wavelengths that do not ascend, flux
-    that is negative or nowhere above zero; and where there is no file, or the files have no wavelengths in common.
+    that is negative beyond NOISE or nowhere above zero; and where there is no file, or nowhere that all files cover.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -108,6 +110,7 @@ def _read_template(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except UnicodeDecodeError as error:
         raise RequestError(f"{path}: not text; expected two columns, Angstrom and f_lambda") from error
     rows: list[tuple[float, float]] = []
+    numbers: list[int] = []
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].replace(",", " ").split()
         if not words:
@@ -116,12 +119,18 @@ def _read_template(path: Path) -> tuple[np.ndarray, np.ndarray]:
             wave, flux = (float(word) for word in words[:2])
         except ValueError as error:
             raise RequestError(f"{path}, line {number}: {line.strip()!r}; expected two numbers") from error
-        if not (np.isfinite(wave) and np.isfinite(flux)) or flux < 0:
-            raise RequestError(f"{path}, line {number}: {line.strip()!r}; expected finite numbers, no negative flux")
+        if not (np.isfinite(wave) and np.isfinite(flux)):
+            raise RequestError(f"{path}, line {number}: {line.strip()!r}; expected finite numbers")
         if rows and wave <= rows[-1][0]:
             raise RequestError(f"{path}, line {number}: {wave:g} Angstrom after {rows[-1][0]:g}; expected to ascend")
         rows.append((wave, flux))
+        numbers.append(number)
     if len(rows) < 2 or not any(flux > 0 for _, flux in rows):
         raise RequestError(f"{path}: {len(rows)} points of a spectrum; expected two or more, with flux above zero")
-    columns = np.array(rows)
-    return columns[:, 0], columns[:, 1]
+    wave_of, flux_of = np.array(rows).T
+    if flux_of.min() < -NOISE * flux_of.max():
+        number = numbers[int(flux_of.argmin())]
+        raise RequestError(
+            f"{path}, line {number}: flux {flux_of.min():g}; expected none below {-NOISE * flux_of.max():g}, noise"
+        )
+    return wave_of, flux_of

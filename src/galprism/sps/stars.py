@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,22 +37,15 @@ class StarModel:
 
     def __init__(self, passbands: Sequence[Passband], spectra: StarSpectra | None = None):
         self.passbands = tuple(passbands)
-        known = [get(name) for name in BANDS]
         matrix = band_matrix(self.passbands, WAVE)
         self._white = {}
         for atmosphere in ("DA", "DB"):
-            cooling = white_dwarfs(atmosphere)
-            absolute = np.log(smooth_spectra(known, cooling.absolute) @ matrix)
-            self._white[atmosphere] = (np.log(cooling.teff[::-1]), absolute[::-1])
+            absolute = np.log(_spectra(atmosphere) @ matrix)
+            self._white[atmosphere] = (np.log(white_dwarfs(atmosphere).teff[::-1]), absolute[::-1])
         self._templates = None if spectra is None else _templates(self.passbands, spectra)
         if spectra is None:
-            low, high = bluest_reddest()
-            self._g_i = np.linspace(low, high, 1 + round((high - low) / STEP))
-            g_i, feh = np.meshgrid(self._g_i, FEH, indexing="ij")
-            self._log_flux = {}
-            for name, colours in (("dwarfs", dwarf_colours), ("giants", giant_colours)):
-                spectra_of = smooth_spectra(known, magnitudes(colours(g_i.ravel(), feh.ravel())))
-                self._log_flux[name] = np.log(spectra_of @ matrix).reshape(*g_i.shape, -1)
+            self._g_i = _rows()
+            self._log_flux = {name: np.log(_spectra(name) @ matrix) for name in ("dwarfs", "giants")}
 
     def dwarfs(self, r, g_i, feh) -> np.ndarray:
         """(N, B), nJy: dwarfs of SDSS r [AB mag], g-i and [Fe/H], each (N,).
@@ -98,6 +92,23 @@ class StarModel:
         lower = (1 - y) * table[row, column] + y * table[row, column + 1]
         upper = (1 - y) * table[row + 1, column] + y * table[row + 1, column + 1]
         return np.exp((1 - x) * lower + x * upper) * scale
+
+
+def _rows() -> np.ndarray:
+    """g-i of the tables' rows."""
+    low, high = bluest_reddest()
+    return np.linspace(low, high, 1 + round((high - low) / STEP))
+
+
+@lru_cache(maxsize=4)
+def _spectra(kind: str) -> np.ndarray:
+    """f_lambda at WAVE when r = 0 of "dwarfs" or "giants" (rows, FEH, W), or at 10 pc of "DA" or "DB" (T, W)."""
+    known = [get(name) for name in BANDS]
+    if kind in ("DA", "DB"):
+        return smooth_spectra(known, white_dwarfs(kind).absolute)
+    g_i, feh = np.meshgrid(_rows(), FEH, indexing="ij")
+    colours = {"dwarfs": dwarf_colours, "giants": giant_colours}[kind](g_i.ravel(), feh.ravel())
+    return smooth_spectra(known, magnitudes(colours)).reshape(*g_i.shape, -1)
 
 
 def _between(grid: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
