@@ -29,6 +29,7 @@ SHIPPED = {
     **{f"Subaru/HSC.{name}": (f"hsc_{name[0]}", (f"hsc/{name[0]}",)) for name in ("g", "r2", "i2", "z", "y")},
     "Euclid/VIS.vis": ("euclid_vis", ("euclid/VIS",)),
     **{f"Euclid/NISP.{band}": (f"euclid_{band.lower()}", (f"euclid/{band}",)) for band in "YJH"},
+    **{f"2MASS/2MASS.{band}": (f"2mass_{band}", (f"2mass/{band}",)) for band in ("J", "H", "Ks")},
 }
 """Name: (file in `curves/`, aliases)."""
 
