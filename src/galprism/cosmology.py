@@ -38,3 +38,11 @@ def distance_modulus(z):
     """m - M in mag; -inf at z = 0."""
     with np.errstate(divide="ignore"):
         return 5.0 * np.log10(luminosity_distance_mpc(z)) + 25.0
+
+
+def comoving_volume_per_deg2(z):
+    """dV/dz in Mpc^3 per square degree and unit redshift: c / H0 D_C^2 / E(z) (Hogg 1999, eq. 28)."""
+    z = np.asarray(z, dtype=float)
+    comoving = luminosity_distance_mpc(z) / (1.0 + z)
+    expansion = np.sqrt(OMEGA_M * (1.0 + z) ** 3 + OMEGA_LAMBDA)
+    return LIGHT_SPEED_KM_PER_S / H0 * comoving**2 / expansion * np.radians(1.0) ** 2
