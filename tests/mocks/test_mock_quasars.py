@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from galprism import surveys
+from galprism import passbands, surveys
 from galprism.errors import RequestError
+from galprism.mocks.quasar_hosts import Hosts
 from galprism.mocks.quasar_luminosity import density
 from galprism.mocks.quasars import QuasarConfig, Quasars
+from galprism.sps.quasars import Nuclei, QuasarModel
 from galprism.units import abmag_from_njy
 
 SDSS = surveys.get("sdss")
@@ -115,6 +117,19 @@ def test_near_quasars_are_seen_with_their_galaxies(sky):
     assert 0.15 < np.median(sky.shapes.re_disc[far]) < 0.8
     assert sky.shapes.q_disc.min() >= 0.21
     assert sky.shapes.q_disc.max() <= 1.0
+
+
+def test_a_host_has_the_share_of_the_light_that_it_was_given():
+    """A quarter (0.244) at M_i(z=2) = -23 from 4000 to 5000 A (Temple et al. 2021), in a band that is that."""
+    z, share = np.array([0.5]), 0.244
+    band = [passbands.get("tophat/6750x1500")]
+    model, hosts = QuasarModel(band), Hosts(band, (0.4, 0.6))
+    nucleus = Nuclei(z, np.array([-23.0]), np.zeros(1), np.zeros(1), np.zeros(1))
+    host, mass = hosts.light(z, share / (1.0 - share) * model.optical_luminosity(nucleus))
+    assert host[0, 0] / (host + model(nucleus))[0, 0] == pytest.approx(share, abs=0.01)
+    twice, heavier = hosts.light(z, 2.0 * share / (1.0 - share) * model.optical_luminosity(nucleus))
+    np.testing.assert_allclose(twice, 2.0 * host)
+    np.testing.assert_allclose(heavier, 2.0 * mass)
 
 
 def test_hosts_are_massive_galaxies(sky):

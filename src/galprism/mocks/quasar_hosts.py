@@ -19,7 +19,7 @@ SHARE_OF_AGE = 0.8
 Z_MET = 0.02
 EBV = 0.1
 """The stars of every host: SFR ~ t exp(-t / 1 Gyr) for the last 0.8 of the age of the Universe, solar metallicity,
-E(B-V) = 0.1. At z < 0.5 that is an early spiral, as the S0 template of Temple et al. (2021, section 3.4); at z > 3 a
+E(B-V) = 0.1. At z < 0.5 that is an early spiral, as the S0 template of Temple et al. (2021); at z > 3 a
 galaxy at the height of its star formation. Our choice."""
 STEPS = 240
 """Redshifts at which the light of a host is tabulated, even in ln(1 + z)."""
@@ -38,7 +38,7 @@ EARLY = (
     (0.10, 0.11, 0.12, 0.14, 0.14, 0.14),
 )
 THICK_DISC, THICK_BULGE = 0.21, 0.43
-"""Minor over major axis seen edge-on (Padilla & Strauss 2008, Table 2: means of spirals and of ellipticals)."""
+"""Minor over major axis seen edge-on (Padilla & Strauss 2008, Tables 2 and 4: means of spirals and of ellipticals)."""
 KPC_PER_MPC = 1e3
 
 
@@ -87,7 +87,7 @@ def _per_luminosity(redshift: np.ndarray) -> np.ndarray:
 
 
 def bulge_share(mass: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(N,): bulge over total of galaxies of `mass` in Msun (Lang et al. 2014 as in Schreiber et al. 2017, eq. 6).
+    """(N,): bulge over total of galaxies of `mass` in Msun (Lang et al. 2014, as in Schreiber et al. 2017).
 
     The relation of quiescent galaxies, 10^(0.1 (log M - 10) - 0.3), with a scatter of 0.2 dex, at most 1.
     """

@@ -8,7 +8,7 @@ from numpy.polynomial.chebyshev import chebval
 from galprism.cosmology import comoving_volume_per_deg2
 from galprism.sps.quasars import M_1450_MINUS_M_I
 
-# Table 3, model 3: coefficients of the Chebyshev polynomials T0, T1, ... in 1 + z.
+# Their model 3 (Table 3): coefficients of the Chebyshev polynomials T0, T1, ... in 1 + z.
 LOG_DENSITY = (-6.942, 0.629, -0.086)
 BREAK = (-15.038, -7.046, 0.772, -0.030)
 BRIGHT = (-2.888, -0.383)
@@ -17,10 +17,10 @@ FAINT = (-1.602, -0.082)
 
 
 def density(m_1450, z) -> np.ndarray:
-    """Comoving number density in Mpc^-3 mag^-1 at M_1450 (AB) and redshift z, which broadcast (eqs. 7 to 11).
+    """Comoving number density in Mpc^-3 mag^-1 at M_1450 (AB) and redshift z, which broadcast.
 
-    A double power law; H0 = 70 km/s/Mpc, Omega_m = 0.3. The fit is to quasars at 0 < z < 7 or so that are not obscured,
-    about M_1450 < -20 at low redshift.
+    A double power law of quasars that are not obscured, up to z = 7; H0 = 70 km/s/Mpc, Omega_m = 0.3. What was counted
+    is the light of nucleus and host together.
     """
     z = np.asarray(z, float)
     x = 1.0 + z

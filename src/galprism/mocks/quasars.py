@@ -26,7 +26,7 @@ MARGIN = 1.5
 PROBES = 20_000
 """Quasars drawn to find which share of those near the limit is above it."""
 HOST_M_I = -23.0
-"""M_i(z=2) at which the share of the host is `host_fraction` (Temple, Hewett & Banerji 2021, section 3.4)."""
+"""M_i(z=2) at which the share of the host is `host_fraction` (Temple, Hewett & Banerji 2021)."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,12 @@ class QuasarConfig:
     0.7 % have more than 0.2, as Hopkins et al. (2004) find (2 %, and less than 1 %)."""
     line_scatter: float = 0.5
     """Standard deviation of the type of the lines about the mean of its luminosity (`quasar_lines.line_type`): the
-    extremes at z = 2 that types -1 and 1 stand for (Temple et al. 2021) are at two of these. Our reading of them."""
+    extremes at z = 2 that types -1 and 1 stand for (Temple et al. 2021) are at two of these, our
+    reading of them. Types beyond those that the paper follows, -2 to 3, are set to the nearest."""
     host_fraction: float = 0.244
-    """Share of the host in the light at 4000 to 5000 A at M_i(z=2) = -23 (Temple et al. 2021, Table 1: fragal)."""
+    """Share of the host in the light at 4000 to 5000 A at M_i(z=2) = -23 (Temple et al. 2021: fragal)."""
     host_index: float = 0.684
-    """The host's luminosity grows as the nucleus's to this power (Temple et al. 2021, Table 1: gplind)."""
+    """The host's luminosity grows as the nucleus's to this power (Temple et al. 2021: gplind)."""
     host_scatter: float = 0.28
     """dex, of the host's luminosity: that of black holes in bulges of one mass (Kormendy & Ho 2013, eq. 10)."""
 
@@ -125,7 +126,7 @@ class Quasars:
         return np.where(bright, rate(m_i, z) * d_z * (self._m_edges[1] - self._m_edges[0]), 0.0)
 
     def _host_luminosity(self, nuclei: Nuclei) -> np.ndarray:
-        """(N,), erg/s/A: mean luminosities of hosts from 4000 to 5000 A (Temple et al. 2021, section 3.4)."""
+        """(N,), erg/s/A: mean luminosities of hosts from 4000 to 5000 A (Temple et al. 2021)."""
         share = self.config.host_fraction / (1.0 - self.config.host_fraction)
         fainter = 10 ** (0.4 * (1.0 - self.config.host_index) * (nuclei.m_i - HOST_M_I))
         return share * fainter * self.model.optical_luminosity(nuclei)

@@ -103,10 +103,10 @@ _TABLE_TEXT = """
 _WAVE, _TYPICAL, _CONTRAST = np.array(_TABLE_TEXT.split(), dtype=float).reshape(-1, 3).T * [[1.0], [1e-3], [1e-3]]
 
 SCALE = 0.9936
-"""What the templates are multiplied by, keeping equivalent widths (Temple et al. 2021, Table 1: scal_em)."""
+"""What the templates are multiplied by, keeping equivalent widths (Temple et al. 2021: scal_emline)."""
 BALDWIN_SLOPE = 0.183
 BALDWIN_M_I = -27.0
-"""How the type of the lines follows M_i(z=2) (Temple et al. 2021, Table 1: beslope; its zero is the templates')."""
+"""How the type of the lines follows M_i(z=2) (Temple et al. 2021: beslope, benorm)."""
 WEAKEST, STRONGEST = -2.0, 3.0
 """The types as far as Temple et al. (2021) follow them."""
 

@@ -1,4 +1,8 @@
-"""The light of quasars: a parametric spectrum after Temple, Hewett & Banerji (2021), seen in passbands."""
+"""The light of quasars: a parametric spectrum after Temple, Hewett & Banerji (2021, MNRAS 508, 737), seen in passbands.
+
+Names such as plslp1 are those of the parameters in that paper and its model, qsogen, whose values of 25 June 2021 these
+are: fitted to the median colours of SDSS quasars in ugriz, YJHK, W1 and W2.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from galprism.cosmology import PARSEC_CM
 from galprism.errors import RequestError
 from galprism.passbands import Passband
 from galprism.sps.projection import Projector, flux_per_luminosity
@@ -21,24 +26,24 @@ PIVOT = 2500.0
 WINDOW = (2300.0, 2730.0)
 """Angstrom: what the SDSS i band, 6900 to 8190 A at half its peak, sees of a quasar at z = 2."""
 LYMAN_LIMIT = 912.0
-"""Angstrom: bluewards there is no light, as though all quasars had a Lyman-limit system (Table 1: lylim)."""
+"""Angstrom: bluewards there is no light, as though all quasars had a Lyman-limit system (their lylim)."""
 BREAKS = (1200.0, 3880.0)
-"""Angstrom: where the slope of the continuum changes (Temple et al. 2021, Table 1: plbrk3, plbrk1)."""
+"""Angstrom: where the slope of the continuum changes (plbrk3, plbrk1)."""
 SLOPES = (-1.349, -0.349, 0.593)
 """alpha of f_nu ~ nu^alpha bluewards of, between and redwards of the breaks (plslp1 + plstep, plslp1, plslp2)."""
 DUST_TEMPERATURE = 1243.6
-"""K, of the hot dust (Table 1: tbb)."""
+"""K, of the hot dust (tbb)."""
 DUST_NORM = 3.961
-"""f_nu of the hot dust at 2 um over that of the power law at 5500 A (Table 1: bbnorm)."""
+"""f_nu of the hot dust at 2 um over that of the power law at 5500 A (bbnorm)."""
 HC_OVER_K = 1.43877735e8
 """Angstrom K."""
 M_1450_MINUS_M_I = 1.486
-"""M_1450 - M_i(z=2), for alpha = -0.5 (Richards et al. 2006, eqs. 1 to 4; Ross et al. 2013)."""
+"""M_1450 - M_i(z=2), for alpha = -0.5 (Richards et al. 2006; Ross et al. 2013, ApJ 773, 14)."""
 OPTICAL = (4000.0, 5000.0)
-"""Angstrom: where the light of a host is compared with its quasar's (Temple et al. 2021, section 3.4)."""
+"""Angstrom: where the light of a host is compared with its quasar's (Temple et al. 2021)."""
 MAG = 0.4 * np.log(10.0)
 
-# A / E(B-V) bluewards of 1950 A, of the extinction curve of quasars published with Temple et al. (2021, section 3.5).
+# A / E(B-V) bluewards of 1950 A, of the extinction curve of quasars published with Temple et al. (2021).
 _EXTINCTION_WAVE = np.array(
     [500, 600, 700, 800, 900, 1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700, 1800, 1900, 1950], float
 )
@@ -51,7 +56,7 @@ _EXTINCTION = np.array(
 
 
 def extinction(wave) -> np.ndarray:
-    """A(lambda) / E(B-V) of the dust in quasars at `wave` in Angstrom (Temple et al. 2021, section 3.5), R_V = 3.1.
+    """A(lambda) / E(B-V) of the dust in quasars at `wave` in Angstrom (Temple et al. 2021), R_V = 3.1.
 
     Much like the Small Magellanic Cloud's, without a bump at 2175 A: 3.1 (lambda / 5500 A)^-1.15 redwards of 1950 A,
     and a table bluewards, straight in the logarithms; extended by its ends.
@@ -62,7 +67,7 @@ def extinction(wave) -> np.ndarray:
 
 
 def disc(wave) -> np.ndarray:
-    """f_lambda of the power laws at `wave` in Angstrom, 1 at 2500 A (Temple et al. 2021, section 3.1)."""
+    """f_lambda of the power laws at `wave` in Angstrom, 1 at 2500 A (Temple et al. 2021)."""
     wave = np.asarray(wave, float)
     blue, red = BREAKS
     far, near, optical = (-2.0 - slope for slope in SLOPES)
@@ -74,7 +79,7 @@ def disc(wave) -> np.ndarray:
 
 
 def hot_dust(wave) -> np.ndarray:
-    """f_lambda of the black body of hot dust, in units of `disc` (Temple et al. 2021, section 3.2)."""
+    """f_lambda of the black body of hot dust, in units of `disc` (Temple et al. 2021)."""
     wave = np.asarray(wave, float)
     with np.errstate(over="ignore"):
         shape = 1.0 / (wave**5 * np.expm1(HC_OVER_K / (DUST_TEMPERATURE * wave)))
@@ -85,8 +90,7 @@ def hot_dust(wave) -> np.ndarray:
 def luminosity(m_i) -> np.ndarray:
     """L_lambda at 2500 A in erg/s/A of quasars of M_i(z=2) (Richards et al. 2006, AJ 131, 2766, eq. 4)."""
     f_nu = 10.0 ** (-0.4 * (np.asarray(m_i, float) + 48.6 + 2.5 * np.log10(3.0)))
-    ten_parsec_cm = 3.0856775814913673e19
-    return 4.0 * np.pi * ten_parsec_cm**2 * f_nu * LIGHT_SPEED_ANGSTROM_PER_S / PIVOT**2
+    return 4.0 * np.pi * (10.0 * PARSEC_CM) ** 2 * f_nu * LIGHT_SPEED_ANGSTROM_PER_S / PIVOT**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +101,7 @@ class Nuclei:
     """Above 0."""
     m_i: np.ndarray
     """M_i(z=2), AB: the absolute i magnitude K-corrected to z = 2, lines included, before dust and of the mean slope
-    (Ross et al. 2013, section 2)."""
+    (Ross et al. 2013)."""
     slope: np.ndarray
     """What is added to alpha of f_nu ~ nu^alpha everywhere."""
     lines: np.ndarray
