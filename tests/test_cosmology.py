@@ -22,3 +22,8 @@ def test_nearby_distance_follows_hubble():
     z = 1e-6
     assert cosmology.luminosity_distance_mpc(z) == pytest.approx(299792.458 * z / 70, rel=1e-5)
     assert cosmology.distance_modulus(0.0) == -np.inf
+
+
+def test_volume_agrees_with_astropy():
+    per_deg2 = PEER.differential_comoving_volume(Z).value * np.radians(1.0) ** 2
+    np.testing.assert_allclose(cosmology.comoving_volume_per_deg2(Z), per_deg2, rtol=1e-6)

@@ -40,11 +40,12 @@ def distance_modulus(z):
         return 5.0 * np.log10(luminosity_distance_mpc(z)) + 25.0
 
 
-def volume_per_deg2(z):
-    """dV/dz, comoving Mpc^3 in a square degree and unit redshift (Hogg 1999, eq. 28)."""
+def comoving_volume_per_deg2(z):
+    """dV/dz in Mpc^3 per square degree and unit redshift: c / H0 D_C^2 / E(z) (Hogg 1999, eq. 28)."""
     z = np.asarray(z, dtype=float)
-    hubble = H0 * np.sqrt(OMEGA_M * (1.0 + z) ** 3 + OMEGA_LAMBDA)
-    return LIGHT_SPEED_KM_PER_S / hubble * (luminosity_distance_mpc(z) / (1.0 + z)) ** 2 * (np.pi / 180.0) ** 2
+    comoving = luminosity_distance_mpc(z) / (1.0 + z)
+    expansion = np.sqrt(OMEGA_M * (1.0 + z) ** 3 + OMEGA_LAMBDA)
+    return LIGHT_SPEED_KM_PER_S / H0 * comoving**2 / expansion * np.radians(1.0) ** 2
 
 
 def arcsec_per_kpc(z):
