@@ -24,8 +24,9 @@ import numpy as np
 
 from galprism import surveys
 from galprism.mocks.galsim_images import render_galsim
-from galprism.mocks.images import ImageConfig, Patch, take_images
+from galprism.mocks.images import ImageConfig, take_images
 from galprism.mocks.members import Members, Shapes
+from galprism.mocks.patch import Patch
 from galprism.mocks.rendering import PSF, render
 from galprism.units import njy_from_abmag
 

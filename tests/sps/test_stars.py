@@ -7,6 +7,7 @@ import pytest
 
 from galprism.errors import GalprismError, RequestError
 from galprism.passbands import abflux, get
+from galprism.sps.published import read_table
 from galprism.sps.star_colours import (
     AB_FROM_VEGA,
     BANDS,
@@ -15,7 +16,6 @@ from galprism.sps.star_colours import (
     giant_colours,
     giant_g_i,
     magnitudes,
-    read_table,
     white_dwarfs,
 )
 from galprism.sps.star_spectra import WAVE, StarSpectra, load_star_spectra, smooth_spectra

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 
 from galprism import passbands
-from galprism.cosmology import age_gyr, arcsec_per_kpc
+from galprism.cosmology import age_gyr
 from galprism.errors import RequestError
 from galprism.mocks import relations
 from galprism.mocks.described import described
+from galprism.mocks.field_config import GalaxyConfig
 from galprism.mocks.mass_function import MassFunction
-from galprism.mocks.members import Members, Shapes, joined
+from galprism.mocks.members import Members, joined
+from galprism.mocks.shapes import drawn_shapes
 from galprism.sps import ForwardModel, Galaxies, Observed, SSPLibrary
 from galprism.sps.derived import mix
 from galprism.sps.ssp import Z_SUN
@@ -33,45 +35,6 @@ SPARE = 0.3
 """dex of mass below those that the pilot found bright enough, that are drawn all the same."""
 SURVIVING = 0.6
 """Of the mass formed, as a first guess where a rate is turned into a history: what follows is exact."""
-
-
-@dataclass(frozen=True)
-class GalaxyConfig:
-    """What of the galaxies is no published relation, or is one's scatter."""
-
-    redshift: tuple[float, float] = (0.003, 5.5)
-    lightest: float = 6.0
-    """log10 Msun."""
-    rate_scatter: float = 0.3
-    """dex, of the main sequence (Schreiber et al. 2015)."""
-    starburst_share: float = 0.033
-    """Of star-forming galaxies, with rates higher by `starburst_boost` dex (Schreiber et al. 2015, Sect. 4.3)."""
-    starburst_boost: float = 0.72
-    quiescent_scatter: float = 0.4
-    """dex, of rates (Schreiber et al. 2017)."""
-    age_disc: tuple[float, float] = (0.5, 0.95)
-    """Shares of the age of the Universe, uniform, since a disc began to form stars; below, of all that is old."""
-    age_old: tuple[float, float] = (0.75, 0.97)
-    bulge_metals: float = 0.1
-    """dex by which the bulge is richer in metals than the galaxy's relation has it, and the disc poorer: gradients."""
-    old_dust: float = 0.03
-    """mag of E(B-V), the scale of an exponential distribution, of quiescent galaxies."""
-    logu: float = -3.0
-    logu_spread: float = 0.3
-
-    def __post_init__(self) -> None:
-        for name in ("redshift", "age_disc", "age_old"):
-            low, high = getattr(self, name)
-            if not 0 < low < high:
-                raise RequestError(f"galaxies.{name} = [{low}, {high}]; accepted: two numbers above zero, rising")
-        for name in ("age_disc", "age_old"):
-            if getattr(self, name)[1] >= 1:
-                raise RequestError(f"galaxies.{name} = {list(getattr(self, name))}; accepted: shares below 1")
-        if not 0 <= self.starburst_share <= 1:
-            raise RequestError(f"galaxies.starburst_share = {self.starburst_share}; accepted: 0 to 1")
-        for name in ("rate_scatter", "quiescent_scatter", "old_dust", "logu_spread"):
-            if getattr(self, name) < 0:
-                raise RequestError(f"galaxies.{name} = {getattr(self, name)}; accepted: zero or more")
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,20 +175,9 @@ class FieldGalaxies:
             point=np.zeros((n, len(self.survey.bands))),
             bulge=bulge.flux.numpy() * formed[:, :1],
             disc=disc.flux.numpy() * formed[:, 1:],
-            shapes=self._shapes(bodies, rng),
+            shapes=drawn_shapes(bodies.redshift, bodies.logm, rng),
             values=_values(bodies, bulge, disc, formed),
             kind=np.where(bodies.quiescent, "quiescent", "star-forming"),
-        )
-
-    def _shapes(self, bodies: Bodies, rng: np.random.Generator) -> Shapes:
-        n = len(bodies.logm)
-        normal, uniform, scale = rng.standard_normal((2, n)), rng.random((3, n)), arcsec_per_kpc(bodies.redshift)
-        return Shapes(
-            re_bulge=relations.bulge_size(bodies.logm, bodies.redshift, normal[0]) * scale,
-            re_disc=relations.disc_size(bodies.logm, bodies.redshift, normal[1]) * scale,
-            q_bulge=relations.axis_ratio("bulge", uniform[0]),
-            q_disc=relations.axis_ratio("disc", uniform[1]),
-            angle=np.pi * uniform[2],
         )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
 
-from galprism.cosmology import volume_per_deg2
+from galprism.cosmology import comoving_volume_per_deg2
+from galprism.sps.published import read_table
 
 POPULATIONS = ("star-forming", "quiescent")
 Z_STEP = 0.005
@@ -19,16 +18,11 @@ HEAVIEST = 12.2
 """log10 Msun: galaxies of more have never been found in numbers."""
 
 
-def read_table(name: str) -> np.ndarray:
-    """A table of this folder's `tables`, by the names of its columns; lines with # say where it is from."""
-    lines = (files("galprism.mocks") / "tables" / name).read_text().splitlines()
-    rows = io.StringIO("\n".join(line for line in lines if not line.startswith("#")))
-    return np.genfromtxt(rows, delimiter=",", names=True, dtype=None, encoding="utf-8")
-
-
-@lru_cache(maxsize=1)
-def _table() -> np.ndarray:
-    return read_table("mass_functions.csv")
+@lru_cache(maxsize=2)
+def _table(population: str) -> dict[str, np.ndarray]:
+    """The rows of one population."""
+    table = read_table("galprism.mocks", "mass_functions.csv")
+    return {name: column[table["population"] == population] for name, column in table.items()}
 
 
 def schechter(logm, logm_star, phi, alpha) -> np.ndarray:
@@ -57,13 +51,12 @@ def binned(population: str, logm: np.ndarray, redshift: np.ndarray) -> np.ndarra
     """(…), Mpc^-3 dex^-1, of Baldry et al. (2012) and Davidzon et al. (2017): between the middles of their redshift
     bins the logarithm of the density is linear in redshift; before the first and beyond the last it stays what it is
     there, and beyond the end of the last there is none."""
-    table = _table()[_table()["population"] == population]
+    table = _table(population)
     middle = 0.5 * (table["z_low"] + table["z_high"])
     known = np.stack(
         [
-            schechter(logm, row["logm1"], row["phi1"], row["alpha1"])
-            + schechter(logm, row["logm2"], row["phi2"], row["alpha2"])
-            for row in table
+            sum(schechter(logm, *(table[f"{name}{k}"][row] for name in ("logm", "phi", "alpha"))) for k in (1, 2))
+            for row in range(len(middle))
         ]
     )
     at = np.interp(redshift, middle, np.arange(len(middle)))
@@ -107,7 +100,7 @@ class MassFunction:
         self.m_low = m_edges
         inside = np.clip((m_edges + M_STEP - self.floor[:, None]) / M_STEP, 0.0, 1.0)  # of a cell, above the floor
         per_volume = density(population, m_edges + 0.5 * M_STEP, middle[:, None]) * M_STEP * inside
-        number = per_volume * (volume_per_deg2(middle) * np.diff(self.z_edges))[:, None]
+        number = per_volume * (comoving_volume_per_deg2(middle) * np.diff(self.z_edges))[:, None]
         self.total = float(number.sum())
         """Galaxies in a square degree."""
         self.cumulative = np.cumsum(number.ravel()) / self.total

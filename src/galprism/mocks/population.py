@@ -36,7 +36,8 @@ SPREADS = (
 )
 """Settings that are ranges of what is uniform in the logarithm."""
 
-STREAMS = ("population", "noise", "split", "draws", "prior")
+STREAMS = ("population", "noise", "split", "draws", "prior", "star", "qso", "galaxy", "places", "images")
+"""What random numbers are for; in this order, since it is part of their seeds."""
 
 
 def block_rng(seed: int, block: int, stream: str) -> np.random.Generator:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from galprism import passbands
 from galprism.errors import RequestError
+from galprism.mocks import relations
+from galprism.mocks.field_config import BRIGHTEST, QuasarConfig
 from galprism.mocks.members import Members
-from galprism.mocks.quasar_hosts import Hosts, bulge_share, shapes_of
+from galprism.mocks.quasar_hosts import Hosts
 from galprism.mocks.quasar_luminosity import rate
+from galprism.mocks.shapes import drawn_shapes
 from galprism.sps.quasar_lines import STRONGEST, WEAKEST, line_type
 from galprism.sps.quasars import Nuclei, QuasarModel
 from galprism.surveys import Survey
 from galprism.units import njy_from_abmag
 
-BRIGHTEST = -32.0
-"""M_i(z=2) of the brightest quasars that are drawn; there are none beyond in the whole sky."""
 Z_CELLS, M_STEP = 240, 0.1
 """Cells of redshift, even in ln(1 + z), and of magnitude, in which the luminosity function is taken as constant."""
 MARGIN = 1.5
@@ -27,49 +27,6 @@ PROBES = 20_000
 """Quasars drawn to find which share of those near the limit is above it."""
 HOST_M_I = -23.0
 """M_i(z=2) at which the share of the host is `host_fraction` (Temple, Hewett & Banerji 2021)."""
-
-
-@dataclass(frozen=True)
-class QuasarConfig:
-    """What quasars there are, and how they differ from one another."""
-
-    redshift: tuple[float, float] = (0.01, 6.0)
-    faintest: float = -22.6
-    """M_i(z=2), AB: fainter nuclei are not called quasars. The default is M_i(z=0) = -22, the definition of the SDSS
-    quasar catalogues (Schneider et al. 2010), with M_i(z=2) = M_i(z=0) - 0.596 (Richards et al. 2006)."""
-    slope_scatter: float = 0.3
-    """Standard deviation of the slope alpha of f_nu ~ nu^alpha (the quasars simulated for BOSS; Ross et al. 2013)."""
-    reddened_share: float = 0.06
-    """Share of quasars behind dust of their own (Richards et al. 2003: 6 % of those of SDSS)."""
-    reddening: float = 0.091
-    """mag: mean E(B-V) of those, exponentially distributed: together with the share 2 % of all have E(B-V) > 0.1 and
-    0.7 % have more than 0.2, as Hopkins et al. (2004) find (2 %, and less than 1 %)."""
-    line_scatter: float = 0.5
-    """Standard deviation of the type of the lines about the mean of its luminosity (`quasar_lines.line_type`): the
-    extremes at z = 2 that types -1 and 1 stand for (Temple et al. 2021) are at two of these, our
-    reading of them. Types beyond those that the paper follows, -2 to 3, are set to the nearest."""
-    host_fraction: float = 0.244
-    """Share of the host in the light at 4000 to 5000 A at M_i(z=2) = -23 (Temple et al. 2021: fragal)."""
-    host_index: float = 0.684
-    """The host's luminosity grows as the nucleus's to this power (Temple et al. 2021: gplind)."""
-    host_scatter: float = 0.28
-    """dex, of the host's luminosity: that of black holes in bulges of one mass (Kormendy & Ho 2013, eq. 10)."""
-
-    def __post_init__(self) -> None:
-        low, high = self.redshift
-        if not 0.0 < low < high <= 7.0:
-            raise RequestError(f"quasars.redshift = [{low}, {high}]; accepted: above 0, up to 7, the first the lower")
-        if not BRIGHTEST < self.faintest <= -18.0:
-            raise RequestError(f"quasars.faintest = {self.faintest}; accepted: above {BRIGHTEST:g}, up to -18")
-        for name in ("slope_scatter", "reddening", "line_scatter", "host_scatter"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise RequestError(f"quasars.{name} = {getattr(self, name)}; accepted: 0 to 1")
-        if not 0.0 <= self.reddened_share <= 1.0:
-            raise RequestError(f"quasars.reddened_share = {self.reddened_share}; accepted: 0 to 1")
-        if not 0.0 <= self.host_fraction < 1.0:
-            raise RequestError(f"quasars.host_fraction = {self.host_fraction}; accepted: 0 up to, not including, 1")
-        if not 0.0 <= self.host_index <= 1.0:
-            raise RequestError(f"quasars.host_index = {self.host_index}; accepted: 0 to 1")
 
 
 class Quasars:
@@ -159,14 +116,14 @@ class Quasars:
     def _members(self, redshift, point, host, mass, rng: np.random.Generator) -> Members:
         n = len(redshift)
         logmstar = np.log10(mass, out=np.full(n, np.nan), where=mass > 0)
-        seen = np.where(mass > 0, mass, 1e10)  # where there is no host its shape plays no part
-        bulge = bulge_share(seen, rng)[:, None]
+        logm = np.where(mass > 0, logmstar, 10.0)  # where there is no host its shape plays no part
+        bulge = relations.bulge_share(logm, np.ones(n, bool), rng.standard_normal(n))[:, None]
         return Members(
             redshift=redshift,
             point=point,
             bulge=bulge * host,
             disc=(1.0 - bulge) * host,
-            shapes=shapes_of(redshift, seen, rng),
+            shapes=drawn_shapes(redshift, logm, rng),
             values={"redshift": redshift, "logmstar": logmstar},
             kind=np.full(n, "qso"),
         )

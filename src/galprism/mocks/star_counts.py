@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from galprism.sps.published import read_table
 from galprism.sps.star_colours import (
     AB_FROM_VEGA,
     absolute_r,
@@ -13,7 +14,6 @@ from galprism.sps.star_colours import (
     dwarf_colours,
     giant_g_i,
     magnitudes,
-    read_table,
 )
 
 LEAST_MASS = 0.075

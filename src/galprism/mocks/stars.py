@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
@@ -10,8 +10,9 @@ from scipy.stats import qmc
 
 from galprism.errors import RequestError
 from galprism.mocks import star_counts
+from galprism.mocks.field_config import StarConfig
 from galprism.mocks.members import Members, Shapes
-from galprism.mocks.milky_way import SUN_RADIUS, Density, Disc, Halo, Volume
+from galprism.mocks.milky_way import Density, Disc, Halo, Volume
 from galprism.passbands import get
 from galprism.sps.star_colours import CoolingSequence, absolute_r, giant_g_i, white_dwarfs
 from galprism.sps.star_spectra import load_star_spectra
@@ -38,78 +39,6 @@ YOUNG = 4.0
 WHITE_DWARF_AGES = (1e5, 1e10)
 """yr: white dwarfs have formed at a constant rate since the latter; those younger than the former, 1e-5 of all, are
 left out."""
-
-
-@dataclass(frozen=True)
-class StarConfig:
-    """Where the field is, what the Milky Way is like, and which light stars have; lengths in pc."""
-
-    longitude: float = 0.0
-    """deg, galactic."""
-    latitude: float = 90.0
-    """deg, galactic."""
-    bright: float = 12.0
-    """AB mag in the band of the limit; brighter stars are left out, as surveys saturate."""
-    ebv: float = 0.0
-    """mag, E(B-V) of Schlegel et al. (1998) in front of all stars; 0 for magnitudes corrected for it."""
-    thin_height: float = 300.0
-    """Scale heights and lengths: Juric et al. (2008, Table 10), corrected for their 35 % of unresolved binaries."""
-    thin_length: float = 2600.0
-    thick_height: float = 900.0
-    thick_length: float = 3600.0
-    young_height: float = 100.0
-    """Of main-sequence stars of M_r < 4: between the 50 pc of A and the 150 pc of G stars (Bovy 2017, MNRAS 470,
-    1360)."""
-    thick_fraction: float = 0.12
-    """Density of the thick over that of the thin disc at the Sun (Juric et al. 2008, Table 10)."""
-    halo_fraction: float = 0.005
-    """Density of the halo over that of the thin disc at the Sun (Juric et al. 2008, Table 10)."""
-    halo_slope: float = 2.8
-    """The density falls as this power of the distance from the centre (Juric et al. 2008, Table 10) …"""
-    halo_outer_slope: float = 3.8
-    """… and as this one …"""
-    halo_break: float = 28e3
-    """… beyond this distance (Sesar et al. 2011, ApJ 731, 4)."""
-    halo_flattening: float = 0.64
-    """Minor over major axis of the halo (Juric et al. 2008, Table 10)."""
-    normalisation: float = 1.0
-    """What all densities are multiplied by."""
-    binary_fraction: float = 0.44
-    """Share of systems of one solar mass that are unresolved pairs (Raghavan et al. 2010, ApJS 190, 1); that of others
-    goes with it (galprism.mocks.star_counts.COMPANIONS). Mass ratios are uniform (Duchene & Kraus 2013)."""
-    white_dwarf_density: float = 4.5e-3
-    """pc^-3 at the Sun (Hollands et al. 2018, MNRAS 480, 3942; the M_Ks counts within 20 pc give the same)."""
-    helium_fraction: float = 0.2
-    """Share of white dwarfs with an atmosphere of helium."""
-    spectra: str = ""
-    """A folder of templates of stars (galprism.sps.star_spectra); empty for spectra of the published colours."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "spectra" and not np.isfinite(value):
-                raise RequestError(f"stars.{field.name} = {value}; accepted: a number")
-        if not -90.0 <= self.latitude <= 90.0:
-            raise RequestError(f"stars.latitude = {self.latitude}; accepted: -90 to 90 deg")
-        for name in ("thin_height", "thin_length", "thick_height", "thick_length", "young_height", "halo_flattening"):
-            if getattr(self, name) <= 0:
-                raise RequestError(f"stars.{name} = {getattr(self, name)}; accepted: above zero")
-        for name in (
-            "ebv",
-            "thick_fraction",
-            "halo_fraction",
-            "halo_slope",
-            "halo_outer_slope",
-            *("normalisation", "white_dwarf_density"),
-        ):
-            if getattr(self, name) < 0:
-                raise RequestError(f"stars.{name} = {getattr(self, name)}; accepted: zero or more")
-        if self.halo_break < SUN_RADIUS:
-            raise RequestError(f"stars.halo_break = {self.halo_break}; accepted: {SUN_RADIUS:g} pc or more")
-        if not 0 <= self.binary_fraction <= 0.88:
-            raise RequestError(f"stars.binary_fraction = {self.binary_fraction}; accepted: 0 to 0.88")
-        if not 0 <= self.helium_fraction <= 1:
-            raise RequestError(f"stars.helium_fraction = {self.helium_fraction}; accepted: 0 to 1")
 
 
 @dataclass(frozen=True, eq=False)

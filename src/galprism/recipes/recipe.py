@@ -12,6 +12,7 @@ from typing import Any
 from galprism import config, passbands, surveys
 from galprism.errors import RequestError
 from galprism.mocks import NoiseConfig, PopulationConfig, RandomSurveysConfig
+from galprism.mocks.field_config import FieldConfig
 from galprism.prep import DropConfig, PreparationConfig, TargetsConfig
 
 ANY = "any"
@@ -85,7 +86,7 @@ class Recipe:
     title: str
     """One sentence, for lists."""
     survey: str
-    targets: TargetsConfig
+    targets: TargetsConfig = field(default_factory=TargetsConfig)
     """Parameters that are inferred, and in what coordinates."""
     reference: str = ""
     """The paper that it rebuilds."""
@@ -108,6 +109,8 @@ class Recipe:
     train: dict[str, Any] = field(default_factory=dict)
     """The training loop: the fields of galprism.train.LoopConfig. These two are checked where PyTorch is there."""
     redshift: RedshiftConfig = field(default_factory=RedshiftConfig)
+    field: FieldConfig | None = None
+    """A magnitude-limited field of galaxies, quasars and stars, in place of `population`."""
 
     @property
     def stars(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from galprism.config import plain
 from galprism.data.tables import CatalogueWriter, check_writable
 from galprism.errors import RequestError
 from galprism.mocks import PopulationConfig, pool_survey
+from galprism.mocks.field import Field, observe_field
 from galprism.mocks.simulate import Sky, galaxies_of, simulate
 from galprism.params import COSMOLOGY
 from galprism.prep.basis import Basis, fit_basis
@@ -40,6 +41,14 @@ def sky(recipe: Recipe) -> Sky:
     for stars in libraries:
         check_metallicities(recipe.population, stars)
     return Sky(recipe.population, survey_of(recipe), libraries, seed=recipe.seed, nebular=recipe.nebular)
+
+
+def field_of(recipe: Recipe) -> Field:
+    """The magnitude-limited field of a recipe. Raises RequestError where the recipe has none, or none can be made."""
+    if recipe.field is None:
+        raise RequestError(f"recipe {recipe.name} has no [field]: its sky is a population of galaxies")
+    (library,) = libraries_of(recipe)
+    return Field(recipe.field, survey_of(recipe), library, seed=recipe.seed)
 
 
 def libraries_of(recipe: Recipe) -> tuple[SSPLibrary, ...]:
@@ -115,7 +124,7 @@ def describe(recipe: Recipe) -> dict[str, object]:
         "recipe": recipe.name,
         "survey": recipe.survey,
         "seed": recipe.seed,
-        "population": plain(recipe.population),
+        **({"population": plain(recipe.population)} if recipe.field is None else {"field": plain(recipe.field)}),
         "noise": plain(recipe.noise),
         "library": ", ".join(stars.name for stars in libraries),
         "library_hash": ", ".join(stars.hash for stars in libraries),
@@ -127,13 +136,17 @@ def describe(recipe: Recipe) -> dict[str, object]:
 def write_mock(
     recipe: Recipe, n: int, path: Path, *, first: int = 0, progress: Callable[[int], None] | None = None
 ) -> None:
-    """A catalogue of `n` simulated galaxies with their truth, ids from `first` on; whole or not at all."""
+    """A catalogue of `n` simulated sources with their truth, ids from `first` on, of a field from patch number `first`
+    on; whole or not at all."""
     if n < 1:
-        raise RequestError(f"n = {n}; accepted: 1 or more galaxies")
+        raise RequestError(f"n = {n}; accepted: 1 or more sources")
     check_writable(path, reads=[name for name in (recipe.population.catalogue, recipe.noise.catalogue) if name])
-    made = sky(recipe)
+    if recipe.field is None:
+        made = simulate(sky(recipe), recipe.noise, n, first)
+    else:
+        made = observe_field(field_of(recipe), recipe.noise, n, first)
     with CatalogueWriter(path, n, describe(recipe)) as writer:
-        for sources, truth in simulate(made, recipe.noise, n, first):
+        for sources, truth in made:
             writer.write(sources, truth)
             if progress is not None:
                 progress(len(sources))

@@ -7,15 +7,14 @@ al. (2021) do from those of Yuan et al. White dwarfs are the Montreal models of 
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from galprism.errors import RequestError
+from galprism.sps.published import read_table
 
 BANDS = tuple(f"SLOAN/SDSS.{band}" for band in "ugriz") + tuple(f"2MASS/2MASS.{band}" for band in ("J", "H", "Ks"))
 """The passbands that colours are of, by their names in galprism.passbands."""
@@ -61,21 +60,6 @@ IVEZIC_2008 = (0.0967, -1.267, 6.127, -12.97, 14.32, -5.06)
 """M_r of dwarfs against g-i, highest power first (Ivezic et al. 2008, ApJ 684, 287, eq. A7) …"""
 IVEZIC_2008_FEH = (-0.18, -1.11, 4.50)
 """… and what metallicity adds (eq. A2)."""
-
-
-def read_table(package: str, name: str) -> dict[str, np.ndarray]:
-    """The columns by name of a file in `tables/` of a package: comments (#), one line of names, values between commas;
-    float64 where all values of a column are numbers, text otherwise."""
-    lines = (files(package) / "tables" / name).read_text(encoding="utf-8").splitlines()
-    header, *rows = csv.reader(line for line in lines if not line.startswith("#"))
-
-    def column(values: tuple[str, ...]) -> np.ndarray:
-        try:
-            return np.array(values, np.float64)
-        except ValueError:
-            return np.array(values)
-
-    return {name: column(values) for name, values in zip(header, zip(*rows, strict=True), strict=True)}
 
 
 @lru_cache(maxsize=1)

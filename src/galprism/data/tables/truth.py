@@ -25,7 +25,11 @@ from galprism.params import PARAMS
 
 PREFIX = "true_"
 BESIDE = ("class", "weight")
-LABELS = {"library": "whose spectra the stars have", "imf": "initial mass function of the stars"}
+LABELS = {
+    "library": "whose spectra the stars have",
+    "imf": "initial mass function of the stars",
+    "kind": "a finer class of the source",
+}
 """Text columns of a simulation, and what they are."""
 
 

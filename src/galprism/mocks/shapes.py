@@ -1,0 +1,22 @@
+"""Shapes of galaxies, and of the hosts of quasars: sizes and axis ratios by published relations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from galprism.cosmology import arcsec_per_kpc
+from galprism.mocks import relations
+from galprism.mocks.members import Shapes
+
+
+def drawn_shapes(redshift: np.ndarray, logm: np.ndarray, rng: np.random.Generator) -> Shapes:
+    """Shapes of N galaxies of redshifts and log10 stellar masses [Msun] (N,), at any angle."""
+    n = len(logm)
+    normal, uniform, scale = rng.standard_normal((2, n)), rng.random((3, n)), arcsec_per_kpc(redshift)
+    return Shapes(
+        re_bulge=relations.bulge_size(logm, redshift, normal[0]) * scale,
+        re_disc=relations.disc_size(logm, redshift, normal[1]) * scale,
+        q_bulge=relations.axis_ratio("bulge", uniform[0]),
+        q_disc=relations.axis_ratio("disc", uniform[1]),
+        angle=np.pi * uniform[2],
+    )
