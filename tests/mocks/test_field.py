@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from galprism import recipes, surveys
+from galprism.data.cutout_file import read_cutouts, with_cutouts
 from galprism.data.tables import read_truth
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
@@ -53,16 +54,16 @@ def test_the_same_patch_however_it_is_asked_for(field, patches):
     noise = NoiseConfig()
     whole = list(observe_field(field, noise, 700))
     less = list(observe_field(field, noise, 300))
-    assert sum(len(sources) for sources, _ in whole) == 700
-    np.testing.assert_array_equal(less[0][0].photometry.flux, whole[0][0].photometry.flux[:300])
-    second = next(iter(observe_field(field, noise, 50, first=1)))[0]
+    assert sum(len(seen.sources) for seen in whole) == 700
+    np.testing.assert_array_equal(less[0].sources.photometry.flux, whole[0].sources.photometry.flux[:300])
+    second = next(iter(observe_field(field, noise, 50, first=1))).sources
     assert second.id[0] == PATCH_IDS
 
 
 def test_a_catalogue_of_it(tmp_path):
     """Stars have redshift 0 and no mass; galaxies have both; nobody has measured a redshift."""
     recipe = recipes.load("kids-field", ["field.area=0.01", "field.limit=23.0"])
-    write_mock(recipe, 400, tmp_path / "field.parquet")
+    write_mock(recipe, 400, tmp_path / "field.parquet", cutouts=tmp_path / "field.h5")
     write_mock(recipe, 400, tmp_path / "field.fits")
     truth = read_truth(tmp_path / "field.parquet")
     star, galaxy = (truth.classes == CLASSES.index(kind) for kind in ("star", "galaxy"))
@@ -76,10 +77,20 @@ def test_a_catalogue_of_it(tmp_path):
     assert sources.redshift is None
     assert np.ptp(sources.ra) < 0.2
     assert np.ptp(sources.dec) < 0.2
+    ids, images = read_cutouts(tmp_path / "field.h5", ids=sources.id[::-1])
+    assert images.flux.shape == (400, 1, 41, 41)
+    joined = with_cutouts(sources, ids, images)
+    middle = joined.cutouts.flux[:, 0, 15:26, 15:26].sum(axis=(1, 2))
+    flux = sources.photometry.flux[:, sources.photometry.bands.index("r")]
+    bright = flux > np.percentile(flux, 80)
+    assert np.corrcoef(np.log(middle[bright]), np.log(flux[bright]))[0, 1] > 0.8  # to each its own image
+    with pytest.raises(RequestError, match=r"recipe mlp-gap has no \[field\] and \[images\]"):
+        write_mock(recipes.load("mlp-gap"), 10, tmp_path / "no.parquet", cutouts=tmp_path / "no.h5")
+    assert not (tmp_path / "no.parquet").exists()
 
 
 def test_stars_are_small_and_galaxies_are_not(patches):
-    """On cutouts with one PSF: the share of the light within half an arcsec is one of all stars, and less of galaxies."""
+    """With one PSF the share of the light within half an arcsec is one of all stars, and less of galaxies."""
     patch = patches[0]
     bright = np.flatnonzero(abmag_from_njy(patch.members.flux[:, 2]) < 20.5)
     alone = type(patch)(patch.id[bright], patch.members.take(bright), classes=patch.classes[bright])

@@ -15,8 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which recipe, how many galaxies, and where to."""
     parser.add_argument("recipe", help="a recipe by name or the path of a .toml")
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings such as noise.perturb=false seed=7")
-    parser.add_argument("-n", type=int, default=120_000, help="how many galaxies (default: 120000)")
-    parser.add_argument("--first", type=int, default=0, help="the first id (default: 0)")
+    parser.add_argument("-n", type=int, default=120_000, help="how many sources (default: 120000)")
+    parser.add_argument("--first", type=int, default=0, help="the first id, of a field the first patch (default: 0)")
+    parser.add_argument(
+        "--cutouts", metavar="FILE", help="images of the same sources too, of a recipe with [images] (.h5)"
+    )
     parser.add_argument("--survey", help="in whose bands, for a recipe of any bands (name or .toml)")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a table (.parquet, .fits, …), or a folder for one"
@@ -32,12 +35,13 @@ def run(args: argparse.Namespace) -> None:
     from galprism.recipes.sky import write_mock
 
     path = Path(args.output)
-    progress = Progress("galaxies", args.n)
+    cutouts = Path(args.cutouts) if args.cutouts else None
+    progress = Progress("sources", args.n)
     if path.suffix:
-        write_mock(recipe, args.n, path, first=args.first, progress=progress)
+        write_mock(recipe, args.n, path, first=args.first, cutouts=cutouts, progress=progress)
     else:
         with made(path):
             path /= "catalogue.parquet"
-            write_mock(recipe, args.n, path, first=args.first, progress=progress)
+            write_mock(recipe, args.n, path, first=args.first, cutouts=cutouts, progress=progress)
     progress.finish()
-    print(f"{args.n:,} simulated galaxies with their truth: {path}")
+    print(f"{args.n:,} simulated sources with their truth: {path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -76,9 +77,20 @@ class Field:
         return ra % 360.0, dec
 
 
-def observe_field(field: Field, noise: NoiseConfig, n: int, first: int = 0) -> Iterator[tuple[Sources, Truth]]:
-    """A catalogue of n sources as the survey would measure it, with its truth, patch by patch from number `first` on;
-    of the last patch the first so many, in random order. Redshifts are in the truth alone: nobody has measured them."""
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """A patch as a survey measured it."""
+
+    patch: Patch
+    """All of it, whoever is in the catalogue: neighbours shine into images."""
+    sources: Sources
+    truth: Truth
+    """Of the same sources, the first so many of the patch's, which are in random order."""
+
+
+def observe_field(field: Field, noise: NoiseConfig, n: int, first: int = 0) -> Iterator[Observed]:
+    """A catalogue of n sources as the survey would measure it, with its truth, patch by patch from number `first` on.
+    Redshifts are in the truth alone: nobody has measured them."""
     reference = error_sample(noise, field.survey)
     number = first
     while n > 0:
@@ -87,7 +99,8 @@ def observe_field(field: Field, noise: NoiseConfig, n: int, first: int = 0) -> I
         photometry = observe(patch.members.flux.astype(np.float32), field.survey, noise, rng, reference)
         ra, dec = field.place(number, patch)
         rows = slice(0, n)
-        yield Sources(id=patch.id, ra=ra, dec=dec, photometry=photometry).take(rows), truth_of(patch).take(rows)
+        sources = Sources(id=patch.id, ra=ra, dec=dec, photometry=photometry).take(rows)
+        yield Observed(patch, sources, truth_of(patch).take(rows))
         n -= len(patch)
         number += 1
 

@@ -13,6 +13,7 @@ from galprism import config, passbands, surveys
 from galprism.errors import RequestError
 from galprism.mocks import NoiseConfig, PopulationConfig, RandomSurveysConfig
 from galprism.mocks.field_config import FieldConfig
+from galprism.mocks.images import ImageConfig
 from galprism.prep import DropConfig, PreparationConfig, TargetsConfig
 
 ANY = "any"
@@ -111,6 +112,8 @@ class Recipe:
     redshift: RedshiftConfig = field(default_factory=RedshiftConfig)
     field: FieldConfig | None = None
     """A magnitude-limited field of galaxies, quasars and stars, in place of `population`."""
+    images: ImageConfig | None = None
+    """How cutouts of the field's sources are taken."""
 
     @property
     def stars(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import numpy as np
 
 from galprism import surveys
 from galprism.config import plain
+from galprism.data.cutout_file import CutoutWriter
 from galprism.data.tables import CatalogueWriter, check_writable
 from galprism.errors import RequestError
 from galprism.mocks import PopulationConfig, pool_survey
 from galprism.mocks.field import Field, observe_field
+from galprism.mocks.images import BATCH as IMAGES_AT_ONCE
+from galprism.mocks.images import take_images
 from galprism.mocks.simulate import Sky, galaxies_of, simulate
 from galprism.params import COSMOLOGY
 from galprism.prep.basis import Basis, fit_basis
@@ -124,7 +128,7 @@ def describe(recipe: Recipe) -> dict[str, object]:
         "recipe": recipe.name,
         "survey": recipe.survey,
         "seed": recipe.seed,
-        **({"population": plain(recipe.population)} if recipe.field is None else {"field": plain(recipe.field)}),
+        **_described_sky(recipe),
         "noise": plain(recipe.noise),
         "library": ", ".join(stars.name for stars in libraries),
         "library_hash": ", ".join(stars.hash for stars in libraries),
@@ -133,20 +137,53 @@ def describe(recipe: Recipe) -> dict[str, object]:
     }
 
 
+def _described_sky(recipe: Recipe) -> dict[str, object]:
+    if recipe.field is None:
+        return {"population": plain(recipe.population)}
+    images = {} if recipe.images is None else {"images": plain(recipe.images)}
+    return {"field": plain(recipe.field), **images}
+
+
 def write_mock(
-    recipe: Recipe, n: int, path: Path, *, first: int = 0, progress: Callable[[int], None] | None = None
+    recipe: Recipe,
+    n: int,
+    path: Path,
+    *,
+    first: int = 0,
+    cutouts: Path | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> None:
     """A catalogue of `n` simulated sources with their truth, ids from `first` on, of a field from patch number `first`
-    on; whole or not at all."""
+    on; whole or not at all.
+
+    cutouts : a file of images of the same sources (galprism.data.cutout_file), of a recipe that has [images].
+    """
     if n < 1:
         raise RequestError(f"n = {n}; accepted: 1 or more sources")
     check_writable(path, reads=[name for name in (recipe.population.catalogue, recipe.noise.catalogue) if name])
-    if recipe.field is None:
-        made = simulate(sky(recipe), recipe.noise, n, first)
-    else:
-        made = observe_field(field_of(recipe), recipe.noise, n, first)
-    with CatalogueWriter(path, n, describe(recipe)) as writer:
-        for sources, truth in made:
-            writer.write(sources, truth)
+    if cutouts is not None and (recipe.field is None or recipe.images is None):
+        raise RequestError(f"recipe {recipe.name} has no [field] and [images]; images are made of such recipes alone")
+    with ExitStack() as stack:
+        table = stack.enter_context(CatalogueWriter(path, n, describe(recipe)))
+        if recipe.field is None:
+            for sources, truth in simulate(sky(recipe), recipe.noise, n, first):
+                table.write(sources, truth)
+                if progress is not None:
+                    progress(len(sources))
+            return
+        field = field_of(recipe)
+        images = None if cutouts is None else stack.enter_context(CutoutWriter(cutouts, describe(recipe)))
+        for seen in observe_field(field, recipe.noise, n, first):
+            table.write(seen.sources, seen.truth)
+            if images is not None and recipe.images is not None:
+                for rows in in_batches(len(seen.sources)):
+                    taken = take_images(seen.patch, field.survey, recipe.images, seed=recipe.seed, rows=rows)
+                    images.write(seen.patch.id[rows], taken)
             if progress is not None:
-                progress(len(sources))
+                progress(len(seen.sources))
+
+
+def in_batches(n: int) -> Iterator[slice]:
+    """Slices of the first n rows, so few that their images fit into memory."""
+    for start in range(0, n, IMAGES_AT_ONCE):
+        yield slice(start, min(start + IMAGES_AT_ONCE, n))
