@@ -41,7 +41,7 @@ def main_sequence(logm: np.ndarray, redshift: np.ndarray) -> np.ndarray:
     return rate + np.where(logm > at, above, below) * (logm - at)
 
 
-QUIETER = 0.6
+QUIETER = 0.4
 """dex by which quiescent galaxies form less than EGG has it: log sSFR = -12.1 at 10^11 Msun and z = 0.1, where
 SDSS's have -12 (Brinchmann et al. 2004, MNRAS 351, 1151, Fig. 24). Infrared light, which EGG goes by, is in part of
 dust that old stars heat; with its rates u - g of SDSS's galaxies comes out 0.25 mag too blue."""
