@@ -128,18 +128,21 @@ class FieldGalaxies:
         rate = np.where(quiescent, np.minimum(calm, rate), rate)
         bulge = relations.bulge_share(logm, quiescent, normal[1])
         share = np.stack([bulge, 1.0 - bulge], axis=1)
-        # the bulge forms what quiescent galaxies of its mass form, at most a half of all
+        # the bulge forms what quiescent galaxies of its mass form, at most a half of all; all where there is no disc
         with np.errstate(divide="ignore"):
             log_mass = logm[:, None] + np.log10(share)
-        in_bulge = relations.quiescent_rate(log_mass[:, 0], redshift) + config.quiescent_scatter * normal[2]
-        in_bulge = np.minimum(in_bulge, rate - np.log10(2.0))
-        in_disc = rate + np.log10(1.0 - 10.0 ** (in_bulge - rate))
+            in_bulge = relations.quiescent_rate(log_mass[:, 0], redshift) + config.quiescent_scatter * normal[2]
+            in_bulge = np.where(bulge < 1.0, np.minimum(in_bulge, rate - np.log10(2.0)), rate)
+            in_disc = rate + np.log10(1.0 - 10.0 ** (in_bulge - rate))
         universe = age_gyr(redshift)
         old = universe * rng.uniform(*config.age_old, n)
         started = np.where(quiescent, old, universe * rng.uniform(*config.age_disc, n))
+        there = bulge < 1.0
         history = [
-            relations.delayed_history(np.where(mass > -np.inf, made - mass, -13.0) + np.log10(SURVIVING), age)
-            for made, mass, age in ((in_bulge, log_mass[:, 0], old), (in_disc, log_mass[:, 1], started))
+            relations.delayed_history(in_bulge - log_mass[:, 0] + np.log10(SURVIVING), old),
+            relations.delayed_history(
+                np.where(there, in_disc, -13.0) - np.where(there, log_mass[:, 1], 0.0) + np.log10(SURVIVING), started
+            ),
         ]
         metals = relations.metallicity(logm, normal[3])[:, None] + config.bulge_metals * np.array([1.0, -1.0])
         ebv = np.where(quiescent, rng.exponential(config.old_dust, n), relations.dust(logm, normal[4]))
