@@ -2,8 +2,9 @@
 
 In every box pixels are clipped at 3 sigma around their median until none is left to clip. The level is SExtractor's
 estimate of the mode, 2.5 median - 1.5 mean, or the median where they are far apart and the field is crowded (Bertin &
-Arnouts 1996); the noise is the standard deviation of what is left. Both meshes are smoothed by a median of 3 x 3 boxes
-and are linear between the middles of boxes. One row of boxes at a time is read.
+Arnouts 1996); the noise is the standard deviation of what is left, to which a sky that changes within a box adds. Both
+meshes are smoothed by a median of 3 x 3 boxes and are linear between the middles of boxes. One row of boxes at a time
+is read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ BOX = 128
 CLIP = 3.0
 LEFT_BY_CLIPPING = 0.98658
 """Standard deviation of a Gaussian that is cut at 3 sigma."""
-ROUNDS = 10
+GROSS = 7.5
+"""Median absolute deviations: 5 sigma; those of integers are too coarse for more."""
+ROUNDS = 20
 CROWDED = 0.3
 FEWEST = 0.1
 """Part of a box that must have data."""
@@ -80,11 +83,11 @@ def measure_background(image: Image, box: int = BOX) -> Background:
 
 
 def clipped(values: np.ndarray) -> np.ndarray:
-    """Those of `values` (n,) within 3 sigma of their median, in rounds; sigma is 1.48 median absolute deviations."""
+    """Those of `values` (n,) within 3 sigma of their median, in rounds; what is gross goes before sigma is taken."""
+    off = np.abs(values - np.median(values))
+    values = values[off <= GROSS * np.median(off)] if np.median(off) else values
     for _ in range(ROUNDS):
-        off = np.abs(values - np.median(values))
-        spread = 1.4826 * np.median(off) or np.std(values)
-        kept = values[off <= CLIP * spread]
+        kept = values[np.abs(values - np.median(values)) <= CLIP * np.std(values)]
         if len(kept) == len(values):
             break
         values = kept
