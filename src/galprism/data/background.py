@@ -83,15 +83,31 @@ def measure_background(image: Image, box: int = BOX) -> Background:
 
 
 def clipped(values: np.ndarray) -> np.ndarray:
-    """Those of `values` (n,) within 3 sigma of their median, in rounds; what is gross goes before sigma is taken."""
-    off = np.abs(values - np.median(values))
-    values = values[off <= GROSS * np.median(off)] if np.median(off) else values
+    """Those of `values` (n,) within 3 sigma of their median, in rounds and in ascending order.
+
+    What is gross goes before sigma is taken.
+    """
+    values = np.sort(values)
+    values = _within(values, GROSS * float(np.median(np.abs(values - _middle(values)))) or np.inf)
     for _ in range(ROUNDS):
-        kept = values[np.abs(values - np.median(values)) <= CLIP * np.std(values)]
+        kept = _within(values, CLIP * float(np.std(values)))
         if len(kept) == len(values):
             break
         values = kept
     return values
+
+
+def _within(ordered: np.ndarray, reach: float) -> np.ndarray:
+    """Those of values that ascend which are no further than `reach` from their median."""
+    middle = _middle(ordered)
+    low, high = np.searchsorted(ordered, middle - reach), np.searchsorted(ordered, middle + reach, side="right")
+    return ordered[low:high]
+
+
+def _middle(ordered: np.ndarray) -> float:
+    """The median of values that ascend."""
+    n = len(ordered)
+    return 0.5 * float(ordered[(n - 1) // 2] + ordered[n // 2])
 
 
 def clipped_sky(values: np.ndarray) -> tuple[float, float]:
@@ -99,7 +115,7 @@ def clipped_sky(values: np.ndarray) -> tuple[float, float]:
     if np.ptp(values) == 0:
         return float(values[0]), 0.0
     values = clipped(values)
-    mean, median, spread = float(np.mean(values)), float(np.median(values)), float(np.std(values))
+    mean, median, spread = float(np.mean(values)), _middle(values), float(np.std(values))
     level = 2.5 * median - 1.5 * mean if abs(mean - median) < CROWDED * spread else median
     return level, spread / LEFT_BY_CLIPPING
 
