@@ -3,6 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.wcs import Sip
 
 from galprism.data.images import open_image, open_plane, same_grid
 from galprism.errors import RequestError
@@ -179,6 +180,20 @@ class TestWCS:
         image = open_image(write_fits(tmp_path / "r.fits", COUNTS, wcs), zeropoint=ZEROPOINT)
         at = SkyCoord(237.0, 42.0, unit="deg", frame="galactic").icrs
         np.testing.assert_allclose(image.pixels([at.ra.deg], [at.dec.deg]), [[19.5], [14.5]], atol=1e-5)
+
+    def test_distortions(self, tmp_path):
+        wcs = tan(SHAPE)
+        wcs.wcs.ctype = "RA---TAN-SIP", "DEC--TAN-SIP"
+        bend = np.zeros((3, 3))
+        bend[2, 0] = 1e-3
+        wcs.sip = Sip(bend, bend.T, None, None, wcs.wcs.crpix)
+        path = tmp_path / "r.fits"
+        fits.PrimaryHDU(COUNTS, wcs.to_header(relax=True)).writeto(path)
+        image = open_image(path, zeropoint=ZEROPOINT)
+        x, y = np.array([0.0, 12.3, 39.0]), np.array([0.0, 20.1, 29.0])
+        np.testing.assert_allclose(image.pixels(*wcs.all_pix2world(x, y, 0)), (x, y), atol=1e-3)
+        far = image.pixels(np.array([170.0]), np.array([2.0]))
+        assert abs(far[0]) > 1e5
 
     def test_none(self, tmp_path):
         path = write_fits(tmp_path / "r.fits", COUNTS)
