@@ -27,6 +27,8 @@ class Flag(IntFlag):
     NOT_INFERRED = 1 << 14
     DUPLICATE_ID = 1 << 15
     REDSHIFT_INFERRED = 1 << 16
+    OFF_IMAGE = 1 << 17
+    MASKED = 1 << 18
 
 
 SENTENCE = {
@@ -47,6 +49,8 @@ SENTENCE = {
     Flag.NOT_INFERRED: "nothing could be inferred from this row; its values are null",
     Flag.DUPLICATE_ID: "the same id stands in an earlier row",
     Flag.REDSHIFT_INFERRED: "the redshift was inferred from the photometry, and the answers are averages over it",
+    Flag.OFF_IMAGE: "the source lies off the images of at least one band, so that its cutout there is without data",
+    Flag.MASKED: "at the source, pixels of at least one band are masked, saturated or without data",
 }
 
 

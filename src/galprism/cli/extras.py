@@ -6,7 +6,12 @@ from importlib.util import find_spec
 
 from galprism.errors import RequestError
 
-NEEDS = {"mock": ("torch", "bagpipes"), "train": ("torch", "bagpipes", "onnx"), "maps": ("umap",)}
+NEEDS = {
+    "mock": ("torch", "bagpipes"),
+    "train": ("torch", "bagpipes", "onnx"),
+    "maps": ("umap",),
+    "images": ("photutils",),
+}
 
 
 def require(extra: str, why: str) -> None:

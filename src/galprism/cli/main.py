@@ -23,6 +23,7 @@ VERBS = {
     "predict": "infer with a bundle what the sources of a catalogue are made of",
     "fit": "the same by template fitting: a grid, or the exact posterior",
     "evaluate": "judge predictions against the truth, or against each other",
+    "cutouts": "cut sources out of images, and measure their fluxes there",
     "check": "say how a catalogue would be read, and what is odd in it",
     "survey": "write the file of a new survey from its passbands and a table of it",
     "list": "what there is: models, recipes, surveys, passbands, params, flags",

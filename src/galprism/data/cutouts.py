@@ -10,6 +10,9 @@ import numpy as np
 from galprism.data.blocks import check_shape, readonly
 from galprism.errors import RequestError
 
+NJY, EIGHT_BIT = "nJy", "8-bit"
+UNITS = {NJY: "nJy per pixel", EIGHT_BIT: "grey levels of a picture, 0 to 255, from which no flux can be had back"}
+
 
 @dataclass(frozen=True, eq=False)
 class Cutouts:
@@ -21,15 +24,17 @@ class Cutouts:
     """
 
     flux: np.ndarray
-    """(N, B, H, W), nJy per pixel, float32 or float64; finite everywhere, without meaning where ivar = 0."""
+    """(N, B, H, W), in `unit` a pixel, float32 or float64; finite everywhere, without meaning where ivar = 0."""
     ivar: np.ndarray
-    """(N, B, H, W), nJy^-2; 0 where a pixel is masked or there are no data, else finite and positive."""
+    """(N, B, H, W), unit^-2; 0 where a pixel is masked or there are no data, else finite and positive."""
     bands: tuple[str, ...]
     """B band names as the survey spells them."""
     pixel_scale: float
     """arcsec, the side of a pixel."""
     psf_fwhm: np.ndarray | None = None
     """(N, B), arcsec, full width at half maximum of the point-spread function; NaN where it is not known."""
+    unit: str = NJY
+    """A key of UNITS: nJy, or 8-bit where the pixels are a picture's; `ivar` is then 1 and says nothing of noise."""
 
     def __post_init__(self) -> None:
         flux, ivar = np.asarray(self.flux), np.asarray(self.ivar)
@@ -53,6 +58,8 @@ class Cutouts:
             raise RequestError(f"Cutouts.bands names a band twice: {self.bands}")
         if not 0 < self.pixel_scale < np.inf:
             raise RequestError(f"Cutouts.pixel_scale = {self.pixel_scale}; accepted: above zero, in arcsec")
+        if self.unit not in UNITS:
+            raise RequestError(f"Cutouts.unit = {self.unit!r}; accepted: {', '.join(UNITS)}")
         object.__setattr__(self, "flux", readonly(flux))
         object.__setattr__(self, "ivar", readonly(ivar))
         object.__setattr__(self, "pixel_scale", float(self.pixel_scale))
@@ -76,6 +83,12 @@ class Cutouts:
         """(N, B, H, W), bool: the pixel has data."""
         return self.ivar > 0
 
+    def calibrated(self, what: str) -> Cutouts:
+        """These cutouts, for `what`, which needs fluxes. Raises RequestError where the pixels are those of pictures."""
+        if self.unit != NJY:
+            raise RequestError(f"{what} needs cutouts in {NJY}; these are in {self.unit}: {UNITS[self.unit]}")
+        return self
+
     def take(self, index) -> Cutouts:
         """The rows of `index` (a slice, a mask or integers)."""
         return replace(
@@ -89,13 +102,13 @@ class Cutouts:
     def joined(cls, parts: Sequence[Cutouts]) -> Cutouts:
         """All of them, one after the other; a PSF that some have not is NaN there.
 
-        Raises RequestError where there are none, or bands, sizes or pixel scales differ.
+        Raises RequestError where there are none, or bands, sizes, pixel scales or units differ.
         """
         if not parts:
             raise RequestError("no cutouts to join")
         first = parts[0]
         for part in parts:
-            if (part.bands, part.shape, part.pixel_scale) != (first.bands, first.shape, first.pixel_scale):
+            if part._kind() != first._kind():
                 raise RequestError(f"cutouts of {part.described()} cannot be joined to those of {first.described()}")
         psf_fwhm = None
         if any(part.psf_fwhm is not None for part in parts):
@@ -109,6 +122,10 @@ class Cutouts:
             psf_fwhm=psf_fwhm,
         )
 
+    def _kind(self) -> tuple[object, ...]:
+        return self.bands, self.shape, self.pixel_scale, self.unit
+
     def described(self) -> str:
-        """Bands, size and pixel scale in words."""
-        return f"{', '.join(self.bands)}, {self.shape[0]} x {self.shape[1]} pixels of {self.pixel_scale:g} arcsec"
+        """Bands, size, pixel scale and unit in words."""
+        size = f"{self.shape[0]} x {self.shape[1]} pixels of {self.pixel_scale:g} arcsec"
+        return f"{', '.join(self.bands)}, {size}, in {self.unit}"
