@@ -1,5 +1,7 @@
 """A whole field: classes in their numbers, the same however it is asked for, and what of it is not told."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from galprism.mocks.field_config import FieldConfig
 from galprism.mocks.images import ImageConfig, take_images
 from galprism.mocks.noise import NoiseConfig
 from galprism.recipes.sky import field_of, write_mock
+from galprism.recipes.training import learn
 from galprism.sps import load_bc03_miles
 from galprism.units import abmag_from_njy
 
@@ -45,7 +48,7 @@ def test_classes_in_their_numbers(field, patches):
 def test_the_same_patch_however_it_is_asked_for(field, patches):
     again = Field(CONFIG, KIDS, load_bc03_miles(), seed=3).patch(2)
     np.testing.assert_array_equal(again.members.flux, patches[2].members.flux)
-    np.testing.assert_array_equal(again.id, 2 * PATCH_IDS + np.arange(len(again)))
+    np.testing.assert_array_equal(again.id - field.first_id, 2 * PATCH_IDS + np.arange(len(again)))
     other = Field(
         FieldConfig(limit=22.0, area=0.05, stars=type(CONFIG.stars)(latitude=40.0)), KIDS, load_bc03_miles(), seed=3
     )
@@ -57,7 +60,8 @@ def test_the_same_patch_however_it_is_asked_for(field, patches):
     assert sum(len(seen.sources) for seen in whole) == 700
     np.testing.assert_array_equal(less[0].sources.photometry.flux, whole[0].sources.photometry.flux[:300])
     second = next(iter(observe_field(field, noise, 50, first=1))).sources
-    assert second.id[0] == PATCH_IDS
+    assert second.id[0] == field.first_id + PATCH_IDS
+    assert not np.isin(other.patch(0).id, patches[0].id).any()  # nobody takes sources of two fields for each other
 
 
 def test_a_catalogue_of_it(tmp_path):
@@ -103,10 +107,27 @@ def test_stars_are_small_and_galaxies_are_not(patches):
     assert np.mean(galaxy < star.min()) > 0.9
 
 
+def test_a_patch_with_next_to_nothing_on_it():
+    small = Field(FieldConfig(limit=15.0, area=1e-4), KIDS, load_bc03_miles(), seed=1)
+    seen = list(observe_field(small, NoiseConfig(), 3))
+    assert sum(len(part.sources) for part in seen) == 3
+    assert len(seen) > 5
+
+
 def test_what_no_field_is(field):
     for settings, message in (({"area": 0.0}, "field.area = 0.0; accepted"), ({"limit": 50.0}, "field.limit = 50.0")):
         with pytest.raises(RequestError, match=message):
             FieldConfig(**settings)
+    for config, message in (
+        (FieldConfig(band="K"), "field.band = 'K'; accepted: a band of kids, u, g"),
+        (FieldConfig(limit=11.5), r"field.limit = 11.5; accepted: fainter than field.stars.bright = 12"),
+    ):
+        with pytest.raises(RequestError, match=message):
+            Field(config, KIDS, load_bc03_miles(), seed=1)
+    with pytest.raises(RequestError, match="first = -1; accepted: 0 or more"):
+        write_mock(recipes.load("kids-field"), 10, "no.parquet", first=-1)
+    with pytest.raises(RequestError, match=r"recipe kids-field is a \[field\] of galaxies"):
+        learn(recipes.load("kids-field", ["net.kind=mlp"]), Path("no"))
     with pytest.raises(RequestError, match=r"recipe mlp-gap has no \[field\]"):
         field_of(recipes.load("mlp-gap"))
     with pytest.raises(RequestError, match=r"unknown key 'field.galaxies.lightst'; did you mean 'lightest'"):

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> None:
     """Fit and write."""
     known = args.recipe in recipes.names() or args.recipe.endswith(".toml")
     recipe = recipes.load(args.recipe if known else bundle.load(args.recipe).recipe_name, args.settings)
+    recipes.check_population(recipe)
     if args.survey:
         recipe = recipes.for_survey(recipe, args.survey)
     elif recipe.survey == recipes.ANY:

@@ -38,10 +38,11 @@ def run(args: argparse.Namespace) -> None:
     cutouts = Path(args.cutouts) if args.cutouts else None
     progress = Progress("sources", args.n)
     if path.suffix:
-        write_mock(recipe, args.n, path, first=args.first, cutouts=cutouts, progress=progress)
+        area = write_mock(recipe, args.n, path, first=args.first, cutouts=cutouts, progress=progress)
     else:
         with made(path):
             path /= "catalogue.parquet"
-            write_mock(recipe, args.n, path, first=args.first, cutouts=cutouts, progress=progress)
+            area = write_mock(recipe, args.n, path, first=args.first, cutouts=cutouts, progress=progress)
     progress.finish()
-    print(f"{args.n:,} simulated sources with their truth: {path}")
+    where = "" if area is None else f" on {area:.3g} square degrees"
+    print(f"{args.n:,} simulated sources{where} with their truth: {path}")

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train and write; the same command takes up a training that was stopped."""
     recipe = recipes.load(args.recipe, args.settings)
+    recipes.check_population(recipe)
     require("train", "training")
     if args.sweep:
         from galprism.recipes.sweep import TABLE, sweep

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from galprism.config import plain
 from galprism.data import Sources, Truth
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
@@ -24,8 +27,10 @@ from galprism.mocks.stars import Stars
 from galprism.sps import SSPLibrary
 from galprism.surveys import Survey
 
-PATCH_IDS = 2**20
-"""Ids of a patch begin at its number times this."""
+PATCH_IDS = 2**18
+"""Ids of a patch begin at its number times this …"""
+FIELD_IDS = 2**38
+"""… and those of a field at a number of its own times this: 24 + 20 + 18 bits."""
 LONGEST_KIND = 16
 """Letters: tables have columns of a fixed width."""
 LAST_DEC = 60.0
@@ -45,7 +50,18 @@ class Field:
 
     def __init__(self, config: FieldConfig, survey: Survey, library: SSPLibrary, *, seed: int):
         """library : the stars of the galaxies. Raises RequestError for a band that the survey has not."""
+        if config.band not in survey.band_names:
+            raise RequestError(
+                f"field.band = {config.band!r}; accepted: a band of {survey.name}, {', '.join(survey.band_names)}"
+            )
+        if config.limit <= config.stars.bright:
+            raise RequestError(
+                f"field.limit = {config.limit:g}; accepted: fainter than field.stars.bright = {config.stars.bright:g}"
+            )
         self.config, self.survey, self.seed = config, survey, seed
+        told = json.dumps([plain(config), survey.name, seed], sort_keys=True).encode()
+        self.first_id = int.from_bytes(hashlib.sha256(told).digest()[:3], "big") * FIELD_IDS
+        """Of patch 0: another number for another field, so that sources of two are never taken for each other."""
         bright = survey, config.band, config.limit
         self.kinds: dict[str, Kind] = {
             "star": Stars(config.stars, *bright),
@@ -55,14 +71,21 @@ class Field:
 
     def patch(self, number: int) -> Patch:
         """One patch; each class has random numbers of its own, so that none depends on the others' settings."""
+        if not 0 <= number < FIELD_IDS // PATCH_IDS:
+            raise RequestError(f"patch {number}; accepted: 0 to {FIELD_IDS // PATCH_IDS - 1}")
         area = self.config.area
         parts = [self.kinds[kind].patch(area, block_rng(self.seed, number, kind)) for kind in CLASSES]
         rng = block_rng(self.seed, number, "places")
         n = sum(map(len, parts))
+        if n > PATCH_IDS:
+            raise RequestError(
+                f"field.area = {area:g}: {n:,} sources on a patch; accepted: so small that there are {PATCH_IDS:,}"
+            )
         order = rng.permutation(n)
         classes = np.repeat(np.arange(len(CLASSES), dtype=np.int8), [len(part) for part in parts])
         x, y = rng.uniform(0.0, 3600.0 * np.sqrt(area), (2, n))
-        return Patch(number * PATCH_IDS + np.arange(n), joined(parts).take(order), x, y, classes[order])
+        ident = self.first_id + number * PATCH_IDS + np.arange(n)
+        return Patch(ident, joined(parts).take(order), x, y, classes[order])
 
     def place(self, number: int, patch: Patch) -> tuple[np.ndarray, np.ndarray]:
         """ra, dec (N,) deg of a patch's sources: patches lie side by side, in rows around the sky."""

@@ -41,15 +41,15 @@ class GalaxyConfig:
         for name in ("redshift", "age_disc", "age_old"):
             low, high = getattr(self, name)
             if not 0 < low < high:
-                raise RequestError(f"galaxies.{name} = [{low}, {high}]; accepted: two numbers above zero, rising")
+                raise RequestError(f"field.galaxies.{name} = [{low}, {high}]; accepted: two numbers above zero, rising")
         for name in ("age_disc", "age_old"):
             if getattr(self, name)[1] >= 1:
-                raise RequestError(f"galaxies.{name} = {list(getattr(self, name))}; accepted: shares below 1")
+                raise RequestError(f"field.galaxies.{name} = {list(getattr(self, name))}; accepted: shares below 1")
         if not 0 <= self.starburst_share <= 1:
-            raise RequestError(f"galaxies.starburst_share = {self.starburst_share}; accepted: 0 to 1")
+            raise RequestError(f"field.galaxies.starburst_share = {self.starburst_share}; accepted: 0 to 1")
         for name in ("rate_scatter", "quiescent_scatter", "old_dust", "logu_spread"):
             if getattr(self, name) < 0:
-                raise RequestError(f"galaxies.{name} = {getattr(self, name)}; accepted: zero or more")
+                raise RequestError(f"field.galaxies.{name} = {getattr(self, name)}; accepted: zero or more")
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,22 @@ class QuasarConfig:
     def __post_init__(self) -> None:
         low, high = self.redshift
         if not 0.0 < low < high <= 7.0:
-            raise RequestError(f"quasars.redshift = [{low}, {high}]; accepted: above 0, up to 7, the first the lower")
+            raise RequestError(
+                f"field.quasars.redshift = [{low}, {high}]; accepted: above 0, up to 7, the first the lower"
+            )
         if not BRIGHTEST < self.faintest <= -18.0:
-            raise RequestError(f"quasars.faintest = {self.faintest}; accepted: above {BRIGHTEST:g}, up to -18")
+            raise RequestError(f"field.quasars.faintest = {self.faintest}; accepted: above {BRIGHTEST:g}, up to -18")
         for name in ("slope_scatter", "reddening", "line_scatter", "host_scatter"):
             if not 0.0 <= getattr(self, name) <= 1.0:
-                raise RequestError(f"quasars.{name} = {getattr(self, name)}; accepted: 0 to 1")
+                raise RequestError(f"field.quasars.{name} = {getattr(self, name)}; accepted: 0 to 1")
         if not 0.0 <= self.reddened_share <= 1.0:
-            raise RequestError(f"quasars.reddened_share = {self.reddened_share}; accepted: 0 to 1")
+            raise RequestError(f"field.quasars.reddened_share = {self.reddened_share}; accepted: 0 to 1")
         if not 0.0 <= self.host_fraction < 1.0:
-            raise RequestError(f"quasars.host_fraction = {self.host_fraction}; accepted: 0 up to, not including, 1")
+            raise RequestError(
+                f"field.quasars.host_fraction = {self.host_fraction}; accepted: 0 up to, not including, 1"
+            )
         if not 0.0 <= self.host_index <= 1.0:
-            raise RequestError(f"quasars.host_index = {self.host_index}; accepted: 0 to 1")
+            raise RequestError(f"field.quasars.host_index = {self.host_index}; accepted: 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -143,12 +147,12 @@ class StarConfig:
         for entry in fields(self):
             value = getattr(self, entry.name)
             if entry.name != "spectra" and not np.isfinite(value):
-                raise RequestError(f"stars.{entry.name} = {value}; accepted: a number")
+                raise RequestError(f"field.stars.{entry.name} = {value}; accepted: a number")
         if not -90.0 <= self.latitude <= 90.0:
-            raise RequestError(f"stars.latitude = {self.latitude}; accepted: -90 to 90 deg")
+            raise RequestError(f"field.stars.latitude = {self.latitude}; accepted: -90 to 90 deg")
         for name in ("thin_height", "thin_length", "thick_height", "thick_length", "young_height", "halo_flattening"):
             if getattr(self, name) <= 0:
-                raise RequestError(f"stars.{name} = {getattr(self, name)}; accepted: above zero")
+                raise RequestError(f"field.stars.{name} = {getattr(self, name)}; accepted: above zero")
         for name in (
             "ebv",
             "thick_fraction",
@@ -158,13 +162,13 @@ class StarConfig:
             *("normalisation", "white_dwarf_density"),
         ):
             if getattr(self, name) < 0:
-                raise RequestError(f"stars.{name} = {getattr(self, name)}; accepted: zero or more")
+                raise RequestError(f"field.stars.{name} = {getattr(self, name)}; accepted: zero or more")
         if self.halo_break < SUN_RADIUS:
-            raise RequestError(f"stars.halo_break = {self.halo_break}; accepted: {SUN_RADIUS:g} pc or more")
+            raise RequestError(f"field.stars.halo_break = {self.halo_break}; accepted: {SUN_RADIUS:g} pc or more")
         if not 0 <= self.binary_fraction <= 0.88:
-            raise RequestError(f"stars.binary_fraction = {self.binary_fraction}; accepted: 0 to 0.88")
+            raise RequestError(f"field.stars.binary_fraction = {self.binary_fraction}; accepted: 0 to 0.88")
         if not 0 <= self.helium_fraction <= 1:
-            raise RequestError(f"stars.helium_fraction = {self.helium_fraction}; accepted: 0 to 1")
+            raise RequestError(f"field.stars.helium_fraction = {self.helium_fraction}; accepted: 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -187,4 +191,4 @@ class FieldConfig:
         if not 0 < self.area <= 1:
             raise RequestError(f"field.area = {self.area}; accepted: above 0, up to 1 square degree")
         if not 10 < self.limit < 30:
-            raise RequestError(f"field.limit = {self.limit}; accepted: magnitudes from 10 to 30")
+            raise RequestError(f"field.limit = {self.limit}; accepted: magnitudes between 10 and 30")

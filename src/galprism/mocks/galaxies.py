@@ -20,7 +20,7 @@ from galprism.mocks import relations
 from galprism.mocks.described import described
 from galprism.mocks.field_config import GalaxyConfig
 from galprism.mocks.mass_function import MassFunction
-from galprism.mocks.members import Members, joined
+from galprism.mocks.members import Members, Shapes, joined
 from galprism.mocks.shapes import drawn_shapes
 from galprism.sps import ForwardModel, Galaxies, Observed, SSPLibrary
 from galprism.sps.derived import mix
@@ -163,6 +163,9 @@ class FieldGalaxies:
         """Their light and shapes."""
         rng = np.random.default_rng(len(bodies.logm)) if rng is None else rng
         n = len(bodies.logm)
+        if not n:
+            nothing = np.zeros((0, len(self.survey.bands)))
+            return Members(bodies.redshift, nothing, nothing, nothing, Shapes.of_points(0), kind=np.zeros(0, "U12"))
         seen = self.model(
             Galaxies.from_numpy(
                 redshift=np.concatenate([bodies.redshift] * 2),

@@ -87,6 +87,8 @@ class ImageConfig:
         ):
             if not 0 <= getattr(self, name) <= most:
                 raise RequestError(f"images.{name} = {getattr(self, name)}; accepted: 0 to {most:g}")
+        if not 2.0 <= self.beta < np.inf:
+            raise RequestError(f"images.beta = {self.beta}; accepted: 2 or more")
         if self.size < 1:
             raise RequestError(f"images.size = {self.size}; accepted: 1 or more, in pixels")
         narrowest = min(self.fwhm) * np.exp(-WITHIN * self.fwhm_scatter)

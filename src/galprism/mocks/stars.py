@@ -96,7 +96,7 @@ class Stars:
         if band not in survey.band_names:
             raise RequestError(f"band {band!r}; accepted: a band of {survey.name}, {', '.join(survey.band_names)}")
         if not config.bright < limit:
-            raise RequestError(f"limit {limit} in {band}; accepted: fainter than stars.bright = {config.bright}")
+            raise RequestError(f"limit {limit} in {band}; accepted: fainter than field.stars.bright = {config.bright}")
         self.config = config
         self._limit, self._band = limit, survey.band_names.index(band)
         self._model = StarModel(

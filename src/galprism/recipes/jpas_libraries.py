@@ -92,6 +92,8 @@ class Reproduction:
         paper = load(PAPER, QUICK if quick else FULL)
         self.every = shared(paper, made, libraries)
         sky(self.every)  # a library that does not reach the bands is refused before anything is done
+        if catalogue:
+            self._real()  # and so is a catalogue that cannot be read
         self.test, self.draws = (150, 5000) if quick else (20_000, 100_000)
 
     def stages(self) -> list[Stage]:

@@ -136,6 +136,15 @@ class Recipe:
             )
 
 
+def check_population(recipe: Recipe) -> None:
+    """Raises RequestError where the recipe's sky is a field, which nothing learns from or fits with."""
+    if recipe.field is not None:
+        raise RequestError(
+            f"recipe {recipe.name} is a [field] of galaxies, quasars and stars, for `galprism mock` alone; accepted "
+            "here: recipes of a [population]"
+        )
+
+
 def for_survey(recipe: Recipe, name: str) -> Recipe:
     """A recipe of any bands for one survey, by its name or file: the same galaxies, in bands of its own.
 

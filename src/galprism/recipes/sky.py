@@ -21,7 +21,7 @@ from galprism.mocks.images import take_images
 from galprism.mocks.simulate import Sky, galaxies_of, simulate
 from galprism.params import COSMOLOGY
 from galprism.prep.basis import Basis, fit_basis
-from galprism.recipes.recipe import ANY, Recipe
+from galprism.recipes.recipe import ANY, Recipe, check_population
 from galprism.sps import SSPLibrary, load_library
 from galprism.surveys import Survey
 from galprism.wavegrid import LogGrid
@@ -42,6 +42,7 @@ def survey_of(recipe: Recipe) -> Survey:
 def sky(recipe: Recipe) -> Sky:
     """The sky that the recipe's galaxies live in. Raises RequestError where the recipe's library cannot make it."""
     libraries = libraries_of(recipe)
+    check_population(recipe)
     for stars in libraries:
         check_metallicities(recipe.population, stars)
     return Sky(recipe.population, survey_of(recipe), libraries, seed=recipe.seed, nebular=recipe.nebular)
@@ -152,14 +153,16 @@ def write_mock(
     first: int = 0,
     cutouts: Path | None = None,
     progress: Callable[[int], None] | None = None,
-) -> None:
+) -> float | None:
     """A catalogue of `n` simulated sources with their truth, ids from `first` on, of a field from patch number `first`
-    on; whole or not at all.
+    on; whole or not at all. Returns the area of a field's sources, in square degrees.
 
     cutouts : a file of images of the same sources (galprism.data.cutout_file), of a recipe that has [images].
     """
     if n < 1:
         raise RequestError(f"n = {n}; accepted: 1 or more sources")
+    if first < 0:
+        raise RequestError(f"first = {first}; accepted: 0 or more")
     check_writable(path, reads=[name for name in (recipe.population.catalogue, recipe.noise.catalogue) if name])
     if cutouts is not None and (recipe.field is None or recipe.images is None):
         raise RequestError(f"recipe {recipe.name} has no [field] and [images]; images are made of such recipes alone")
@@ -170,10 +173,12 @@ def write_mock(
                 table.write(sources, truth)
                 if progress is not None:
                     progress(len(sources))
-            return
+            return None
         field = field_of(recipe)
         images = None if cutouts is None else stack.enter_context(CutoutWriter(cutouts, describe(recipe)))
+        area = 0.0
         for seen in observe_field(field, recipe.noise, n, first):
+            area += recipe.field.area * len(seen.sources) / max(len(seen.patch), 1)
             table.write(seen.sources, seen.truth)
             if images is not None and recipe.images is not None:
                 for rows in in_batches(len(seen.sources)):
@@ -181,6 +186,7 @@ def write_mock(
                     images.write(seen.patch.id[rows], taken)
             if progress is not None:
                 progress(len(seen.sources))
+        return area
 
 
 def in_batches(n: int) -> Iterator[slice]:
