@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads of the exact posterior")
     parser.add_argument(
         "--library",
+        dest="libraries",
         action="append",
         default=[],
         metavar="NAME_OR_PATH",
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
         out,
         quick=args.quick,
         workers=args.workers,
-        libraries=args.library,
+        libraries=args.libraries,
         catalogue=args.catalogue,
     )
     print(f"\n{table.text()}\n\nresults: {out / 'results.md'}")
