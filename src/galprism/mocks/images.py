@@ -81,7 +81,7 @@ class ImageConfig:
             ("fwhm_scatter", 0.5),
             ("ellipticity", 0.1),
             ("offset", 0.5),
-            ("bad_pixels", 1.0),
+            ("bad_pixels", 0.9),
             ("reach", np.inf),
             ("faintest", 1.0),
         ):

@@ -112,9 +112,11 @@ class Passband:
         if peak <= 0:
             raise RequestError(f"{where}: no value is positive")
         if not SHORTEST <= wave[value.argmax()] <= LONGEST:
+            below = wave[value.argmax()] < SHORTEST
+            advice = "Is the unit nm or um?" if below else "Take a curve of the radio away"
             raise RequestError(
                 f"{where}: the curve peaks at {wave[value.argmax()]:.6g} Angstrom when read in {wave_unit}; accepted: "
-                f"{SHORTEST:g} to {LONGEST:g} Angstrom. Is the unit nm or um?"
+                f"{SHORTEST:g} to {LONGEST:g} Angstrom. {advice}"
             )
         if value.min() < -NEGATIVE_NOISE * peak:
             raise RequestError(

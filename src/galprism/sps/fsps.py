@@ -57,7 +57,7 @@ def load_fsps(imf: str = "chabrier", **parameters) -> SSPLibrary:
 
 def _population(**parameters) -> Any:
     if importlib.util.find_spec("fsps") is None:
-        raise RequestError("python-fsps is not installed; see https://dfm.io/python-fsps, or use load_bc03_miles()")
+        raise RequestError("python-fsps is not installed; see https://dfm.io/python-fsps, or take bc03-miles")
     if not os.environ.get("SPS_HOME"):
         raise RequestError("SPS_HOME is not set; FSPS needs it to name the folder of its data")
     fsps = importlib.import_module("fsps")
