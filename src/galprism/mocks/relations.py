@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from galprism.sps.published import read_table
 
@@ -134,9 +133,3 @@ def delayed_history(log_ssfr: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, 
     with np.errstate(divide="ignore"):
         x = np.exp(np.interp(-np.log(wanted * age), -np.log(_SSFR_AGE), np.log(_X)))
     return age, age / x
-
-
-def truncated_normal(mean: np.ndarray, sigma: float, low: float, high: float, uniform: np.ndarray) -> np.ndarray:
-    """A Gaussian's numbers that lie between two ends, for numbers uniform from 0 to 1."""
-    first, last = (ndtr((end - mean) / sigma) for end in (low, high))
-    return mean + sigma * ndtri(first + uniform * (last - first))

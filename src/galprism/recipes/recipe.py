@@ -118,7 +118,8 @@ class Recipe:
     @property
     def stars(self) -> tuple[str, ...]:
         """Of which libraries the galaxies' stars are: `library`, and those of `libraries`."""
-        return (self.library, *self.libraries)
+        first, others = (getattr(self, key) for key in ("library", "libraries"))
+        return (first, *others)
 
     def __post_init__(self) -> None:
         if self.seed < 0:

@@ -10,14 +10,13 @@ import numpy as np
 from galprism.evaluate.figures.style import (
     CYCLE,
     INK,
-    OUTLINE,
     Drawing,
     axis_label,
     difference_label,
     new_figure,
     note,
     png,
-    running,
+    running_medians,
     span,
     styled,
 )
@@ -64,11 +63,7 @@ def residuals_by_library(
             few = slice(None, None, -(-len(good) // DOTS))
             dots = panel.scatter(x[few], y[few], c=magnitude[good][few], s=2, cmap="viridis_r", linewidths=0)
             panel.axhline(0, color=INK, linewidth=0.9, linestyle="--")
-            middle, percentiles = running(x, y)
-            if len(middle):
-                low, median, high = percentiles.T
-                panel.vlines(middle, low, high, color=CYCLE[1], linewidth=1.1, path_effects=OUTLINE, zorder=3)
-                panel.plot(middle, median, "o", color=CYCLE[1], markersize=3.5, path_effects=OUTLINE, zorder=4)
+            running_medians(panel, x, y, CYCLE[1], CYCLE[1])
             note(panel, [library, f"μ = {number(np.median(y), 2, sign=True)}, σ = {number(nmad(y), 3)}"])
             panel.set_ylim(*span(off, keep=98))
             panel.tick_params(labelsize=7)

@@ -14,7 +14,6 @@ from galprism.evaluate.figures.style import (
     INK,
     LINES,
     MANY,
-    OUTLINE,
     Drawing,
     Look,
     axis_label,
@@ -24,7 +23,7 @@ from galprism.evaluate.figures.style import (
     new_figure,
     note,
     png,
-    running,
+    running_medians,
     span,
     styled,
     symbol,
@@ -96,7 +95,7 @@ def predicted_by_level(
             panel.set_box_aspect(1)
             density(panel, x, y, look, method, bins=50)
             panel.plot(limits, limits, color=INK, linewidth=0.9, linestyle="--")
-            _medians(panel, x, y)
+            running_medians(panel, x, y, INK, "white")
             d = y - x
             note(panel, [sample, f"μ = {number(np.median(d), 2, sign=True)}", f"σ = {number(nmad(d), 3)}"])
             panel.tick_params(labelsize=7)
@@ -107,14 +106,6 @@ def predicted_by_level(
         "median and the 16th and 84th percentiles in bins; μ and σ are the median and the NMAD of the difference."
     )
     return Drawing(name, title, caption, png(figure))
-
-
-def _medians(panel: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    middle, percentiles = running(x, y)
-    if len(middle):
-        low, median, high = percentiles.T
-        panel.vlines(middle, low, high, color=INK, linewidth=0.9, path_effects=OUTLINE, zorder=3)
-        panel.plot(middle, median, "o", color=INK, markersize=3, markerfacecolor="white", zorder=4)
 
 
 @styled

@@ -205,6 +205,15 @@ def running(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return middle, np.array([np.percentile(y[row], [16, 50, 84]) for row in rows]).reshape(-1, 3)
 
 
+def running_medians(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, inside: str) -> None:
+    """Medians of y as points, and the 16th to 84th percentiles as bars, in round bins of x."""
+    middle, percentiles = running(x, y)
+    if len(middle):
+        low, median, high = percentiles.T
+        axes.vlines(middle, low, high, color=colour, linewidth=0.9, path_effects=OUTLINE, zorder=3)
+        axes.plot(middle, median, "o", color=colour, markersize=3, markerfacecolor=inside, zorder=4)
+
+
 def legend(figure: Figure, methods: Sequence[str], look: Look) -> None:
     """One legend for the whole figure, above its panels."""
     handles = [Line2D([], [], color=look.colour(m), linestyle=look.line(m), linewidth=1.8, label=m) for m in methods]
