@@ -156,11 +156,12 @@ def take_images(
 
 
 def image_batches(
-    patch: Patch, survey: Survey, config: ImageConfig, *, seed: int, size: int = BATCH
+    patch: Patch, survey: Survey, config: ImageConfig, *, seed: int, n: int | None = None, size: int = BATCH
 ) -> Iterator[tuple[np.ndarray, Cutouts]]:
-    """Ids and cutouts of all sources of a patch, `size` at a time, as `take_images` gives them."""
-    for start in range(0, len(patch), size):
-        rows = slice(start, start + size)
+    """Ids and cutouts of the first n sources of a patch, or of all, `size` at a time, as `take_images` gives them."""
+    n = len(patch) if n is None else n
+    for start in range(0, n, size):
+        rows = slice(start, min(start + size, n))
         yield patch.id[rows], take_images(patch, survey, config, seed=seed, rows=rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,7 @@ from galprism.data.tables import CatalogueWriter, check_writable
 from galprism.errors import RequestError
 from galprism.mocks import PopulationConfig, pool_survey
 from galprism.mocks.field import Field, observe_field
-from galprism.mocks.images import BATCH as IMAGES_AT_ONCE
-from galprism.mocks.images import take_images
+from galprism.mocks.images import image_batches
 from galprism.mocks.simulate import Sky, galaxies_of, simulate
 from galprism.params import COSMOLOGY
 from galprism.prep.basis import Basis, fit_basis
@@ -181,15 +180,9 @@ def write_mock(
             area += recipe.field.area * len(seen.sources) / max(len(seen.patch), 1)
             table.write(seen.sources, seen.truth)
             if images is not None and recipe.images is not None:
-                for rows in in_batches(len(seen.sources)):
-                    taken = take_images(seen.patch, field.survey, recipe.images, seed=recipe.seed, rows=rows)
-                    images.write(seen.patch.id[rows], taken)
+                n_seen = len(seen.sources)
+                for ids, taken in image_batches(seen.patch, field.survey, recipe.images, seed=recipe.seed, n=n_seen):
+                    images.write(ids, taken)
             if progress is not None:
                 progress(len(seen.sources))
         return area
-
-
-def in_batches(n: int) -> Iterator[slice]:
-    """Slices of the first n rows, so few that their images fit into memory."""
-    for start in range(0, n, IMAGES_AT_ONCE):
-        yield slice(start, min(start + IMAGES_AT_ONCE, n))
