@@ -104,11 +104,24 @@ def test_counts_are_those_of_cosmos(patch):
 
 def test_a_patch_is_complete_to_its_limit_and_no_further(field, patch):
     assert (abmag_from_njy(patch.flux[:, 3]) < 23.0).all()
-    for population, function in field.functions.items():
+    for population, (function, _) in field.populations.items():
         rows = patch.kind == population
         floor = np.interp(patch.redshift[rows], 0.5 * (function.z_edges[1:] + function.z_edges[:-1]), function.floor)
         spare = patch.values["logmstar"][rows] - floor
         assert np.mean((spare < 0.1) & (floor > 6.01)) < 0.004, population  # hardly any where it was cut
+
+
+def test_no_bright_galaxy_is_left_out_by_foresight(field):
+    """Of galaxies of all masses and redshifts, light made of each, none is brighter than it was foreseen; and the
+    foresight is worth something: hardly any is foreseen brighter by more than a magnitude and a half."""
+    rng = np.random.default_rng(11)
+    for population, (_, foresight) in field.populations.items():
+        redshift, logm = np.expm1(rng.uniform(0.01, 1.8, 1500)), rng.uniform(7.0, 11.8, 1500)
+        bodies = field.bodies(redshift, logm, np.full(1500, population == "quiescent"), rng)
+        log_flux = np.log10(field.light(bodies).flux[:, field.place]) - logm
+        spare = foresight.brightest(redshift, bodies.features) - log_flux
+        assert spare.min() > 0.0, population
+        assert np.quantile(spare, 0.99) < 0.6, population
 
 
 def test_everything_hangs_together(patch):

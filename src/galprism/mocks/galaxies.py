@@ -19,6 +19,7 @@ from galprism.errors import RequestError
 from galprism.mocks import relations
 from galprism.mocks.described import described
 from galprism.mocks.field_config import GalaxyConfig
+from galprism.mocks.foresight import Foresight, features_of
 from galprism.mocks.mass_function import MassFunction
 from galprism.mocks.members import Members, Shapes, joined
 from galprism.mocks.shapes import drawn_shapes
@@ -26,7 +27,7 @@ from galprism.sps import ForwardModel, Galaxies, Observed, SSPLibrary
 from galprism.sps.derived import mix
 from galprism.sps.ssp import Z_SUN
 from galprism.surveys import Survey
-from galprism.units import abmag_from_njy, njy_from_abmag
+from galprism.units import njy_from_abmag
 
 PILOT = 6000
 """Galaxies of each population that tell which masses can be bright enough."""
@@ -60,6 +61,11 @@ class Bodies:
     def take(self, rows) -> Bodies:
         return Bodies(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
+    @property
+    def features(self) -> np.ndarray:
+        """(N, V), what their light follows from."""
+        return features_of(self.redshift, self.age, self.tau, self.z_met, self.ebv, self.share)
+
 
 class FieldGalaxies:
     """Galaxies brighter than a limit, patch by patch."""
@@ -85,17 +91,18 @@ class FieldGalaxies:
         self.metals = np.log10(library.z_met[[0, -1]] / Z_SUN)
 
     @cached_property
-    def functions(self) -> dict[str, MassFunction]:
-        """By population, above the masses that could be bright enough."""
+    def populations(self) -> dict[str, tuple[MassFunction, Foresight]]:
+        """By name: its mass function, above the masses that could be bright enough, and how bright its galaxies are."""
         found = {}
         for population in ("star-forming", "quiescent"):
             rng = np.random.default_rng(0)
             low, high = np.log1p(self.config.redshift)
             redshift = np.expm1(rng.uniform(low, high, PILOT))
             logm = rng.uniform(self.config.lightest, 12.0, PILOT)
-            light = self.light(self.bodies(redshift, logm, np.full(PILOT, population == "quiescent"), rng))
+            bodies = self.bodies(redshift, logm, np.full(PILOT, population == "quiescent"), rng)
+            log_flux = np.log10(self.light(bodies).flux[:, self.place]) - logm
             # log10 of the mass that a galaxy like this one needs
-            needs = logm + 0.4 * (abmag_from_njy(light.flux[:, self.place]) - self.limit)
+            needs = self._log_limit - log_flux
             edges = np.linspace(low, high, PILOT_BINS + 1)
             place = np.digitize(np.log1p(redshift), edges[1:-1])
             least = np.array([needs[place == k].min() for k in range(PILOT_BINS)]) - SPARE
@@ -106,17 +113,24 @@ class FieldGalaxies:
             def lightest(z, safe=safe, middle=middle) -> np.ndarray:
                 return np.maximum(np.interp(np.log1p(z), middle, safe), self.config.lightest)
 
-            found[population] = MassFunction(population, self.config.redshift, lightest)
+            function = MassFunction(population, self.config.redshift, lightest)
+            found[population] = function, Foresight.fit(redshift, bodies.features, log_flux)
         return found
 
     def patch(self, area: float, rng: np.random.Generator) -> Members:
         """The galaxies of `area` square degrees that are brighter than the limit; their number is Poisson."""
         parts = []
-        for population, function in self.functions.items():
+        for population, (function, foresight) in self.populations.items():
             redshift, logm = function.draw(area, rng)
-            made = self.light(self.bodies(redshift, logm, np.full(len(logm), population == "quiescent"), rng))
+            bodies = self.bodies(redshift, logm, np.full(len(logm), population == "quiescent"), rng)
+            brightest = bodies.logm + foresight.brightest(bodies.redshift, bodies.features)
+            made = self.light(bodies.take(np.flatnonzero(brightest > self._log_limit)), rng)
             parts.append(made.take(np.flatnonzero(made.flux[:, self.place] > njy_from_abmag(self.limit))))
         return joined(parts)
+
+    @property
+    def _log_limit(self) -> float:
+        return float(np.log10(njy_from_abmag(self.limit)))
 
     def bodies(self, redshift: np.ndarray, logm: np.ndarray, quiescent: np.ndarray, rng: np.random.Generator) -> Bodies:
         """What galaxies of these redshifts and masses (N,) are made of."""
