@@ -29,6 +29,8 @@ class Flag(IntFlag):
     REDSHIFT_INFERRED = 1 << 16
     OFF_IMAGE = 1 << 17
     MASKED = 1 << 18
+    IMAGE_MISSING = 1 << 19
+    EXTRAPOLATED = 1 << 20
 
 
 SENTENCE = {
@@ -51,6 +53,8 @@ SENTENCE = {
     Flag.REDSHIFT_INFERRED: "the redshift was inferred from the photometry, and the answers are averages over it",
     Flag.OFF_IMAGE: "the source lies off the images of at least one band, so that its cutout there is without data",
     Flag.MASKED: "at the source, pixels of at least one band are masked, saturated or without data",
+    Flag.IMAGE_MISSING: "there is no image of the source, or most of its middle is without data; it was left out",
+    Flag.EXTRAPOLATED: "the source is brighter or fainter than those that the model learned from",
 }
 
 

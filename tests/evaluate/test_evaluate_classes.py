@@ -5,7 +5,8 @@ import pytest
 
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
-from galprism.evaluate.classes import by_threshold, calibration_curve, classify, judge_classes, with_priors
+from galprism.data.classes import classify, with_priors
+from galprism.evaluate.classes import by_threshold, calibration_curve, judge_classes
 from galprism.evaluate.sure_classes import gama_galaxy, moves_or_is_near
 
 STAR, QSO, GALAXY = range(3)

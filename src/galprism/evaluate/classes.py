@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from galprism.data.classes import classify
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
 from galprism.evaluate.tables import Table, number, percent
@@ -83,12 +84,6 @@ class Classification:
 
 def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def classify(probability: np.ndarray) -> np.ndarray:
-    """(N,), int: the class of the highest probability; -1 where there is none."""
-    known = np.isfinite(probability).all(axis=1)
-    return np.where(known, np.argmax(np.where(known[:, None], probability, 0.0), axis=1), -1)
 
 
 def judge_classes(probability: np.ndarray, true: np.ndarray) -> Classification:
@@ -169,21 +164,6 @@ def by_threshold(probability: np.ndarray, true: np.ndarray, threshold: Sequence[
         kept_share, precision, recall = np.array(rows).T
         found.append(Thresholds(name, np.asarray(threshold, float), kept_share, precision, recall))
     return tuple(found)
-
-
-def with_priors(probability: np.ndarray, before: Sequence[float], after: Sequence[float]) -> np.ndarray:
-    """Probabilities (N, K) under class shares `before` as they are under `after` (Saerens, Latinne & Decaestecker 2002,
-    Neural Computation 14, 21, eq. 2.4): a classifier that learned from as many quasars as stars, on a sky with few.
-
-    Raises RequestError for shares that are not as many as classes, or not above zero before and from zero on after.
-    """
-    before_, after_ = np.asarray(before, float), np.asarray(after, float)
-    for what, shares, least in (("before", before_, np.nextafter(0.0, 1.0)), ("after", after_, 0.0)):
-        if shares.shape != (len(CLASSES),) or not np.all(shares >= least) or not shares.sum() > 0:
-            above = "above zero" if what == "before" else "from zero on, one at least above"
-            raise RequestError(f"class shares {what} = {shares.tolist()}; accepted: {len(CLASSES)} numbers {above}")
-    weighted = np.asarray(probability, float) * (after_ / after_.sum()) / (before_ / before_.sum())
-    return weighted / weighted.sum(axis=1, keepdims=True)
 
 
 def _checked(probability: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

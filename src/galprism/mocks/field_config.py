@@ -192,3 +192,41 @@ class FieldConfig:
             raise RequestError(f"field.area = {self.area}; accepted: above 0, up to 1 square degree")
         if not 10 < self.limit < 30:
             raise RequestError(f"field.limit = {self.limit}; accepted: magnitudes between 10 and 30")
+
+
+@dataclass(frozen=True)
+class ChosenConfig:
+    """Sources that somebody chose of a field, for spectra say: so many of each class, each class with magnitudes of its
+    own."""
+
+    star: float = 31_306
+    qso: float = 19_608
+    galaxy: float = 116_095
+    """How many of each class there are to the others: shares of their sum. The defaults are those of the sources of
+    SDSS DR17 in KiDS DR5 (Feng et al. 2025, Sect. 2.2)."""
+    star_magnitude: tuple[float, ...] = (14.1, 16.5, 17.3, 17.9, 18.6, 19.2, 19.9, 20.4, 20.9, 21.4, 22.5)
+    qso_magnitude: tuple[float, ...] = (15.2, 19.3, 19.9, 20.2, 20.5, 20.7, 21.0, 21.2, 21.5, 21.8, 22.5)
+    galaxy_magnitude: tuple[float, ...] = (14.2, 17.0, 17.5, 18.1, 19.0, 19.8, 20.3, 20.7, 21.1, 21.7, 22.5)
+    """AB, rising, in the field's band: between neighbouring ones there are as many sources of the class; within, they
+    are as the sky has them. The defaults are the deciles in r of 6,829 sources of SDSS DR17 with 14 < r < 22.5, taken
+    at random of its spectra."""
+
+    def __post_init__(self) -> None:
+        shares = {name: getattr(self, name) for name in ("star", "qso", "galaxy")}
+        if not all(0 <= share < np.inf for share in shares.values()) or not sum(shares.values()) > 0:
+            raise RequestError(f"chosen: shares {shares}; accepted: zero or more of each class, not all zero")
+        for name in shares:
+            edges = getattr(self, f"{name}_magnitude")
+            if len(edges) < 2 or not np.all(np.diff(edges) > 0):
+                raise RequestError(f"chosen.{name}_magnitude = {list(edges)}; accepted: two magnitudes or more, rising")
+
+    def magnitudes(self, name: str) -> tuple[float, ...]:
+        """Of one class."""
+        return getattr(self, f"{name}_magnitude")
+
+    def counts(self, n: int) -> np.ndarray:
+        """(K,), how many of n sources are of each class, the largest remainders rounded up."""
+        wanted = np.array([self.star, self.qso, self.galaxy]) / (self.star + self.qso + self.galaxy) * n
+        counts = np.floor(wanted).astype(int)
+        counts[np.argsort(counts - wanted, kind="stable")[: n - counts.sum()]] += 1
+        return counts

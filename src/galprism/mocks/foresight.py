@@ -82,6 +82,10 @@ def _terms(x: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones((len(x), 1)), x, x[:, first] * x[:, second]], axis=1)
 
 
+_LN_Z = np.linspace(np.log(1e-5), np.log(20.0), 1024)
+_DIMMING = 2.0 * np.log10(luminosity_distance_mpc(np.exp(_LN_Z))) - np.log10(1.0 + np.exp(_LN_Z))
+
+
 def _dimming(redshift: np.ndarray) -> np.ndarray:
-    """log10 of d_L^2 / (1 + z), d_L in Mpc."""
-    return 2.0 * np.log10(luminosity_distance_mpc(redshift)) - np.log10(1.0 + redshift)
+    """log10 of d_L^2 / (1 + z), d_L in Mpc, from a table."""
+    return np.interp(np.log(redshift), _LN_Z, _DIMMING)

@@ -36,7 +36,7 @@ SPREADS = (
 )
 """Settings that are ranges of what is uniform in the logarithm."""
 
-STREAMS = ("population", "noise", "split", "draws", "prior", "star", "qso", "galaxy", "places", "images")
+STREAMS = ("population", "noise", "split", "draws", "prior", "star", "qso", "galaxy", "places", "images", "chosen")
 """What random numbers are for; in this order, since it is part of their seeds."""
 
 

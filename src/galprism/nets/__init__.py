@@ -1,5 +1,6 @@
 """Networks: plain torch modules, tensors in and tensors out, and the way from them to ONNX."""
 
+from galprism.nets.classifier import CLASSIFIERS, Classifier, FusionConfig, KidsConfig
 from galprism.nets.estimator import NETWORKS, Estimator
 from galprism.nets.mixture import Mixture, MixtureConfig
 from galprism.nets.mlp import MLP, MLPConfig
@@ -8,17 +9,25 @@ from galprism.nets.residual import ResidualConfig, ResidualMLP
 from galprism.nets.scorer import Scorer, scorer_to_onnx
 from galprism.nets.separate import JPAS_BASE, JPAS_SED, SeparateConfig, SeparateMLPs
 
+Network = Estimator | Scorer | Classifier
+"""What the training loop trains."""
+
 __all__ = [
+    "CLASSIFIERS",
     "JPAS_BASE",
     "JPAS_SED",
     "MLP",
     "NETWORKS",
+    "Classifier",
     "Estimator",
+    "FusionConfig",
+    "KidsConfig",
     "MLPConfig",
     "Mixture",
     "MixtureConfig",
     "MixtureReadout",
     "PointReadout",
+    "Network",
     "ResidualConfig",
     "ResidualMLP",
     "Scorer",

@@ -27,11 +27,13 @@ def to_onnx(
     inputs: Mapping[str, Sequence[int | str]],
     outputs: Mapping[str, Sequence[int | str]],
     metadata: Mapping[str, str] | None = None,
+    *,
+    optional: bool = False,
 ) -> bytes:
     """The module's forward pass as a serialised ONNX model in float32.
 
     inputs, outputs : name to shape, in the order of the forward pass' arguments and of what it returns; a text such
-    as "N" is a free dimension.
+    as "N" is a free dimension. optional : inputs that nothing depends on are left out.
 
     Raises TypeError for an operation that the table does not have.
     """
@@ -50,6 +52,8 @@ def to_onnx(
                 writer.values[node] = writer.translate(node)
     for name, node in zip(outputs, returned, strict=True):
         writer.add_named("Identity", [writer.values[node]], name)
+    if optional:
+        inputs = {name: shape for name, shape in inputs.items() if any(name in node.input for node in writer.nodes)}
     model = helper.make_model(
         helper.make_graph(
             writer.nodes,
@@ -135,11 +139,31 @@ class _Writer:
     def _module(self, module: nn.Module, x: Any) -> _Name:
         if isinstance(module, nn.Linear):
             return self.add("Gemm", [x, module.weight, module.bias], transB=1)
+        if isinstance(module, nn.Conv2d):
+            return self._convolution(module, x)
+        if isinstance(module, nn.BatchNorm2d):
+            known = [module.weight, module.bias, module.running_mean, module.running_var]
+            return self.add("BatchNormalization", [x, *known], epsilon=module.eps)
+        if isinstance(module, nn.AvgPool2d):
+            sides = [int(module.kernel_size)] * 2
+            return self.add("AveragePool", [x], kernel_shape=sides, strides=sides)
+        if isinstance(module, nn.Flatten):
+            return self.add("Flatten", [x], axis=module.start_dim)
         if isinstance(module, nn.SiLU):
             return self.add("Mul", [x, self.add("Sigmoid", [x])])
         if type(module) in MODULES:
             return self.add(MODULES[type(module)], [x])
         raise TypeError(f"the ONNX table has no module {type(module).__name__}; see galprism.nets.export")
+
+    def _convolution(self, module: nn.Conv2d, x: Any) -> _Name:
+        top, left = (int(side) for side in module.padding)
+        return self.add(
+            "Conv",
+            [x, module.weight, *([] if module.bias is None else [module.bias])],
+            kernel_shape=list(module.kernel_size),
+            strides=list(module.stride),
+            pads=[top, left, top, left],
+        )
 
     def _function(self, function: Any, args: tuple, kwargs: dict) -> _Name:
         if function in UNARY:
@@ -158,6 +182,8 @@ class _Writer:
             return self.add("MatMul", list(args))
         if function is torch.addmm:
             return self.add("Gemm", [args[1], args[2], args[0]])
+        if function is torch.cat:
+            return self.add("Concat", list(args[0]), axis=args[1])
         if function is torch.stack:
             axis = args[1]
             return self.add("Concat", [self.add("Unsqueeze", [x, [axis]]) for x in args[0]], axis=axis)
@@ -180,6 +206,9 @@ class _Writer:
     def _item(self, x: Any, index: Any) -> _Name:
         if isinstance(index, int):
             return self.add("Gather", [x, index], axis=0)
+        if isinstance(index, tuple) and len(index) == 2 and index[0] == slice(None) and isinstance(index[1], slice):
+            start, stop = index[1].start, index[1].stop
+            return self.add("Slice", [x, [start], [stop], [1]])
         raise TypeError(f"the ONNX table has no indexing by {index!r}; see galprism.nets.export")
 
 

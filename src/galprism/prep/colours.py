@@ -6,6 +6,8 @@ redshift. Negative fluxes are legal, bands may be missing, errors may be unknown
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from galprism.cosmology import distance_modulus
@@ -24,10 +26,24 @@ def names(bands: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(values), tuple([f"missing_{band}" for band in bands] + [f"err_unknown_{band}" for band in bands])
 
 
-def measure(
-    photometry: Photometry, redshift: np.ndarray, softening: float, reference: str, assumed_err: np.ndarray
-) -> Inputs:
-    """The inputs of N sources whose redshifts are positive and finite.
+@dataclass(frozen=True, eq=False)
+class Relative:
+    """Colours of N sources in B bands against a reference flux of each; not finite where they cannot be formed."""
+
+    colour: np.ndarray
+    """(N, B), float32."""
+    ln_err: np.ndarray
+    """(N, B), of the errors over the reference flux."""
+    ln_reference: np.ndarray
+    """(N,), nJy."""
+    used: np.ndarray
+    """(N, B), bool; upper limits are not."""
+    unknown: np.ndarray
+    """(N, B), bool: used without an error of its own."""
+
+
+def relative(photometry: Photometry, softening: float, reference: str, assumed_err: np.ndarray) -> Relative:
+    """Colours against a reference flux.
 
     reference : a band; where it is missing, or when empty, the inverse-variance mean of the bands that are there.
     assumed_err : (B,), nJy, stands in for an error that is not known.
@@ -36,13 +52,10 @@ def measure(
     asinh(f / 2ks) - asinh(f_ref / 2ks): ln(f / f_ref) where the flux is well measured, linear in flux where it is
     not, finite always (as the magnitudes of Lupton, Gunn & Szalay 1999). The reference flux is bent
     to stay positive: (f + sqrt(f^2 + 4 s^2)) / 2.
-
-    The anchor is -0.4 M, with M the absolute AB magnitude of the reference flux, not corrected for the shift of the
-    passbands: what remains of log mass is a log of mass over light. Upper limits count as not observed.
     """
     used = photometry.observed if photometry.limit is None else photometry.observed & ~photometry.limit
     unknown = used & np.isnan(photometry.ivar)
-    with np.errstate(all="ignore"):  # what overflows is found below
+    with np.errstate(all="ignore"):  # what overflows is for the caller to find
         flux, ivar = (x.astype(np.float32, copy=False) for x in (photometry.flux, photometry.ivar))
         if not used.all():
             flux, ivar = np.where(used, flux, np.float32(0)), np.where(used, ivar, np.float32(1))
@@ -58,16 +71,29 @@ def measure(
         bent = np.hypot(mean, 2 / np.sqrt(total))
         flux_ref = np.where(mean > 0, 0.5 * (bent + mean), 2 / total / (bent - mean))  # (N,), nJy, without cancellation
         ln_reference = np.log(flux_ref)
-        anchor = 0.4 * (np.interp(np.log(redshift), _LN_Z, _MODULUS) - AB_ZEROPOINT_NJY) + ln_reference / np.log(10.0)
-
         soft = np.sqrt(ivar) * np.float32(0.5 / softening)
         colour = np.arcsinh(flux * soft) - np.arcsinh(flux_ref[:, None] * soft)
-        ln_err = np.float32(-0.5) * np.log(ivar)
+        ln_err = np.float32(-0.5) * np.log(ivar) - ln_reference[:, None]
+    return Relative(colour, ln_err, ln_reference, used, unknown)
+
+
+def measure(
+    photometry: Photometry, redshift: np.ndarray, softening: float, reference: str, assumed_err: np.ndarray
+) -> Inputs:
+    """The inputs of N sources whose redshifts are positive and finite; the other arguments are those of `relative`.
+
+    The anchor is -0.4 M, with M the absolute AB magnitude of the reference flux, not corrected for the shift of the
+    passbands: what remains of log mass is a log of mass over light. Upper limits count as not observed.
+    """
+    found = relative(photometry, softening, reference, assumed_err)
+    used, ln_reference = found.used, found.ln_reference
+    with np.errstate(all="ignore"):  # what overflows is found below
+        anchor = 0.4 * (np.interp(np.log(redshift), _LN_Z, _MODULUS) - AB_ZEROPOINT_NJY) + ln_reference / np.log(10.0)
         z = redshift.astype(np.float32)
         rest = np.stack([ln_reference, z, np.log1p(z)], axis=1)
-        values = np.concatenate([colour, ln_err - ln_reference[:, None], rest], axis=1)
+        values = np.concatenate([found.colour, found.ln_err, rest], axis=1)
 
-    there = np.concatenate([used, used & ~unknown, np.ones((len(flux), 3), bool)], axis=1)
+    there = np.concatenate([used, used & ~found.unknown, np.ones((len(used), 3), bool)], axis=1)
     good = there
     broken = ~np.isfinite(anchor)
     if not (finite := np.isfinite(values)).all():
@@ -76,8 +102,8 @@ def measure(
     return Inputs(
         values=np.where(good, values, np.float32(0)),
         there=there,
-        indicators=np.concatenate([~used, unknown], axis=1).astype(np.float32),
+        indicators=np.concatenate([~used, found.unknown], axis=1).astype(np.float32),
         anchor=np.where(broken, 0.0, anchor),
         broken=broken,
-        n_bands=np.rint(used.astype(np.float32) @ ones).astype(np.int16),
+        n_bands=np.rint(used.astype(np.float32) @ np.ones(used.shape[1], np.float32)).astype(np.int16),
     )

@@ -17,6 +17,15 @@ CHUNK_ROWS = 16_384
 """Sources are drawn and prepared this many at a time, then dealt out in batches."""
 
 
+Seen = Tensor | tuple[Tensor, ...]
+"""What a network is called with: features (n, F), or several tensors with the sources on their first axes."""
+
+
+def parts_of(seen: Seen) -> tuple[Tensor, ...]:
+    """What a network is called with, one or several."""
+    return seen if isinstance(seen, tuple) else (seen,)
+
+
 class TrainingData(Protocol):
     """What the loop needs. The same epoch gives the same batches, whenever and wherever it is asked for."""
 
@@ -25,8 +34,8 @@ class TrainingData(Protocol):
         """Batches of one pass."""
         ...
 
-    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Features (n, F) and coordinates (n, D), float32, of one pass."""
+    def batches(self, epoch: int) -> Iterator[tuple[Seen, Tensor]]:
+        """Of one pass: what the network sees, float32, and coordinates (n, D), or classes (n,)."""
         ...
 
 

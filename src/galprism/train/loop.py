@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 
 from galprism.errors import GalprismError
-from galprism.nets import Estimator, Scorer
+from galprism.nets import Network
 from galprism.train import checkpoint
 from galprism.train.curves import draw_curves
-from galprism.train.data import TrainingData
+from galprism.train.data import Seen, TrainingData, parts_of
 from galprism.train.losses import errors, loss, unit
 from galprism.train.schedule import LoopConfig
 
-VALIDATION_ROWS = 16_384
-"""The validation set goes through the network this many rows at a time."""
+VALIDATION_ROWS, VALIDATION_IMAGES = 16_384, 512
+"""The validation set goes through the network this many rows at a time; with images, so many."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ Report = Callable[[Epoch, int], None]
 
 
 def train(
-    estimator: Estimator | Scorer,
+    estimator: Network,
     data: TrainingData,
-    validation: tuple[Tensor, Tensor],
+    validation: tuple[Seen, Tensor],
     config: LoopConfig,
     folder: Path,
     *,
@@ -113,15 +113,20 @@ def train(
     return history
 
 
-def new_optimizer(estimator: Estimator | Scorer, config: LoopConfig, device: str) -> torch.optim.Optimizer:
+def new_optimizer(estimator: Network, config: LoopConfig, device: str) -> torch.optim.Optimizer:
     """A fresh one; its learning rate is set before every step."""
     if config.optimizer == "adam":
-        return torch.optim.Adam(estimator.parameters(), fused=True)
+        if not config.l2:
+            return torch.optim.Adam(estimator.parameters(), fused=True)
+        # the gradient of l2 times the sum of squares is 2 l2 w; of weights, not of biases
+        kernels = [weight for weight in estimator.parameters() if weight.ndim > 1]
+        others = [weight for weight in estimator.parameters() if weight.ndim <= 1]
+        return torch.optim.Adam([{"params": kernels, "weight_decay": 2.0 * config.l2}, {"params": others}], fused=True)
     return torch.optim.AdamW(estimator.parameters(), weight_decay=config.weight_decay, fused=True)
 
 
 def one_pass(
-    estimator: Estimator | Scorer,
+    estimator: Network,
     data: TrainingData,
     optimizer: torch.optim.Optimizer,
     config: LoopConfig,
@@ -132,8 +137,8 @@ def one_pass(
     estimator.train()
     total, n = 0.0, 0
     for step, (x, y) in enumerate(data.batches(epoch)):
-        x, y = x.to(device), y.to(device)
-        value = loss(estimator, estimator(x), y, config.delta)
+        seen, y = [part.to(device) for part in parts_of(x)], y.to(device)
+        value = loss(estimator, estimator(*seen), y, config.delta)
         optimizer.zero_grad()
         value.backward()
         lr = config.rate(epoch, step, data.n_batches)
@@ -141,7 +146,7 @@ def one_pass(
             group["lr"] = lr
         norm = torch.nn.utils.clip_grad_norm_(estimator.parameters(), config.clip or math.inf)
         if not (math.isfinite(value.item()) and math.isfinite(norm.item())):
-            raise GalprismError(explain(epoch, step, lr, x, y, value.item()))
+            raise GalprismError(explain(epoch, step, lr, seen, y, value.item()))
         optimizer.step()
         total += value.item()
         n += 1
@@ -151,29 +156,31 @@ def one_pass(
 
 
 def validate(
-    estimator: Estimator | Scorer, validation: tuple[Tensor, Tensor], config: LoopConfig, epoch: int, device: str
+    estimator: Network, validation: tuple[Seen, Tensor], config: LoopConfig, epoch: int, device: str
 ) -> tuple[float, tuple[float, ...]]:
     """The loss on the validation set, and the rms of the errors."""
     estimator.eval()
-    x, y = validation
-    if not len(x):
+    x, y = parts_of(validation[0]), validation[1]
+    if not len(y):
         raise GalprismError("the validation set is empty")
+    rows = VALIDATION_ROWS if len(x) == 1 else VALIDATION_IMAGES
     total, squares = 0.0, torch.zeros(1, dtype=torch.float64)
     with torch.no_grad():
-        for xs, ys in zip(x.split(VALIDATION_ROWS), y.split(VALIDATION_ROWS), strict=True):
-            xs, ys = xs.to(device), ys.to(device)
-            raw = estimator(xs)
-            total += loss(estimator, raw, ys, config.delta).item() * len(xs)
+        for ys, *xs in zip(y.split(rows), *(part.split(rows) for part in x), strict=True):
+            ys = ys.to(device)
+            raw = estimator(*(part.to(device) for part in xs))
+            total += loss(estimator, raw, ys, config.delta).item() * len(ys)
             squares = squares + (errors(estimator, raw, ys).double() ** 2).sum(0).cpu()
     if not math.isfinite(total):
         raise GalprismError(f"epoch {epoch}: the validation loss is {total}; the training has diverged, lower train.lr")
-    return total / len(x), tuple((squares / len(x)).sqrt().tolist())
+    return total / len(y), tuple((squares / len(y)).sqrt().tolist())
 
 
-def explain(epoch: int, step: int, lr: float, x: Tensor, y: Tensor, value: float) -> str:
+def explain(epoch: int, step: int, lr: float, seen: list[Tensor], y: Tensor, value: float) -> str:
     """Why a loss may not be finite."""
-    if not torch.isfinite(x).all():
-        columns = torch.nonzero(~torch.isfinite(x).all(0)).flatten().tolist()
+    odd = [~torch.isfinite(part).all(0) for part in seen]
+    if any(part.any() for part in odd):
+        columns = torch.nonzero(odd[0]).flatten().tolist()
         cause = f"the features are not finite (columns {columns})"
     elif not torch.isfinite(y).all():
         columns = torch.nonzero(~torch.isfinite(y).all(0)).flatten().tolist()

@@ -29,6 +29,8 @@ class LoopConfig:
     optimizer: Literal["adamw", "adam"] = "adamw"
     weight_decay: float = 1e-4
     """Of AdamW."""
+    l2: float = 0.0
+    """Of Adam: the loss has this times the sum of the squares of all weights, biases left out."""
     clip: float = 5.0
     """Gradients longer than this are shortened to it; 0 for never."""
     loss: Literal["huber", "mse"] = "huber"

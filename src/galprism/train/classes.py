@@ -1,0 +1,140 @@
+"""What a classifier learns from: sources that are measured anew every pass, with parts of them taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from galprism.data import Photometry, Sources
+from galprism.errors import RequestError
+from galprism.prep import DropConfig, drop
+from galprism.prep.classes import ClassPreparation
+
+CHUNK_ROWS = 4096
+"""Sources are drawn and prepared this many at a time, then dealt out in batches."""
+
+Measure = Callable[[np.ndarray, np.random.Generator], Sources]
+"""(rows, rng) -> those rows as they are measured this time."""
+
+
+@dataclass(frozen=True)
+class LossesConfig:
+    """Shares of the sources from which training takes a part away; each source is drawn afresh every pass."""
+
+    photometry: float = 0.0
+    """Have their image alone."""
+    image: float = 0.0
+    """Have their photometry alone."""
+    redshift: float = 0.0
+    """Have no redshift."""
+    psf: float = 0.0
+    """Have an image of an unknown PSF."""
+    turn: bool = False
+    """Images are mirrored and turned by right angles at random: the sky has no up."""
+
+    def __post_init__(self) -> None:
+        shares = {name: getattr(self, name) for name in ("photometry", "image", "redshift", "psf")}
+        if not all(0 <= share <= 1 for share in shares.values()) or self.photometry + self.image > 1:
+            raise RequestError(f"classes.lose = {shares}; accepted: shares from 0 to 1, photometry + image at most 1")
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnClasses:
+    """Sources with classes; see galprism.train.data.DrawnData, of which it is the like."""
+
+    measure: Measure
+    classes: np.ndarray
+    """(N,), index into CLASSES."""
+    preparation: ClassPreparation
+    batch_size: int
+    seed: int
+    drop: DropConfig = field(default_factory=DropConfig)
+    lose: LossesConfig = field(default_factory=LossesConfig)
+    fixed: bool = False
+    """Every pass the same: for validation."""
+
+    @property
+    def n_batches(self) -> int:
+        return max(len(self.classes) // self.batch_size, 1)
+
+    def batches(self, epoch: int) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+        """(features, image, there) and classes; what is left over of a chunk waits for the next one, and of the last
+        for another pass."""
+        held: list[tuple[np.ndarray, ...]] = []
+        dealt = 0
+        for chunk in self._chunks(epoch):
+            held.append(chunk)
+            columns = [np.concatenate(parts) for parts in zip(*held, strict=True)]
+            n = len(columns[0])
+            whole = n - n % self.batch_size
+            for start in range(0, whole, self.batch_size):
+                yield _tensors([column[start : start + self.batch_size] for column in columns])
+                dealt += 1
+            held = [tuple(column[whole:] for column in columns)]
+        if not dealt and len(held[0][0]):
+            yield _tensors(list(held[0]))
+
+    def everything(self) -> tuple[tuple[Tensor, ...], Tensor]:
+        """One pass in one piece."""
+        return _tensors([np.concatenate(parts) for parts in zip(*self._chunks(0), strict=True)])
+
+    def _chunks(self, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
+        rows = np.arange(len(self.classes))
+        if not self.fixed:
+            np.random.default_rng((self.seed, epoch)).shuffle(rows)
+        for number, start in enumerate(range(0, len(rows), CHUNK_ROWS)):
+            picked = rows[start : start + CHUNK_ROWS]
+            rng = np.random.default_rng((self.seed, 0 if self.fixed else epoch, 1 + number))
+            sources, with_image = self._less(self.measure(picked, rng), rng)
+            features = self.preparation.features(sources, check=False)
+            there = features.there * with_image
+            image = np.zeros((len(picked), 0, 1, 1), np.float32) if features.image is None else features.image
+            if self.lose.turn:
+                image = _turned(image, rng)
+            good = features.usable
+            image = np.where(there[:, None, None, None] > 0, image, np.float32(0))
+            columns = features.inputs, image, there[:, None].astype(np.float32), self.classes[picked].astype(np.int64)
+            yield tuple(column[good] for column in columns)
+
+    def _less(self, sources: Sources, rng: np.random.Generator) -> tuple[Sources, np.ndarray]:
+        """The sources with what they lose this time, and (N,), bool, which keep their image."""
+        lose, n = self.lose, len(sources)
+        part, other = rng.random((2, n))
+        without_image = (part >= lose.photometry) & (part < lose.photometry + lose.image)
+        changes: dict[str, object] = {}
+        if sources.photometry is not None and self.preparation.bands:
+            photometry = drop(sources.photometry.select(self.preparation.bands), self.drop, rng)
+            changes["photometry"] = _without(photometry, part < lose.photometry)
+        if sources.redshift is not None:
+            changes["redshift"] = np.where(other < lose.redshift, np.nan, sources.redshift)
+        if sources.cutouts is not None and sources.cutouts.psf_fwhm is not None:
+            unknown = (rng.random(n) < lose.psf) | without_image
+            fwhm = np.where(unknown[:, None], np.float32(np.nan), sources.cutouts.psf_fwhm)
+            changes["cutouts"] = replace(sources.cutouts, psf_fwhm=fwhm)
+        return replace(sources, **changes), ~without_image  # type: ignore[arg-type]
+
+
+def _without(photometry: Photometry, rows: np.ndarray) -> Photometry:
+    gone = rows[:, None]
+    flux, ivar = (np.where(gone, 0, x).astype(x.dtype) for x in (photometry.flux, photometry.ivar))
+    return replace(photometry, flux=flux, ivar=ivar)
+
+
+def _turned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Each of (N, B, H, H) as one of its eight mirror images and turns."""
+    turned = np.empty_like(image)
+    which = rng.integers(8, size=len(image))
+    for k in range(8):
+        rows = which == k
+        some = np.rot90(image[rows], k % 4, axes=(2, 3))
+        turned[rows] = some[..., ::-1] if k >= 4 else some
+    return turned
+
+
+def _tensors(columns: list[np.ndarray]) -> tuple[tuple[Tensor, ...], Tensor]:
+    *seen, classes = (torch.from_numpy(np.ascontiguousarray(column)) for column in columns)
+    return tuple(seen), classes
