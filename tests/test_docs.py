@@ -8,10 +8,20 @@ from pathlib import Path
 import pytest
 
 from galprism.cli.main import main
+from galprism.nets import NETWORKS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def networks():
+    """A network that a page adds is gone when the page is done."""
+    kept = dict(NETWORKS)
+    yield
+    NETWORKS.clear()
+    NETWORKS.update(kept)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -32,6 +32,7 @@ from galprism.errors import RequestError
 from galprism.params import PARAMS
 from galprism.prep import Preparation
 from galprism.prep.basis import Basis
+from galprism.prep.classes import ClassPreparation
 from galprism.prep.frames import Frame, Range
 from galprism.surveys import Survey
 from galprism.units import FRACTIONAL_ERROR_PER_MAG
@@ -59,7 +60,8 @@ class Bundle:
     passbands: dict[str, dict[str, str]]
     """Band to the `name` and `hash` of its curve, in the preparation's order of bands; empty for a model of any bands
     that is not bound to a survey."""
-    preparation: Preparation
+    preparation: Preparation | ClassPreparation
+    """The second of kind `classes`."""
     targets: tuple[str, ...]
     """P parameters, the rows of the model's outputs."""
     anchored: tuple[float, ...]
@@ -67,7 +69,7 @@ class Bundle:
     ranges: tuple[Range, ...]
     """(P,): what each lies within, see galprism.prep.frames."""
     kind: str
-    """`mixture`, with quantiles, or `point`."""
+    """`mixture`, with quantiles, `point`, or `classes`, with probabilities of stars, quasars and galaxies."""
     network: dict[str, Any] = field(default_factory=dict)
     """Its name and settings, for the record."""
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -81,7 +83,9 @@ class Bundle:
     """The standard deviation of each target in training by redshift, at the redshifts of `redshift`, and of all targets
     over all redshifts under ANY_REDSHIFT; may be empty."""
     coordinates: dict[str, Any] = field(default_factory=dict)
-    """Of a mixture: `components`, and `linear` (P, D) and `offset` (P,) that make parameters of its coordinates."""
+    """Of a mixture: `components`, and `linear` (P, D) and `offset` (P,) that make parameters of its coordinates. Of
+    classes: their names in the order of the model's outputs, `classes`; their `shares` in training; and `tempering`, by
+    what is seen of a source (photometry, image, both) a factor for the logits and what is added to each."""
     definitions: dict[str, dict[str, str]] = field(default_factory=dict)
     """Unit and definition of each target."""
     version: str = galprism.__version__
@@ -103,6 +107,13 @@ class Bundle:
         return Frame.of(self.anchored, self.ranges, anchor, redshift)
 
     @property
+    def of_parameters(self) -> Preparation:
+        """The preparation of a model that infers parameters. Raises RequestError for a classifier."""
+        if not isinstance(self.preparation, Preparation):
+            raise RequestError(f"bundle {self.name} tells classes and infers no parameters; accepted: other bundles")
+        return self.preparation
+
+    @property
     def any_bands(self) -> bool:
         """It serves any survey, once it is bound to it."""
         return self.preparation.any_bands
@@ -121,7 +132,7 @@ class Bundle:
             for band, curve in zip(survey.bands, curves, strict=True)
         }
         calibration = [FRACTIONAL_ERROR_PER_MAG * band.zeropoint_error for band in survey.bands]
-        preparation = self.preparation.bind(survey.band_names, curves, calibration)
+        preparation = self.of_parameters.bind(survey.band_names, curves, calibration)
         return replace(self, survey=survey.name, passbands=described, preparation=preparation)
 
     @property
@@ -283,10 +294,14 @@ def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | None, dig
     unknown = [name for name in plain["targets"] if name not in PARAMS]
     if unknown:
         raise RequestError(f"target {', '.join(unknown)} is no parameter of this galprism")
-    if plain["kind"] not in ("mixture", "point"):
-        raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point")
-    preparation = Preparation.from_plain(plain["preparation"], basis)
-    if preparation.config.by_basis and not preparation.any_bands:
+    if plain["kind"] not in ("mixture", "point", "classes"):
+        raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point, classes")
+    preparation: Preparation | ClassPreparation
+    if plain["kind"] == "classes":
+        preparation = ClassPreparation.from_plain(plain["preparation"])
+    else:
+        preparation = Preparation.from_plain(plain["preparation"], basis)
+    if isinstance(preparation, Preparation) and preparation.config.by_basis and not preparation.any_bands:
         curves = [passbands.get(plain["passbands"][band]["name"]) for band in preparation.bands]
         calibration = [preparation.calibration.get(band, 0.0) for band in preparation.bands]
         preparation = preparation.bind(preparation.bands, curves, calibration)
@@ -333,6 +348,8 @@ def certificate(bundle: Bundle) -> list[str]:
 def model_card(bundle: Bundle) -> str:
     """What a person should know before using the model."""
     preparation = bundle.preparation
+    if isinstance(preparation, ClassPreparation):
+        return class_card(bundle, preparation)
     low, high = preparation.redshift_range
     lines = [
         f"# {bundle.name}",
@@ -373,4 +390,39 @@ def model_card(bundle: Bundle) -> str:
         lines += ["", "## How its training ended", "", "```json", json.dumps(metrics, indent=1), "```"]
     if CERTIFICATE in bundle.metrics:
         lines += ["", "## Calibration certificate", "", *certificate(bundle)]
+    return "\n".join(lines) + "\n"
+
+
+def class_card(bundle: Bundle, preparation: ClassPreparation) -> str:
+    """What a person should know before using a classifier."""
+    image, low_high = preparation.config.image, preparation.magnitude_range
+    shares = ", ".join(
+        f"{name} {share:.1%}"
+        for name, share in zip(bundle.coordinates["classes"], bundle.coordinates["shares"], strict=True)
+    )
+    seen = [f"photometry in {', '.join(bundle.bands)}"] if bundle.bands else []
+    if image.bands:
+        pixels = f"{image.size} x {image.size} pixels of {image.pixel_scale:g} arcsec"
+        seen.append(f"an image in {', '.join(image.bands)} of {pixels}")
+    needs = "all of it" if preparation.config.needs_all else "any of it may be missing"
+    given = "; a redshift where there is one" if preparation.config.redshift else ""
+    lines = [
+        f"# {bundle.name}",
+        "",
+        bundle.title,
+        "",
+        f"- Sees: {'; '.join(seen)} ({needs}){given}",
+        "- Answers: probabilities of star, qso and galaxy, and the class of the highest",
+        f"- Shares of classes in training, which the probabilities hold under: {shares}",
+        f"- Trained by recipe `{bundle.recipe_name}`, seed {bundle.seed}, galprism {bundle.version}",
+        f"- Network: {', '.join(f'{key} {value}' for key, value in bundle.network.items())}",
+        f"- Weights: {len(bundle.model) / 1e6:.2f} MB, float32, ONNX",
+    ]
+    if bundle.bands:
+        low, high = low_high
+        lines.append(
+            f"- Learned from {low:.2f} < {preparation.magnitude_band} < {high:.2f}; sources beyond are flagged "
+            "EXTRAPOLATED"
+        )
+    lines += ["", "## How its training ended", "", "```json", json.dumps(bundle.metrics, indent=1), "```"]
     return "\n".join(lines) + "\n"

@@ -34,7 +34,7 @@ class Flag(IntFlag):
 
 
 SENTENCE = {
-    Flag.NO_PHOTOMETRY: "no band was observed, so nothing was inferred",
+    Flag.NO_PHOTOMETRY: "no band was observed",
     Flag.BAND_MISSING: "at least one band was not observed, or is beyond the model at this redshift; it was left out",
     Flag.NONFINITE: "at least one flux or error was infinite; that band was left out",
     Flag.NEGATIVE_ERROR: "at least one error was negative and the format gives that no meaning; that band was left out",

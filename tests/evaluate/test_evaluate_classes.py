@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from galprism.data.classes import classify, with_priors
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
-from galprism.data.classes import classify, with_priors
 from galprism.evaluate.classes import by_threshold, calibration_curve, judge_classes
 from galprism.evaluate.sure_classes import gama_galaxy, moves_or_is_near
 

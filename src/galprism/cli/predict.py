@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from galprism import bundle, surveys
 from galprism.cli.progress import Progress
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
+from galprism.data import CLASSES
+from galprism.data.cutout_file import CutoutFile
 from galprism.data.predictions import LEVELS
 from galprism.data.tables import PASSBANDS, open_table
 from galprism.errors import RequestError
 from galprism.infer import predict_file
+from galprism.infer.with_images import is_cutout_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redshift-pdf", metavar="FILE", help="write the posteriors of redshifts as well, as HDF5 that qp reads"
     )
+    parser.add_argument("--cutouts", metavar="FILE", help="for a classifier: the sources' cutouts, matched by id")
+    parser.add_argument(
+        "--priors",
+        metavar="star=…,qso=…,galaxy=…",
+        help="for a classifier: how many there are of each class where the sources are (default: as in its training)",
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
     add_reading_arguments(parser)
 
@@ -43,9 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Stream the catalogue through the model, and say what was flagged."""
     model = bundle.load(args.bundle)
-    with open_table(args.catalogue) as table:
-        progress = Progress("sources", table.n_rows)
-        named = table.meta.get(PASSBANDS)
+    if model.kind == "classes" and is_cutout_file(args.catalogue):
+        progress, named = Progress("sources", len(CutoutFile(args.catalogue))), None
+    else:
+        with open_table(args.catalogue) as table:
+            progress = Progress("sources", table.n_rows)
+            named = table.meta.get(PASSBANDS)
     survey = survey_of(model, args.survey, args.passbands, (args.catalogue, named))
     summary = predict_file(
         model,
@@ -57,6 +69,8 @@ def run(args: argparse.Namespace) -> None:
         posterior=args.posterior,
         infer_redshift=args.infer_redshift,
         redshift_path=args.redshift_pdf,
+        cutouts=args.cutouts,
+        priors=None if args.priors is None else _priors(args.priors),
         progress=progress,
         **reading_options(args),
     )
@@ -99,3 +113,16 @@ def _levels(text: str) -> tuple[float, ...]:
         raise RequestError(
             f"--quantiles {text!r}; accepted: numbers separated by commas, such as 0.16,0.5,0.84"
         ) from error
+
+
+def _priors(text: str) -> tuple[float, ...]:
+    """Shares of the classes in the order of CLASSES."""
+    try:
+        said = {name.strip(): float(value) for name, value in (pair.split("=") for pair in text.split(","))}
+    except ValueError as error:
+        raise RequestError(
+            f"--priors {text!r}; accepted: a number for each class, such as star=0.2,qso=0.02,galaxy=0.78"
+        ) from error
+    if set(said) != set(CLASSES):
+        raise RequestError(f"--priors {text!r} names {', '.join(said)}; accepted: {', '.join(CLASSES)}, each once")
+    return tuple(said[name] for name in CLASSES)

@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train and write; the same command takes up a training that was stopped."""
     recipe = recipes.load(args.recipe, args.settings)
-    recipes.check_population(recipe)
+    if recipe.classes is None:
+        recipes.check_population(recipe)
     require("train", "training")
     if args.sweep:
         from galprism.recipes.sweep import TABLE, sweep
@@ -47,14 +48,17 @@ def run(args: argparse.Namespace) -> None:
         return
     from galprism.recipes.training import train_bundle
 
-    galaxies = Progress("galaxies", recipe.sample.train + recipe.sample.validation)
+    sample = recipe.sample
+    n_made = sample.train + sample.validation + (sample.test if recipe.classes else 0)
+    galaxies = Progress("sources" if recipe.classes else "galaxies", n_made)
+    what = "rms of the probability of other classes" if recipe.classes else "rms of coordinates"
 
     def report(epoch, n_epochs: int) -> None:
         rms = " ".join(f"{value:.4f}" for value in epoch.valid_rms)
         best = "  best" if epoch.best else ""
         print(
             f"epoch {epoch.epoch + 1:>3} of {n_epochs}: loss {epoch.train_loss:.5f}, "
-            f"validation {epoch.valid_loss:.5f}, rms of coordinates {rms}, {epoch.seconds:.0f} s{best}",
+            f"validation {epoch.valid_loss:.5f}, {what} {rms}, {epoch.seconds:.0f} s{best}",
             file=sys.stderr,
             flush=True,
         )

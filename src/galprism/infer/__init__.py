@@ -1,5 +1,6 @@
 """Bundle + Sources -> Predictions, in memory or from file to file."""
 
+from galprism.infer.classes import ClassPredictor
 from galprism.infer.offsets import BandOffset, band_offsets
 from galprism.infer.predict import Predictor, predict
 from galprism.infer.redshift import Density
@@ -8,6 +9,7 @@ from galprism.infer.stream import Summary, predict_file
 
 __all__ = [
     "BandOffset",
+    "ClassPredictor",
     "Density",
     "Posteriors",
     "Predictor",

@@ -43,7 +43,7 @@ def band_offsets(bundle: Bundle, sources: Sources) -> list[BandOffset]:
         raise RequestError(f"bundle {bundle.name} has bands of its own; offsets are by a model of any bands")
     parts = [sources.take(slice(start, start + CHUNK_ROWS)) for start in range(0, len(sources), CHUNK_ROWS)]
     expected = np.concatenate(
-        [bundle.preparation.expected(part) for part in parts] or [np.zeros((0, len(bundle.bands)))]
+        [bundle.of_parameters.expected(part) for part in parts] or [np.zeros((0, len(bundle.bands)))]
     )
     photometry = sources.photometry
     assert photometry is not None

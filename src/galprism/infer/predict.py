@@ -227,7 +227,7 @@ class Predictor:
         return np.where(np.isfinite(true), result, np.nan)
 
     def _features(self, sources: Sources) -> Features:
-        return self.bundle.preparation.features(sources)
+        return self.bundle.of_parameters.features(sources)
 
 
 def predict(
@@ -253,6 +253,9 @@ def predict(
 
 def check_options(bundle: Bundle, posterior: bool, infer_redshift: bool) -> None:
     """Raises RequestError for what the bundle cannot do."""
+    if bundle.kind == "classes" and (posterior or infer_redshift):
+        asked = "posterior" if posterior else "infer_redshift"
+        raise RequestError(f"{asked}: bundle {bundle.name} tells classes and infers no parameters")
     if posterior and bundle.kind != "mixture":
         raise RequestError(f"bundle {bundle.name} has point estimates only; it has no posterior to keep")
     if infer_redshift and not bundle.ranking:

@@ -128,7 +128,7 @@ class Ranker:
         """Raises RequestError where ONNX Runtime cannot load it."""
         self.bundle = bundle
         self.onnx = open_network(bundle.name, bundle.ranking)
-        low, high = np.log1p(bundle.preparation.redshift_range)
+        low, high = np.log1p(bundle.of_parameters.redshift_range)
         n = int((high - low) / STEP)
         self.redshift = np.expm1(low + (high - low - n * STEP) / 2 + STEP * np.arange(n + 1))
 
@@ -152,7 +152,7 @@ class Ranker:
         z, error = sources.redshift, sources.redshift_err
         if z is None or error is None:
             return np.zeros(len(sources), bool)
-        low, high = self.bundle.preparation.redshift_range
+        low, high = self.bundle.of_parameters.redshift_range
         with np.errstate(invalid="ignore"):
             return (error > 0.5 * STEP * (1 + z)) & (z > low - FAR * error) & (z < high + FAR * error)
 
@@ -212,7 +212,7 @@ class Ranker:
         missing = True if sources.redshift is None else np.isnan(sources.redshift)
         flags = np.where(missing, flags | np.uint32(Flag.REDSHIFT_MISSING), flags)
         flags = np.where(np.isnan(best), flags & ~np.uint32(Flag.REDSHIFT_INFERRED), flags)
-        return self.bundle.preparation.features(replace(sources, redshift=best, flags=flags))
+        return self.bundle.of_parameters.features(replace(sources, redshift=best, flags=flags))
 
     def _look(self, sources: Sources, measured: np.ndarray | float = 0.0) -> tuple[np.ndarray, Candidates]:
         """(N, Z), how probable each redshift is, and the redshifts that the model is to be asked at.
@@ -222,7 +222,7 @@ class Ranker:
         Where many are left, not all are asked: scores are smooth in redshift, and those between are interpolated.
         """
         n, z = len(sources), len(self.redshift)
-        evidence = self.bundle.preparation.ln_evidence(sources, self.redshift) + measured
+        evidence = self.bundle.of_parameters.ln_evidence(sources, self.redshift) + measured
         best = evidence.max(axis=1, keepdims=True)
         kept = (evidence > best - REACH) & np.isfinite(best)
         place = np.cumsum(kept, axis=1) - 1
@@ -249,7 +249,7 @@ class Ranker:
 
     def _scores(self, sources: Sources, row: np.ndarray, node: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scores (C,), inputs (C, F) and anchors (C,) of redshifts of sources."""
-        preparation = self.bundle.preparation
+        preparation = self.bundle.of_parameters
         score, anchor = np.empty(len(row)), np.empty(len(row))
         inputs = np.empty((len(row), len(preparation.input_names)), np.float32)
         for rows in batches(len(row)):

@@ -1,8 +1,8 @@
 """Sources chosen of a field by class and magnitude, as targets of spectra are, with the field around each.
 
-A magnitude-limited sky is mostly faint galaxies; what classifiers learn from, and are tested on, is not. So many of each
-class are drawn, evenly over ranges of magnitude and within them as the sky has them, and set on patches of the field so
-far apart that none is seen from another: their neighbours are the field's.
+A magnitude-limited sky is mostly faint galaxies; what classifiers learn from, and are tested on, is not. So many of
+each class are drawn, evenly over ranges of magnitude and within them as the sky has them, and set on patches of the
+field so far apart that none is seen from another: their neighbours are the field's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Networks: plain torch modules, tensors in and tensors out, and the way from them to ONNX."""
 
-from galprism.nets.classifier import CLASSIFIERS, Classifier, FusionConfig, KidsConfig
+from galprism.nets.classifier import CLASSIFIERS, Classifier, FusionConfig, KidsConfig, classifiers_to_onnx
 from galprism.nets.estimator import NETWORKS, Estimator
 from galprism.nets.mixture import Mixture, MixtureConfig
 from galprism.nets.mlp import MLP, MLPConfig
@@ -26,13 +26,14 @@ __all__ = [
     "Mixture",
     "MixtureConfig",
     "MixtureReadout",
-    "PointReadout",
     "Network",
+    "PointReadout",
     "ResidualConfig",
     "ResidualMLP",
     "Scorer",
     "SeparateConfig",
     "SeparateMLPs",
+    "classifiers_to_onnx",
     "readout_to_onnx",
     "scorer_to_onnx",
 ]

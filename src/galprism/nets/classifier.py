@@ -1,11 +1,12 @@
 """Networks that tell classes from photometry, images, or both: what they see to K logits.
 
-Every one is called with what a source's photometry became (N, F), its image planes (N, B, H, W) or None, and where there
-is an image (N, 1); what a network has no use for it is given all the same.
+Every one is called with what a source's photometry became (N, F), its image planes (N, B, H, W), and where there is an
+image (N, 1); what a network has no use for it is given all the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from galprism.nets.residual import ResidualConfig, ResidualMLP
 TOKEN_LAYERS = (64, 128, 256, 512)
 HEAD_LAYERS = (512, 256, 128, 64)
 """Of the KiDS DR5 network (Feng et al. 2025, Sect. 3.1)."""
+TINY = 1e-12
+"""Probability, of a class that no network thinks possible."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class FusionConfig:
     blocks: int = 3
     activation: str = "silu"
     dropout: float = 0.0
-    """Share of the photometry's and image's features that training leaves out before the residual network."""
+    """The share of each inner layer of the residual network that training leaves out at random."""
 
 
 class KidsNetwork(nn.Module):
@@ -81,14 +84,13 @@ class FusionNetwork(nn.Module):
         if n_bands:
             self.image = SmallImageBranch(n_bands, size, config.channels, config.image_features)
         n_all = n_inputs + (config.image_features + 1 if n_bands else 0)
-        self.drop = nn.Dropout(config.dropout)
-        body = ResidualConfig(config.width, config.blocks, config.activation)
+        body = ResidualConfig(config.width, config.blocks, config.activation, dropout=config.dropout)
         self.body = ResidualMLP(n_all, n_classes, body)
 
     def forward(self, features: Tensor, image: Tensor, there: Tensor) -> Tensor:
         if not self.n_bands:
-            return self.body(self.drop(features))
-        return self.body(torch.cat([self.drop(features), self.drop(self.image(image) * there), there], 1))
+            return self.body(features)
+        return self.body(torch.cat([features, self.image(image) * there, there], 1))
 
 
 CLASSIFIERS: dict[str, tuple[Any, type]] = {"kids": (KidsNetwork, KidsConfig), "fusion": (FusionNetwork, FusionConfig)}
@@ -118,10 +120,25 @@ class Classifier(nn.Module):
     def n_weights(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def to_onnx(self) -> bytes:
-        """An ONNX model from `features` (N, F), `image` (N, B, H, W) and `there` (N, 1) to `logits` (N, K); of the
-        inputs those that it has a use for."""
-        n_inputs, n_bands, size = self.shape
-        inputs: dict[str, tuple[int | str, ...]] = {"features": ("N", n_inputs)}
-        inputs |= {"image": ("N", n_bands, size, size), "there": ("N", 1)}
-        return to_onnx(self.body, inputs, {"logits": ("N", "K")}, optional=True)
+
+class Average(nn.Module):
+    """Several classifiers of one shape as one: logits of the mean of their probabilities."""
+
+    def __init__(self, classifiers: Sequence[Classifier]):
+        super().__init__()
+        self.bodies = nn.ModuleList([one.body for one in classifiers])
+
+    def forward(self, features: Tensor, image: Tensor, there: Tensor) -> Tensor:
+        if len(self.bodies) == 1:
+            return self.bodies[0](features, image, there)
+        each = [torch.softmax(body(features, image, there), 1) for body in self.bodies]
+        return torch.log(torch.stack(each, 0).sum(0) + TINY)
+
+
+def classifiers_to_onnx(classifiers: Sequence[Classifier]) -> bytes:
+    """Trained classifiers of one shape, averaged, as an ONNX model from `features` (N, F), `image` (N, B, H, W) and
+    `there` (N, 1) to `logits` (N, K); of the inputs those that they have a use for."""
+    n_inputs, n_bands, size = classifiers[0].shape
+    inputs: dict[str, tuple[int | str, ...]] = {"features": ("N", n_inputs)}
+    inputs |= {"image": ("N", n_bands, size, size), "there": ("N", 1)}
+    return to_onnx(Average(classifiers), inputs, {"logits": ("N", "K")}, optional=True)

@@ -145,7 +145,7 @@ class _Writer:
             known = [module.weight, module.bias, module.running_mean, module.running_var]
             return self.add("BatchNormalization", [x, *known], epsilon=module.eps)
         if isinstance(module, nn.AvgPool2d):
-            sides = [int(module.kernel_size)] * 2
+            sides = [module.kernel_size] * 2
             return self.add("AveragePool", [x], kernel_shape=sides, strides=sides)
         if isinstance(module, nn.Flatten):
             return self.add("Flatten", [x], axis=module.start_dim)
@@ -156,7 +156,8 @@ class _Writer:
         raise TypeError(f"the ONNX table has no module {type(module).__name__}; see galprism.nets.export")
 
     def _convolution(self, module: nn.Conv2d, x: Any) -> _Name:
-        top, left = (int(side) for side in module.padding)
+        padding: Any = module.padding
+        top, left = padding
         return self.add(
             "Conv",
             [x, module.weight, *([] if module.bias is None else [module.bias])],

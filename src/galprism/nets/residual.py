@@ -20,15 +20,18 @@ class ResidualConfig:
     gated: bool = False
     """The stream begins with a gated linear unit (Dauphin et al. 2017, ICML, 933) in place of a linear layer and an
     activation: for inputs that matter as much as others, errors say, let them."""
+    dropout: float = 0.0
+    """The share of each block's inner layer that training leaves out at random."""
 
 
 class ResidualBlock(nn.Module):
     """h + W2 act(W1 h + b); W2 starts at zero, so that a fresh block passes its input on."""
 
-    def __init__(self, width: int, activation: str):
+    def __init__(self, width: int, activation: str, dropout: float = 0.0):
         super().__init__()
         self.first = nn.Linear(width, width)
-        self.act = ACTIVATIONS[activation]()
+        act = ACTIVATIONS[activation]()
+        self.act = nn.Sequential(act, nn.Dropout(dropout)) if dropout else act
         self.second = nn.Parameter(torch.zeros(width, width))
 
     def forward(self, h: Tensor) -> Tensor:
@@ -54,7 +57,8 @@ class ResidualMLP(nn.Module):
         super().__init__()
         self.first = (GatedLinear if config.gated else nn.Linear)(n_inputs, config.width)
         self.act = nn.Identity() if config.gated else ACTIVATIONS[config.activation]()
-        self.blocks = nn.Sequential(*[ResidualBlock(config.width, config.activation) for _ in range(config.blocks)])
+        blocks = [ResidualBlock(config.width, config.activation, config.dropout) for _ in range(config.blocks)]
+        self.blocks = nn.Sequential(*blocks)
         self.last = nn.Linear(config.width, n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,7 +1,16 @@
 """Sources -> Features: what a network sees, and the coordinates in which it is asked."""
 
-from galprism.prep.augment import DropConfig, drop
+from galprism.prep.augment import DropConfig, LoseConfig, drop
 from galprism.prep.preparation import Features, Preparation, PreparationConfig
 from galprism.prep.targets import Targets, TargetsConfig
 
-__all__ = ["DropConfig", "Features", "Preparation", "PreparationConfig", "Targets", "TargetsConfig", "drop"]
+__all__ = [
+    "DropConfig",
+    "Features",
+    "LoseConfig",
+    "Preparation",
+    "PreparationConfig",
+    "Targets",
+    "TargetsConfig",
+    "drop",
+]

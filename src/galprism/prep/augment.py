@@ -37,6 +37,27 @@ class DropConfig:
             raise RequestError(f"drop.blocks = {self.blocks} needs drop.together, the bands that are missing together")
 
 
+@dataclass(frozen=True)
+class LoseConfig:
+    """What else a classifier's training takes away: shares of the sources, each drawn afresh every pass."""
+
+    photometry: float = 0.0
+    """Have their image alone."""
+    image: float = 0.0
+    """Have their photometry alone."""
+    redshift: float = 0.0
+    """Have no redshift."""
+    psf: float = 0.0
+    """Have an image of an unknown PSF."""
+    turn: bool = False
+    """Images are mirrored and turned by right angles at random: the sky has no up."""
+
+    def __post_init__(self) -> None:
+        shares = {name: getattr(self, name) for name in ("photometry", "image", "redshift", "psf")}
+        if not all(0 <= share <= 1 for share in shares.values()) or self.photometry + self.image > 1:
+            raise RequestError(f"classes.lose = {shares}; accepted: shares from 0 to 1, photometry + image at most 1")
+
+
 def drop(photometry: Photometry, config: DropConfig, rng: np.random.Generator) -> Photometry:
     """The photometry with bands not observed and errors unknown in the shares of `config`.
 

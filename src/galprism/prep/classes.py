@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -19,9 +20,6 @@ from galprism.prep.scaling import Scaling
 from galprism.prep.typical import Typical
 from galprism.units import AB_ZEROPOINT_NJY
 
-SOFTENING = 1.0
-"""Of asinh magnitudes and colours, in errors: where they go over from logarithmic to linear in flux."""
-
 
 @dataclass(frozen=True)
 class ClassInputConfig:
@@ -32,6 +30,8 @@ class ClassInputConfig:
     bands, all of them needed; or nothing."""
     bands: tuple[str, ...] = ()
     """Of the survey, in order; all of them when empty."""
+    softening: float = 1.0
+    """Of colours, in errors: where they go over from logarithmic to linear in flux."""
     redshift: bool = False
     """It may be given; never with magnitudes."""
     image: ImageInputConfig = field(default_factory=ImageInputConfig)
@@ -39,6 +39,8 @@ class ClassInputConfig:
     def __post_init__(self) -> None:
         if self.photometry == "none" and not self.image.bands:
             raise RequestError("classes.photometry = 'none' and no classes.image.bands: there is nothing to learn from")
+        if not self.softening > 0:
+            raise RequestError(f"classes.inputs.softening = {self.softening}; accepted: above zero")
         if self.redshift and self.photometry != "colours":
             raise RequestError(f"classes.redshift with photometry = {self.photometry!r}; accepted: with 'colours'")
 
@@ -91,15 +93,24 @@ class ClassPreparation:
     calibration: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, config: ClassInputConfig, sources: Sources, magnitude_band: str) -> ClassPreparation:
-        """The statistics of a training set. Raises RequestError where it lacks what the classifier is to see."""
-        bands, errors = (), np.zeros(0)
+    def fit(
+        cls, config: ClassInputConfig, sources: Sources, magnitude_band: str, usual_err: Mapping[str, float]
+    ) -> ClassPreparation:
+        """The statistics of a training set.
+
+        usual_err : by band, nJy, where the set does not know its errors.
+        Raises RequestError where it lacks what the classifier is to see.
+        """
+        bands: tuple[str, ...] = ()
+        errors = np.zeros(0)
         if config.photometry != "none":
             if sources.photometry is None:
                 raise RequestError("the training set has no photometry; accepted with it: classes.photometry = 'none'")
             photometry = sources.photometry.select(config.bands or sources.photometry.bands)
-            bands = photometry.bands
-            errors = np.nanmedian(photometry.flux_err, axis=0)
+            bands = tuple(photometry.bands)
+            known = photometry.error_known.any(axis=0)
+            errors = np.array([usual_err[band] for band in bands])
+            errors[known] = np.nanmedian(photometry.flux_err[:, known], axis=0)
         nothing = Scaling(*(np.zeros(0),) * 4)
         started = cls(config, tuple(bands), errors, nothing, (-np.inf, np.inf), magnitude_band if bands else "")
         inputs = started.measure(sources)
@@ -119,7 +130,7 @@ class ClassPreparation:
         if config.photometry == "none":
             return ()
         if config.photometry == "magnitudes":
-            return tuple([f"mag_{b}" for b in bands] + [f"{a}-{b}" for a, b in zip(bands[:-1], bands[1:], strict=True)])
+            return (*(f"mag_{band}" for band in bands), *(f"{a}-{b}" for a, b in pairwise(bands)))
         values = [f"colour_{b}" for b in bands] + [f"ln_err_{b}" for b in bands] + ["ln_flux_ref"]
         values += ["ln_1pz"] * config.redshift + [f"ln_psf_{b}" for b in config.image.bands]
         missing = [f"missing_{b}" for b in bands] + [f"err_unknown_{b}" for b in bands]
@@ -140,8 +151,8 @@ class ClassPreparation:
         photometry = self._photometry(sources)
         if config.photometry == "magnitudes":
             return _magnitudes(photometry, self.assumed_err)
-        found = relative(photometry, SOFTENING, "", self.assumed_err)
-        used, some = found.used, found.used.any(axis=1)
+        found = relative(photometry, config.softening, "", self.assumed_err)
+        used, some = found.used, found.used.any(axis=1, keepdims=True)
         values, there = [found.colour, found.ln_err, found.ln_reference[:, None]], [used, used & ~found.unknown, some]
         absent = [~used, found.unknown]
         beside = ([_ln_1pz(sources)] if config.redshift else []) + ([_ln_psf(sources, config)] if self._images else [])
@@ -150,14 +161,14 @@ class ClassPreparation:
             there.append(np.isfinite(column))
             absent.append(~np.isfinite(column))
         value = np.concatenate(values, axis=1, dtype=np.float32)
-        known = np.concatenate([np.reshape(one, (n, -1)) for one in there], axis=1)
-        broken = (known & ~np.isfinite(value)).any(axis=1)
+        known = np.concatenate(there, axis=1)
+        broken = np.any(known & ~np.isfinite(value), axis=1)
         return Inputs(
             values=np.where(known & np.isfinite(value), value, np.float32(0)),
             there=known,
             indicators=np.concatenate(absent, axis=1).astype(np.float32),
             anchor=np.zeros(n),
-            broken=broken,
+            broken=np.asarray(broken),
             n_bands=used.sum(axis=1).astype(np.int16),
         )
 
@@ -169,12 +180,12 @@ class ClassPreparation:
         it cannot take.
         """
         n, config = len(sources), self.config
+        image, there = self._image(sources)
         inputs, scaled = self.measure(sources), np.zeros((n, 0), np.float32)
         if self.bands:
             scaled = self.scaling.apply(inputs)
         assert sources.flags is not None
         flags = sources.flags.copy()
-        image, there = self._image(sources)
         if self.bands:
             lost = inputs.broken | ~np.isfinite(scaled).all(axis=1)
             scaled[lost] = 0.0
@@ -197,7 +208,10 @@ class ClassPreparation:
         low, high = self.magnitude_range
         magnitude = self.magnitude(sources)
         flags[rows & ((magnitude < low) | (magnitude > high))] |= np.uint32(Flag.EXTRAPOLATED)
-        flags[rows & self.scaling.outside(inputs)] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
+        values, known = inputs.values[:, self.judged], inputs.there[:, self.judged]
+        n = values.shape[1]
+        odd = (known & ((values < self.scaling.low[:n]) | (values > self.scaling.high[:n]))).any(axis=1)
+        flags[rows & odd] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
         if self.typical is not None:
             whole = rows & (inputs.n_bands == len(self.bands))
             odd = self.typical.unlike(scaled[:, self.judged])
@@ -275,7 +289,7 @@ def _magnitudes(photometry: Photometry, assumed_err: np.ndarray) -> Inputs:
         there=there,
         indicators=np.zeros((n, 0), np.float32),
         anchor=np.zeros(n),
-        broken=~np.isfinite(values).all(axis=1),
+        broken=np.asarray(~np.isfinite(values).all(axis=1)),
         n_bands=used.sum(axis=1).astype(np.int16),
     )
 

@@ -53,8 +53,8 @@ def check_cutouts(cutouts: Cutouts, config: ImageInputConfig, what: str) -> None
     if min(cutouts.shape) < config.size or any((side - config.size) % 2 for side in cutouts.shape):
         height, width = cutouts.shape
         raise RequestError(
-            f"{what} needs cutouts of {config.size} x {config.size} pixels; these have {height} x {width}: accepted: as "
-            "many, or larger by an even number"
+            f"{what} needs cutouts of {config.size} x {config.size} pixels; these have {height} x {width}: accepted: "
+            "as many, or larger by an even number"
         )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from galprism import config, passbands, surveys
 from galprism.errors import RequestError
 from galprism.mocks import NoiseConfig, PopulationConfig, RandomSurveysConfig
-from galprism.mocks.field_config import FieldConfig
+from galprism.mocks.field_config import ChosenConfig, FieldConfig
 from galprism.mocks.images import ImageConfig
-from galprism.prep import DropConfig, PreparationConfig, TargetsConfig
+from galprism.prep import DropConfig, LoseConfig, PreparationConfig, TargetsConfig
+from galprism.prep.classes import ClassInputConfig
 
 ANY = "any"
 """In place of a survey's name: surveys are drawn at random from a pool of passbands."""
@@ -80,6 +81,35 @@ class RedshiftConfig:
 
 
 @dataclass(frozen=True)
+class LabelsConfig:
+    """A catalogue of sources whose classes are known, in place of a simulated sky."""
+
+    catalogue: str = ""
+    """The table, of the recipe's survey; it has fluxes and classes."""
+    column: str = "class"
+    """Where it says star, qso or galaxy, in any case."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Its columns where they are not those of a preset, as in `--column`: mag_u = "u", mag_err_u = "none"."""
+
+
+@dataclass(frozen=True)
+class ClassesConfig:
+    """A classifier of stars, quasars and galaxies, in place of `targets`."""
+
+    inputs: ClassInputConfig = field(default_factory=ClassInputConfig)
+    lose: LoseConfig = field(default_factory=LoseConfig)
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+    calibrate: bool = True
+    """Temper the probabilities on the validation set."""
+    networks: int = 1
+    """So many are trained, from first weights of their own, and their probabilities averaged."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.networks <= 10:
+            raise RequestError(f"classes.networks = {self.networks}; accepted: 1 to 10")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One published system, or one of our own."""
 
@@ -114,6 +144,10 @@ class Recipe:
     """A magnitude-limited field of galaxies, quasars and stars, in place of `population`."""
     images: ImageConfig | None = None
     """How cutouts of the field's sources are taken."""
+    chosen: ChosenConfig | None = None
+    """Sources of the field that are chosen by class and magnitude, in place of all."""
+    classes: ClassesConfig | None = None
+    """What tells their classes is trained, in place of parameters."""
 
     @property
     def stars(self) -> tuple[str, ...]:
@@ -124,6 +158,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise RequestError(f"seed = {self.seed}; accepted: 0 or more")
+        self._check_classes()
         kinds = {self.survey == ANY, bool(self.surveys.pool), self.prep.kind == "spectra"}
         if self.redshift.candidates and self.survey != ANY:
             raise RequestError(
@@ -136,14 +171,31 @@ class Recipe:
                 "its name, no pool, another kind"
             )
 
+    def _check_classes(self) -> None:
+        if self.chosen is not None and self.field is None:
+            raise RequestError("[chosen] needs a [field], of which sources are chosen")
+        if self.classes is None:
+            return
+        image = self.classes.inputs.image
+        if self.classes.labels.catalogue and (self.field is not None or image.bands):
+            raise RequestError(
+                "classes.labels.catalogue with a [field] or with images; accepted: a labelled catalogue of photometry, "
+                "or a simulated [field]"
+            )
+        if image.bands:
+            shown = (self.images.bands, self.images.size, self.images.pixel_scale) if self.images else None
+            if shown is None or not set(image.bands) <= set(shown[0]) or (image.size, image.pixel_scale) != shown[1:]:
+                raise RequestError(
+                    f"classes.inputs.image has bands {list(image.bands)} of {image.size} px of {image.pixel_scale} "
+                    f"arcsec, and [images] {'is not there' if shown is None else shown}; accepted: of the images taken"
+                )
+
 
 def check_population(recipe: Recipe) -> None:
-    """Raises RequestError where the recipe's sky is a field, which nothing learns from or fits with."""
-    if recipe.field is not None:
-        raise RequestError(
-            f"recipe {recipe.name} is a [field] of galaxies, quasars and stars, for `galprism mock` alone; accepted "
-            "here: recipes of a [population]"
-        )
+    """Raises RequestError where the recipe's sky is no population of galaxies, whose parameters can be learnt."""
+    if recipe.field is not None or recipe.classes is not None:
+        what = "of classes" if recipe.classes is not None else "a [field] of galaxies, quasars and stars to simulate"
+        raise RequestError(f"recipe {recipe.name} is {what}; accepted here: recipes of a [population]")
 
 
 def for_survey(recipe: Recipe, name: str) -> Recipe:
@@ -174,21 +226,48 @@ def names() -> list[str]:
 
 
 def load(name_or_path: str | Path, settings: Sequence[str] = ()) -> Recipe:
-    """A recipe by its name or from a TOML file, with `section.key=value` settings put in.
+    """A recipe by its name or from a TOML file, with `section.key=value` settings put in. A file that names a `base`, a
+    recipe of ours, says only what is different from it.
 
     Raises RequestError for a recipe that is not there, an unknown key, or a value of the wrong type.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        if str(name_or_path) not in names():
-            close = difflib.get_close_matches(str(name_or_path), names(), n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise RequestError(
-                f"no recipe {str(name_or_path)!r}: {hint}there are {', '.join(names())}, or give the path of a .toml"
-            )
-        path = Path(str(FOLDER / f"{name_or_path}.toml"))
-    values = config.override(config.read_toml(path), settings)
+    path = _place(name_or_path)
+    values = config.override(_read(path), settings)
     try:
         return config.fill(Recipe, values)
     except RequestError as error:
         raise RequestError(f"recipe {path.name}: {error}") from error
+
+
+def _place(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        return path
+    if str(name_or_path) not in names():
+        close = difflib.get_close_matches(str(name_or_path), names(), n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise RequestError(
+            f"no recipe {str(name_or_path)!r}: {hint}there are {', '.join(names())}, or give the path of a .toml"
+        )
+    return Path(str(FOLDER / f"{name_or_path}.toml"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a file says, on top of what its base says; tables such as [net] of another kind are replaced whole."""
+    values = dict(config.read_toml(path))
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    if base not in names():
+        raise RequestError(f"{path}: base = {base!r}; accepted: {', '.join(names())}")
+    return _merged(_read(_place(base)), values)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    if "kind" in above and above["kind"] != below.get("kind"):
+        return above
+    result = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(below.get(key), dict)
+        result[key] = _merged(below[key], value) if both else value
+    return result

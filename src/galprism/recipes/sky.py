@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from galprism.data.cutout_file import CutoutWriter
 from galprism.data.tables import CatalogueWriter, check_writable
 from galprism.errors import RequestError
 from galprism.mocks import PopulationConfig, pool_survey
-from galprism.mocks.field import Field, observe_field
+from galprism.mocks.chosen import Chosen, observe_chosen
+from galprism.mocks.field import Field, Observed, observe_field
 from galprism.mocks.images import image_batches
 from galprism.mocks.simulate import Sky, galaxies_of, simulate
 from galprism.params import COSMOLOGY
@@ -141,7 +142,8 @@ def _described_sky(recipe: Recipe) -> dict[str, object]:
     if recipe.field is None:
         return {"population": plain(recipe.population)}
     images = {} if recipe.images is None else {"images": plain(recipe.images)}
-    return {"field": plain(recipe.field), **images}
+    chosen = {} if recipe.chosen is None else {"chosen": plain(recipe.chosen)}
+    return {"field": plain(recipe.field), **chosen, **images}
 
 
 def write_mock(
@@ -176,7 +178,7 @@ def write_mock(
         field = field_of(recipe)
         images = None if cutouts is None else stack.enter_context(CutoutWriter(cutouts, describe(recipe)))
         area = 0.0
-        for seen in observe_field(field, recipe.noise, n, first):
+        for seen in seen_of(recipe, field, n, first):
             area += recipe.field.area * len(seen.sources) / max(len(seen.patch), 1)
             table.write(seen.sources, seen.truth)
             if images is not None and recipe.images is not None:
@@ -185,4 +187,18 @@ def write_mock(
                     images.write(ids, taken)
             if progress is not None:
                 progress(len(seen.sources))
-        return area
+        return area if recipe.chosen is None else None
+
+
+def seen_of(recipe: Recipe, field: Field, n: int, first: int = 0) -> Iterator[Observed]:
+    """n sources of a recipe's field as its survey would measure them: all from patch `first` on, or those chosen.
+
+    Raises RequestError for a first patch of chosen sources, which are the whole of their choice.
+    """
+    if recipe.chosen is None:
+        yield from observe_field(field, recipe.noise, n, first)
+        return
+    if first:
+        raise RequestError(f"first = {first}: chosen sources are drawn from the first on; accepted: 0")
+    (library,) = libraries_of(recipe)
+    yield from observe_chosen(Chosen(recipe.chosen, field, library, n), recipe.noise, recipe.images)

@@ -22,6 +22,7 @@ from galprism.prep import Preparation, Targets, drop
 from galprism.prep.basis import Basis
 from galprism.prep.frames import ranges_of
 from galprism.recipes.certificate import certified
+from galprism.recipes.classes import train_classes
 from galprism.recipes.ranking import build_scorer, learn_to_rank
 from galprism.recipes.recipe import ANY, Recipe
 from galprism.recipes.sky import describe, make_basis, sky, survey_of
@@ -286,8 +287,10 @@ def train_bundle(
     """
     bundle.check_folder(out)
     folder = out.with_name(out.name + ".work") if work is None else work
-    trained = learn(recipe, folder, device=device, report=report, progress=progress)
-    made = to_bundle(recipe, trained)
+    if recipe.classes is not None:
+        made = train_classes(recipe, work=folder, device=device, report=report, progress=progress)
+    else:
+        made = to_bundle(recipe, learn(recipe, folder, device=device, report=report, progress=progress))
     written = bundle.save(certified(recipe, made) if made.kind == "mixture" else made, out)
     if work is None:
         shutil.copy(folder / "curves.png", out / "curves.png")

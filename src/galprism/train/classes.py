@@ -10,36 +10,19 @@ import torch
 from torch import Tensor
 
 from galprism.data import Photometry, Sources
-from galprism.errors import RequestError
-from galprism.prep import DropConfig, drop
+from galprism.nets import Classifier
+from galprism.nets.classifier import Average
+from galprism.prep import DropConfig, LoseConfig, drop
 from galprism.prep.classes import ClassPreparation
 
 CHUNK_ROWS = 4096
 """Sources are drawn and prepared this many at a time, then dealt out in batches."""
 
+LOGIT_ROWS = 512
+"""Sources that go through the networks at a time."""
+
 Measure = Callable[[np.ndarray, np.random.Generator], Sources]
 """(rows, rng) -> those rows as they are measured this time."""
-
-
-@dataclass(frozen=True)
-class LossesConfig:
-    """Shares of the sources from which training takes a part away; each source is drawn afresh every pass."""
-
-    photometry: float = 0.0
-    """Have their image alone."""
-    image: float = 0.0
-    """Have their photometry alone."""
-    redshift: float = 0.0
-    """Have no redshift."""
-    psf: float = 0.0
-    """Have an image of an unknown PSF."""
-    turn: bool = False
-    """Images are mirrored and turned by right angles at random: the sky has no up."""
-
-    def __post_init__(self) -> None:
-        shares = {name: getattr(self, name) for name in ("photometry", "image", "redshift", "psf")}
-        if not all(0 <= share <= 1 for share in shares.values()) or self.photometry + self.image > 1:
-            raise RequestError(f"classes.lose = {shares}; accepted: shares from 0 to 1, photometry + image at most 1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +36,7 @@ class DrawnClasses:
     batch_size: int
     seed: int
     drop: DropConfig = field(default_factory=DropConfig)
-    lose: LossesConfig = field(default_factory=LossesConfig)
+    lose: LoseConfig = field(default_factory=LoseConfig)
     fixed: bool = False
     """Every pass the same: for validation."""
 
@@ -138,3 +121,15 @@ def _turned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _tensors(columns: list[np.ndarray]) -> tuple[tuple[Tensor, ...], Tensor]:
     *seen, classes = (torch.from_numpy(np.ascontiguousarray(column)) for column in columns)
     return tuple(seen), classes
+
+
+def logits_of(classifiers: list[Classifier], seen: tuple[Tensor, ...], device: str = "cpu") -> np.ndarray:
+    """(N, K), float64: what classifiers of one shape say together of what `DrawnClasses.everything` gives."""
+    averaged = Average(classifiers).to(device).eval()
+    with torch.no_grad():
+        parts = [
+            averaged(*(part.to(device) for part in some)).cpu().double().numpy()
+            for some in zip(*(part.split(LOGIT_ROWS) for part in seen), strict=True)
+        ]
+    averaged.cpu()
+    return np.concatenate(parts)

@@ -121,7 +121,8 @@ def new_optimizer(estimator: Network, config: LoopConfig, device: str) -> torch.
         # the gradient of l2 times the sum of squares is 2 l2 w; of weights, not of biases
         kernels = [weight for weight in estimator.parameters() if weight.ndim > 1]
         others = [weight for weight in estimator.parameters() if weight.ndim <= 1]
-        return torch.optim.Adam([{"params": kernels, "weight_decay": 2.0 * config.l2}, {"params": others}], fused=True)
+        groups: list[dict[str, Any]] = [{"params": kernels, "weight_decay": 2.0 * config.l2}, {"params": others}]
+        return torch.optim.Adam(groups, fused=True)
     return torch.optim.AdamW(estimator.parameters(), weight_decay=config.weight_decay, fused=True)
 
 

@@ -1,5 +1,5 @@
-"""What is made small: the Huber loss of a point, minus the log-likelihood of a mixture, of the true candidate, or of the
-true class."""
+"""What is made small: the Huber loss of a point, minus the log-likelihood of a mixture, of the true candidate, or of
+the true class."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def loss(network: Network, raw: Tensor, y: Tensor, huber_delta: float) -> Tensor
     """The mean over a batch, of what the network put out.
 
     y : of an estimator the true coordinates (n, D); of a scorer what was thought of each candidate (n, M), in nat, the
-    first of which is true; of a classifier the true classes (n,). A point estimator has the Huber loss (Guo et al. 2024, eq. 1), averaged over sources and
-    coordinates, or where delta is infinite the mean square error; the others have minus the log-likelihood, in nat per
-    source.
+    first of which is true; of a classifier the true classes (n,). A point estimator has the Huber loss (Guo et al.
+    2024, eq. 1), averaged over sources and coordinates, or where delta is infinite the mean square error; the others
+    have minus the log-likelihood, in nat per source.
     """
     if isinstance(network, Classifier):
         return cross_entropy(raw, y)

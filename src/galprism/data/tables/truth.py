@@ -96,7 +96,7 @@ def read_truth(
         id=table[id_column],
         names=names,
         values=np.stack([table[places[name]] for name in names], axis=1).astype(np.float64),
-        classes=_classes(reader, places["class"], table) if "class" in places else None,
+        classes=classes_in(reader, places["class"], table) if "class" in places else None,
         weight=table[places["weight"]].astype(np.float64) if "weight" in places else None,
         labels={name: as_text(table[places[name]]) for name in LABELS if name in places},
     )
@@ -135,7 +135,7 @@ def _places(reader: TableReader) -> dict[str, str]:
     return prefixed or {name: name for name in known if name in reader.columns}
 
 
-def _classes(reader: TableReader, column: str, table: Batch) -> np.ndarray:
+def classes_in(reader: TableReader, column: str, table: Batch) -> np.ndarray:
     """(N,) int8 index into CLASSES of a column of their names in any case; -1 where it is empty."""
     said = np.char.lower(np.char.strip(as_text(table[column])))
     classes = np.full(len(said), -1, np.int8)
