@@ -10,7 +10,7 @@ from galprism import surveys
 from galprism.data.tables import write_predictions
 from galprism.errors import RequestError
 from galprism.infer import Posteriors, predict, predict_file, read_posteriors, reweighted
-from galprism.infer.stored import COLUMN, n_bytes, pack
+from galprism.infer.stored import COLUMN, Components, n_bytes
 
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
 
@@ -42,6 +42,7 @@ def stored(found):
 def test_sizes():
     assert n_bytes(8, 2) == 72
     assert n_bytes(8, 5) == 288
+    assert n_bytes(8, 7) == 512
 
 
 @pytest.mark.parametrize("name", ["logmstar", "logsfr"])
@@ -149,7 +150,7 @@ def test_weights_that_vanish_and_means_that_are_far():
     raw = np.zeros((1, 6 * 2), np.float32)
     raw[0, 0:2] = [0.0, -40.0]
     raw[0, 2:4] = [1e6, 0.0]  # beyond half floats
-    data = pack(raw, 2, 2)
+    data = Components.of_network(raw, 2, 2).to_bytes()
     layout = {"names": ["logmstar", "logsfr"], "components": 2, "linear": np.eye(2).tolist(), "offset": [0, 0]}
     back = Posteriors.unpack(data, np.zeros((1, 2)), layout | {"anchored": [0, 0]})
     np.testing.assert_allclose(back.weight, [[1.0, 0.0]])

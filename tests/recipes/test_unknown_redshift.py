@@ -16,7 +16,7 @@ from galprism.data.tables import open_table, write_table
 from galprism.errors import RequestError
 from galprism.flags import Flag, names
 from galprism.infer import Density, Predictor, predict, predict_file
-from galprism.infer.redshift import padded
+from galprism.infer.candidates import padded
 from galprism.train.candidates import scatter
 
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
@@ -258,8 +258,6 @@ def test_what_a_model_cannot_do_is_refused(kids):
         predict(bundle.load("kids-mass-sfr"), sources, infer_redshift=True)
     with pytest.raises(RequestError, match="no network that could infer them"):
         Predictor(replace(bound, ranking=b"")).redshifts(sources)
-    with pytest.raises(RequestError, match="kept of known redshifts only"):
-        predict(bound, sources, posterior=True, infer_redshift=True)
     with pytest.raises(RequestError, match="cannot compare redshifts"):
         bundle.load("kids-mass-sfr").preparation.ln_evidence(sources, np.array([0.5]))
 
@@ -275,8 +273,6 @@ def test_on_the_command_line(folder, kids, blind, tmp_path, capsys):
     words = ["predict", str(folder), str(path), "-o", str(out), "--survey", "kids"]
     assert main(words) == 2
     assert "or infer them with --infer-redshift" in capsys.readouterr().err
-    assert main([*words, "--infer-redshift", "--posterior"]) == 2
-    assert "kept of known redshifts only" in capsys.readouterr().err
     assert not out.exists()
     assert main([*words, "--redshift-pdf", str(tmp_path / "pz.hdf5")]) == 2
     assert "ask for both" in capsys.readouterr().err

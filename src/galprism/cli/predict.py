@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--passbands", metavar="FOLDER", help="the same by a folder with a curve for each band, named as the bands are"
     )
     parser.add_argument(
-        "--posterior", action="store_true", help="keep the joint posteriors too, in a column that Python reads back"
+        "--posterior",
+        action="store_true",
+        help="keep the joint posteriors too, with the redshift where that is inferred, for Python to read back",
     )
     parser.add_argument(
         "--infer-redshift", action="store_true", help="infer the redshifts that are missing too, by a model that can"

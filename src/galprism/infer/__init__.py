@@ -2,9 +2,9 @@
 
 from galprism.infer.classes import ClassPredictor
 from galprism.infer.offsets import BandOffset, band_offsets
+from galprism.infer.posteriors import Posteriors, read_posteriors, reweighted
 from galprism.infer.predict import Predictor, predict
 from galprism.infer.redshift import Density
-from galprism.infer.stored import Posteriors, read_posteriors, reweighted
 from galprism.infer.stream import Summary, predict_file
 
 __all__ = [

@@ -16,10 +16,11 @@ from galprism.data.tables.predictions import INFO
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import repeated
+from galprism.infer.joint import at_known_redshift, layout
 from galprism.infer.redshift import Density, Ranker, gained
 from galprism.infer.redshift_file import COLUMN as PDF_COLUMN
 from galprism.infer.session import Answers, Session
-from galprism.infer.stored import COLUMN, n_bytes, pack
+from galprism.infer.stored import COLUMN, Components, n_bytes
 from galprism.prep import Features
 
 CHUNK_ROWS = 8192
@@ -61,10 +62,10 @@ class Predictor:
 
         posterior : keep the joint posteriors in a column of bytes, see galprism.infer.stored.
         infer_redshift : where a source has no redshift, or one whose error says something beside the photometry, infer
-        it too; `redshift` is then one of the parameters.
+        it too; `redshift` is then one of the parameters, also of the joint posteriors.
         redshift_pdf : then keep how probable each of its redshifts is, in a column (N, Z) of that name.
-        Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle cannot
-        infer redshifts, and where both options are asked for.
+        Raises RequestError where the sources lack photometry, redshifts or a band altogether, and where the bundle has
+        no posteriors to keep or cannot infer redshifts.
         """
         check_options(self.bundle, posterior, infer_redshift)
         levels = check_levels(levels) if self.bundle.kind == "mixture" else ()
@@ -97,7 +98,7 @@ class Predictor:
             ra=sources.ra,
             dec=sources.dec,
             extra=extra,
-            meta=describe(self.bundle) | ({COLUMN: self._layout()} if posterior else {}),
+            meta=describe(self.bundle) | ({COLUMN: self._layout(infer_redshift)} if posterior else {}),
         )
 
     def _parts(
@@ -105,13 +106,13 @@ class Predictor:
     ) -> Iterator[tuple[slice | np.ndarray, _Found]]:
         """What is found of some rows, and which they are: all at once, or those with a redshift and those without."""
         if not infer_redshift:
-            yield slice(None), self._with_redshift(sources, levels, posterior)
+            yield slice(None), self._with_redshift(sources, levels, posterior, infer_redshift)
             return
         assert sources.redshift is not None
         assert self._ranker is not None
         open_to_doubt = np.isnan(sources.redshift) | self._ranker.vague(sources)
         known, unknown = np.flatnonzero(~open_to_doubt), np.flatnonzero(open_to_doubt)
-        found = self._with_redshift(sources.take(known), levels, False)
+        found = self._with_redshift(sources.take(known), levels, posterior, infer_redshift)
         given = np.where(found.flags & np.uint32(Flag.NOT_INFERRED), np.nan, sources.redshift[known])
         given = given.astype(np.float32)
         point = np.concatenate([found.point, given[None]])
@@ -121,9 +122,11 @@ class Predictor:
             extra[PDF_COLUMN] = self._ranker.at(given).probability
         yield known, replace(found, point=point, quantiles=quantiles, extra=extra)
         if len(unknown):
-            yield unknown, self._without_redshift(sources.take(unknown), levels, redshift_pdf)
+            yield unknown, self._without_redshift(sources.take(unknown), levels, posterior, redshift_pdf)
 
-    def _with_redshift(self, sources: Sources, levels: tuple[float, ...], posterior: bool) -> _Found:
+    def _with_redshift(
+        self, sources: Sources, levels: tuple[float, ...], posterior: bool, infer_redshift: bool
+    ) -> _Found:
         n, p = len(sources), len(self.bundle.targets)
         features = self._features(sources)
         usable = features.usable
@@ -138,16 +141,18 @@ class Predictor:
             quantiles[:, :, picked] = frame.values(answers.quantiles)
         extra = features.trust | self._gained(sources, picked, answers)
         if posterior:
-            layout = self._layout()
-            k, d = layout["components"], len(layout["linear"][0])
-            extra[COLUMN] = np.zeros((n, n_bytes(k, d)), np.uint8)
+            k = self.bundle.coordinates["components"]
+            extra[COLUMN] = np.zeros((n, n_bytes(k, p + infer_redshift)), np.uint8)
             if answers.raw is not None:
-                extra[COLUMN][picked] = pack(answers.raw, k, d)
+                joint = Components.of_network(answers.raw, k, p)
+                extra[COLUMN][picked] = (at_known_redshift(joint) if infer_redshift else joint).to_bytes()
         return _Found(point, quantiles, features.flags, np.where(usable, features.n_bands, 0), extra)
 
-    def _without_redshift(self, sources: Sources, levels: tuple[float, ...], redshift_pdf: bool) -> _Found:
+    def _without_redshift(
+        self, sources: Sources, levels: tuple[float, ...], posterior: bool, redshift_pdf: bool
+    ) -> _Found:
         assert self._ranker is not None
-        averages = self._ranker.average(self._session, sources, levels)
+        averages = self._ranker.average(self._session, sources, levels, posterior=posterior)
         density, features = averages.density, averages.features
         redshift = [density.quantile(level) for level in levels]
         point = np.concatenate([averages.point, density.mean[None]])
@@ -159,6 +164,8 @@ class Predictor:
         }
         if redshift_pdf:
             extra[PDF_COLUMN] = density.probability
+        if posterior:
+            extra[COLUMN] = np.where(usable[:, None], averages.posterior, 0).astype(np.uint8)
         point, quantiles = (np.where(usable, each, np.nan).astype(np.float32) for each in (point, quantiles))
         return _Found(point, quantiles, features.flags, np.where(usable, features.n_bands, 0), extra)
 
@@ -177,16 +184,9 @@ class Predictor:
         assert self._ranker is not None
         return self._ranker.at(np.zeros(0, np.float32))
 
-    def _layout(self) -> dict[str, Any]:
+    def _layout(self, infer_redshift: bool) -> dict[str, Any]:
         """What it takes to read the column of posteriors."""
-        bundle = self.bundle
-        ranges = [limits and list(limits) for limits in bundle.ranges]
-        return {
-            "names": list(bundle.targets),
-            "anchored": list(bundle.anchored),
-            "ranges": ranges,
-            **bundle.coordinates,
-        }
+        return layout(self.bundle, self._ranker.ends if infer_redshift and self._ranker else None)
 
     def _gained(self, sources: Sources, picked, answers: Answers) -> dict[str, np.ndarray]:
         """What was learnt of each target in nats, each (N,): ln of the spread in training at that redshift over the
@@ -241,10 +241,10 @@ def predict(
     """What a bundle says of sources: every row kept, nulls and flags where nothing can be inferred.
 
     levels : of the quantiles, for models that have a distribution; posterior : keep the joint posteriors as well, in a
-    column of bytes that galprism.infer.stored reads; infer_redshift : infer the redshifts that are missing
-    or uncertain too.
-    Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle cannot infer
-    redshifts, and where both options are asked for.
+    column of bytes that galprism.infer.Posteriors reads; infer_redshift : infer the redshifts that are missing
+    or uncertain too, which the joint posteriors are then of as well.
+    Raises RequestError where the sources lack photometry, redshifts or a band altogether, and where the bundle has no
+    posteriors to keep or cannot infer redshifts.
     """
     predictions = Predictor(bundle).predict(sources, levels, posterior=posterior, infer_redshift=infer_redshift)
     predictions.flags[repeated(sources.id)] |= np.uint32(Flag.DUPLICATE_ID)
@@ -260,8 +260,6 @@ def check_options(bundle: Bundle, posterior: bool, infer_redshift: bool) -> None
         raise RequestError(f"bundle {bundle.name} has point estimates only; it has no posterior to keep")
     if infer_redshift and not bundle.ranking:
         raise RequestError(f"bundle {bundle.name} needs redshifts: it has no network that could infer them")
-    if posterior and infer_redshift:
-        raise RequestError("posterior and infer_redshift: joint posteriors are kept of known redshifts only")
 
 
 def check_levels(levels: Sequence[float]) -> tuple[float, ...]:

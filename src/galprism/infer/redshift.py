@@ -7,8 +7,8 @@ nodes that are left are averaged by their probability.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
@@ -16,8 +16,11 @@ from scipy.special import ndtr
 from galprism.bundle import ANY_REDSHIFT, Bundle
 from galprism.data import Sources
 from galprism.flags import Flag
+from galprism.infer.candidates import Candidates, padded
+from galprism.infer.joint import over_redshift, probit
 from galprism.infer.quantiles import mixture_quantiles
 from galprism.infer.session import Session, batches, open_network
+from galprism.infer.stored import n_bytes
 from galprism.prep import Features
 from galprism.prep.frames import mean_fraction, narrowed
 
@@ -35,8 +38,6 @@ LEAST = 1e-4
 """Nodes of less probability have no part in the answers."""
 CHUNK_ROWS = 256
 """Sources that are looked at together; each is asked about at tens of redshifts."""
-PADDED_ROWS = 64
-"""Sources whose quantiles are worked out together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,25 +89,6 @@ class Density:
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
-    """C redshifts of some sources at which the model is asked, source by source."""
-
-    row: np.ndarray
-    """(C,), ascending: the source."""
-    weight: np.ndarray
-    """(C,): the probability of the redshifts that each stands for; those of a source sum to 1."""
-    inputs: np.ndarray
-    """(C, F)."""
-    anchor: np.ndarray
-    """(C,)."""
-    redshift: np.ndarray
-    """(C,)."""
-
-    def take(self, kept: np.ndarray) -> Candidates:
-        return Candidates(*(getattr(self, each.name)[kept] for each in fields(self)))
-
-
-@dataclass(frozen=True, eq=False)
 class Averages:
     """What is said of N sources over all their redshifts."""
 
@@ -119,6 +101,8 @@ class Averages:
     density: Density
     features: Features
     """At the most probable redshift, compared with the training set."""
+    posterior: np.ndarray
+    """(N, n_bytes), uint8, joint with the redshift; of no byte where they were not asked for."""
 
 
 class Ranker:
@@ -130,7 +114,13 @@ class Ranker:
         self.onnx = open_network(bundle.name, bundle.ranking)
         low, high = np.log1p(bundle.of_parameters.redshift_range)
         n = int((high - low) / STEP)
-        self.redshift = np.expm1(low + (high - low - n * STEP) / 2 + STEP * np.arange(n + 1))
+        nodes = low + (high - low - n * STEP) / 2 + STEP * np.arange(n + 1)
+        self.redshift = np.expm1(nodes)
+        self.ends = float(np.expm1(nodes[0] - STEP)), float(np.expm1(nodes[-1] + STEP))
+        """Redshifts beyond which no posterior reaches: those that are measured may be half a step beyond the nodes."""
+        self._place = probit(self.redshift, self.ends)
+        cell = probit(np.expm1(nodes + 0.5 * STEP), self.ends) - probit(np.expm1(nodes - 0.5 * STEP), self.ends)
+        self._square = self._place**2 + cell**2 / 12
 
     def density(self, sources: Sources) -> Density:
         """The posterior of each source's redshift, under the prior of the training; its own is not looked at."""
@@ -167,20 +157,27 @@ class Ranker:
             said[where] = -0.5 * off**2
         return said
 
-    def average(self, session: Session, sources: Sources, levels: Sequence[float]) -> Averages:
+    def average(
+        self, session: Session, sources: Sources, levels: Sequence[float], *, posterior: bool = False
+    ) -> Averages:
         """The answers of the bundle's network (`session`) over the posterior of each source's redshift, of which its
         own is a part where it has an error."""
         n, p = len(sources), session.n_targets
         probability = np.zeros((n, len(self.redshift)), np.float32)
         point, spread = np.full((2, p, n), np.nan)
         quantiles = np.full((len(levels), p, n), np.nan)
+        width = n_bytes(self.bundle.coordinates["components"], p + 1) if posterior else 0
+        kept = np.zeros((n, width), np.uint8)
         for chunk in chunks(n):
             start = chunk.start
             probability[chunk], found = self._look(sources.take(chunk), self._measured(sources.take(chunk)))
             found = found.take(found.weight > LEAST)
             if not len(found.row):
                 continue
-            weight, mean, sigma = session.marginals(found.inputs)  # (K, C), (P, K, C)
+            weight, mean, sigma, raw = session.mixtures(found.inputs)  # (K, C), (P, K, C), (C, R)
+            if posterior:
+                centre = probit(Density(self.redshift, probability[chunk]).mean, self.ends)
+                kept[chunk] = over_redshift(self.bundle, found, raw, centre)
             weight = weight * found.weight
             frame = self.bundle.frame(found.anchor, found.redshift)
             for rows, at in padded(found.row):
@@ -203,7 +200,7 @@ class Ranker:
                         x = mixture_quantiles(share, m, s, np.full(len(rows), level))
                         quantiles[i, j, start + rows] = low[:, 0] + widest * ndtr(x) if frame.bounded[j] else x
         density = Density(self.redshift, probability)
-        return Averages(point, quantiles, spread, density, self._at_best(sources, density))
+        return Averages(point, quantiles, spread, density, self._at_best(sources, density), kept)
 
     def _at_best(self, sources: Sources, density: Density) -> Features:
         best = np.where(density.probability.any(axis=1), density.redshift[density.probability.argmax(axis=1)], np.nan)
@@ -244,8 +241,17 @@ class Ranker:
         p /= np.bincount(every_row, p, n)[every_row]
         probability = np.zeros((n, z), np.float32)
         probability[every_row, every_node] = p
-        weight = np.bincount(below, p * (1 - between), len(row)) + np.bincount(above, p * between, len(row))
-        return probability, Candidates(row, weight, inputs, anchor, self.redshift[node])
+
+        def stood_for(value: np.ndarray | float) -> np.ndarray:
+            """(C,), the sum over the redshifts that each which was asked stands for."""
+            share = p * value
+            return np.bincount(below, share * (1 - between), len(row)) + np.bincount(above, share * between, len(row))
+
+        weight = stood_for(1.0)
+        with np.errstate(invalid="ignore"):  # of those of no weight nothing is taken
+            place = stood_for(self._place[every_node]) / weight
+            variance = stood_for(self._square[every_node]) / weight - place**2
+        return probability, Candidates(row, weight, inputs, anchor, self.redshift[node], place, variance)
 
     def _scores(self, sources: Sources, row: np.ndarray, node: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scores (C,), inputs (C, F) and anchors (C,) of redshifts of sources."""
@@ -264,17 +270,6 @@ class Ranker:
 def chunks(n: int) -> list[slice]:
     """Slices of CHUNK_ROWS rows."""
     return [slice(start, min(start + CHUNK_ROWS, n)) for start in range(0, n, CHUNK_ROWS)]
-
-
-def padded(row: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Sources of similar numbers of candidates together: (rows (R,), places (R, C) in `row`, -1 where there are none
-    left). row : ascending."""
-    rows, first, count = np.unique(row, return_index=True, return_counts=True)
-    order = np.argsort(count, kind="stable")
-    for start in range(0, len(order), PADDED_ROWS):
-        some = order[start : start + PADDED_ROWS]
-        place = np.arange(count[some].max())
-        yield rows[some], np.where(place < count[some, None], first[some, None] + place, -1)
 
 
 def gained(bundle: Bundle, averages: Averages) -> dict[str, np.ndarray]:

@@ -86,13 +86,16 @@ class Session:
 
     def marginals(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights (K, N), means and sigmas (P, K, N) of the targets' mixtures, in the sources' frames."""
+        return self.mixtures(inputs)[:3]
+
+    def mixtures(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The marginals, and the joint mixtures (N, R) as the network has them."""
         feed = model_inputs((0.5,))
-        parts = [
-            self.onnx.run(["weight", "mean", "sigma"], {"features": inputs[rows], **feed})
-            for rows in batches(len(inputs))
-        ]
-        weight, mean, sigma = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
-        return weight, mean, sigma
+        wanted = ["weight", "mean", "sigma", "raw"]
+        parts = [self.onnx.run(wanted, {"features": inputs[rows], **feed}) for rows in batches(len(inputs))]
+        *marginals, raw = zip(*parts, strict=True)
+        weight, mean, sigma = (np.concatenate(values, axis=-1) for values in marginals)
+        return weight, mean, sigma, np.concatenate(raw)
 
     def cdf(self, inputs: np.ndarray, x: np.ndarray) -> np.ndarray:
         """(N, P), the probability below x (N, P), in the sources' frames."""
