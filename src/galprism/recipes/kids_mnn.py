@@ -1,8 +1,8 @@
 """The KiDS DR5 classifier from start to finish: Feng et al. (2025), Sects. 2 to 5, and ours on the same sources.
 
-One sample of simulated sources, chosen as the paper's are, on which the published network and ours learn and are tried;
-the paper's ablations, learned from fewer sources with images in four bands; what learns nothing or learns otherwise; and
-two studies of ours, of fainter sources than it learned from and of fewer of them.
+One sample of simulated sources, chosen as the paper's are, on which the published network and ours learn and are
+tried; the paper's ablations, learned from fewer sources with images in four bands; what learns nothing or learns
+otherwise; and two studies of ours, of fainter sources than it learned from and of fewer of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from galprism import bundle, surveys
 from galprism.config import plain
@@ -41,6 +40,7 @@ from galprism.recipes.labelled import Labelled, labelled, measure_of
 from galprism.recipes.recipe import Recipe, load
 from galprism.recipes.sky import libraries_of
 from galprism.recipes.stages import Stage, timings
+from galprism.recipes.training import best_device
 from galprism.units import abmag_from_njy
 
 PAPER_NETWORK, OURS = "kids-mnn", "star-qso-galaxy"
@@ -133,7 +133,7 @@ class Reproduction:
 
     def __init__(self, folder: Path, *, quick: bool, workers: int = 1, say: Callable[[str], None] = print):
         self.folder, self.quick, self.say = folder, quick, say
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         self.size = SMALL if quick else FULL if self.device == "cuda" else REDUCED
         shared = self.size.settings
         self.recipes = {
@@ -167,7 +167,7 @@ class Reproduction:
         """Of each sample: what it is, its tables in Markdown, and the folder of its report."""
         return [
             ("the published network and ours", self._summary("all"), self._report("all")),
-            ("the published network's other forms, learned from few sources", self._summary("few"), self._report("few")),
+            ("the published network's other forms, from few sources", self._summary("few"), self._report("few")),
         ]
 
     # Where things are.
@@ -249,7 +249,8 @@ class Reproduction:
             write_predictions(table, found)
 
         images = len(recipe.classes.inputs.image.bands) if recipe.classes else 0
-        seconds = recipe.sample.train * recipe.train["epochs"][0] * (0.004 * images + 0.0005 if name != OURS else 0.0003)
+        each = 0.0003 if name == OURS else 0.004 * images + 0.0005
+        seconds = recipe.sample.train * recipe.train["epochs"][0] * each
         text = f"{name} on {recipe.sample.train:,} sources"
         return Stage(f"few-{name}", text, seconds, (table,), plain(recipe), run)
 
@@ -281,7 +282,7 @@ class Reproduction:
 
     def _study(self, name: str, run: Callable[[], None]) -> Stage:
         recipe, path = self.recipes[OURS], self.folder / f"{name}.md"
-        texts = {"fainter": "ours on fainter sources than it learned from (Table 2)", "fewer": "ours from fewer sources"}
+        texts = {"fainter": "ours on fainter sources than it learned from", "fewer": "ours from fewer sources"}
         key = [plain(recipe), self.size.study, list(self.size.sizes)]
         return Stage(f"study-{name}", texts[name], 30 if self.quick else 900, (path,), key, run)
 
@@ -356,17 +357,18 @@ class Reproduction:
         truth = Truth(sources.id, (), np.zeros((len(classes), 0)), classes)
         methods = {name: read_predictions(self._table(sample, name)) for name in names}
         shown = Shown(size=Column(sources.id, sizes_over_psf(sources, "r"), "half-light radius / FWHM"))
-        report = evaluate(
-            methods, truth, sources, self._report(sample), band="r", shown=shown, meta=self._meta(sample, recipe), force=True
-        )
+        meta, out = self._meta(sample, recipe), self._report(sample)
+        report = evaluate(methods, truth, sources, out, band="r", shown=shown, meta=meta, force=True)
         parts = [report.markdown()]
         if sample == "all":
             for name, title in (("fainter", "Brighter for fainter (Table 2)"), ("fewer", "Few for many (Appendix B)")):
-                parts.append(f"### {title}\n\n{OURS}, {self.size.study[0]}.\n\n{(self.folder / f'{name}.md').read_text()}")
+                table = (self.folder / f"{name}.md").read_text()
+                parts.append(f"### {title}\n\n{OURS}, {self.size.study[0]}.\n\n{table}")
         self._summary(sample).write_text("\n\n".join(part.strip() for part in parts) + "\n")
 
     def _meta(self, sample: str, recipe: Recipe) -> dict[str, Any]:
-        counts = recipe.chosen.counts(recipe.sample.test) if recipe.chosen else []
+        assert recipe.chosen is not None
+        counts = recipe.chosen.counts(recipe.sample.test)
         told = ", ".join(f"{count:,} {name}" for name, count in zip(CLASSES, counts, strict=True))
         schedule = "" if self.device == "cuda" and not self.quick else "; the published network on a reduced schedule"
         return {

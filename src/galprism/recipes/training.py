@@ -183,6 +183,11 @@ def check_device(device: str) -> None:
         raise RequestError(f"device {device!r} is not here; accepted: cpu, or cuda where there is a GPU") from error
 
 
+def best_device() -> str:
+    """cuda where PyTorch has a GPU here, else cpu."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """A network at the end of its training, and what it needs to be asked."""
