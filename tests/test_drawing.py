@@ -29,7 +29,10 @@ FORBIDDEN = {
     "evaluate": {"nets", "train", "sps", "mocks", "prep", "bundle", "infer", "fit"},
     "infer": {"nets", "train", "sps", "mocks"},
 }
-HEAVY = ("torch", "galsim", "dask", "lsdb", "bagpipes", "speclite", "sedpy", "onnx", "photutils")
+HEAVY = (
+    *("torch", "galsim", "dask", "lsdb", "bagpipes", "speclite", "sedpy", "onnx", "photutils", "xgboost", "sklearn"),
+    "optuna",
+)
 MAY_IMPORT_TORCH = {"sps", "mocks", "nets", "train"}
 DOORS = {"recipes/training.py": "torch"}
 """Files further down the list that import a heavy library at their top; nothing imports them at its own top."""

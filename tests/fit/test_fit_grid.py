@@ -348,7 +348,7 @@ def test_requests_that_cannot_be_met():
     with pytest.raises(RequestError, match="none were asked for"):
         fit_grid(sources, CACHE, parameters=())
     other = sources_of(sources.photometry.flux, sources.photometry.flux_err, 0.5, bands=("u", "g", "r", "i", "W1"))
-    with pytest.raises(RequestError, match="no band W1; it has u, g, r, i, Ks"):
+    with pytest.raises(RequestError, match="no band W1; they have u, g, r, i, Ks"):
         fit_grid(other, CACHE)
     with pytest.raises(RequestError, match="no photometry"):
         fit_grid(Sources(id=np.arange(2)), CACHE)

@@ -1,4 +1,5 @@
-"""Probabilities of classes: which is the highest, and what becomes of them where classes are otherwise common."""
+"""Probabilities of classes: the columns that every classifier fills, which is the highest, and what becomes of them
+where classes are otherwise common."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from galprism.data.predictions import Predictions
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
 
@@ -32,9 +34,28 @@ def with_priors(probability: np.ndarray, before: Sequence[float], after: Sequenc
 
 
 def class_columns(probability: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns `class` (empty where nothing is known), `p_max` and `prob_star` … of probabilities (N, K)."""
+    """`class`, `p_max`, `prob_star`, `prob_qso`, `prob_galaxy`, each (N,), of probabilities (N, K) in the order of
+    galprism.data.truth.CLASSES; NaN, and an empty class, where a source has none.
+
+    Raises RequestError where they are of another shape.
+    """
+    probability = np.asarray(probability, dtype=np.float64)
+    if probability.ndim != 2 or probability.shape[1] != len(CLASSES):
+        raise RequestError(f"probabilities have shape {probability.shape}; expected (N, {len(CLASSES)})")
     called = classify(probability)
-    names = np.array([*CLASSES, ""])
-    top = np.where(called >= 0, np.nan_to_num(probability).max(axis=1), np.nan)
-    columns = {"class": names[called], "p_max": top.astype(np.float32)}
-    return columns | {f"prob_{name}": probability[:, k].astype(np.float32) for k, name in enumerate(CLASSES)}
+    probability = np.where(called[:, None] >= 0, probability, np.nan).astype(np.float32)
+    return {
+        "class": np.array([*CLASSES, ""])[called],
+        "p_max": probability.max(axis=1),
+        **{f"prob_{name}": probability[:, k] for k, name in enumerate(CLASSES)},
+    }
+
+
+def class_probabilities(predictions: Predictions) -> np.ndarray:
+    """(N, K), the probabilities that predictions hold. Raises RequestError where they have none of a class."""
+    missing = [name for name in CLASSES if f"prob_{name}" not in predictions.extra]
+    if missing:
+        raise RequestError(
+            f"the predictions have no prob_{missing[0]}; they have {', '.join(predictions.extra) or 'no such column'}"
+        )
+    return np.stack([np.asarray(predictions.extra[f"prob_{name}"], np.float64) for name in CLASSES], axis=1)

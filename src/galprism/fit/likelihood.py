@@ -70,10 +70,10 @@ def weigh(flux: np.ndarray, ivar: np.ndarray, limit: np.ndarray | None, model_er
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Fluxes of M models at one redshift, laid out for the products."""
+    """Fluxes of M models, laid out for the products."""
 
     flux: np.ndarray
-    """(M, B), float32."""
+    """(M, B), float32, or float64 where sums must not cancel."""
     columns: np.ndarray
     """(B, M), the same, transposed and contiguous."""
     squares: np.ndarray
@@ -86,9 +86,9 @@ class Table:
         return cls(flux, columns, columns * columns)
 
     def sums(self, sources: Weighted) -> tuple[np.ndarray, np.ndarray]:
-        """s1 and s2, each (N, M), float32."""
-        weighted = (sources.flux * sources.weight).astype(np.float32)
-        return weighted @ self.columns, sources.weight.astype(np.float32) @ self.squares
+        """s1 and s2, each (N, M), of the precision of the models."""
+        weighted = (sources.flux * sources.weight).astype(self.flux.dtype)
+        return weighted @ self.columns, sources.weight.astype(self.flux.dtype) @ self.squares
 
 
 def residual_chi2(flux, weight, models, scale):

@@ -60,48 +60,75 @@ def prepare(
     Bands of unknown error are given the error of `flux_err`, or left out when that is None. Raises RequestError when
     the catalogue has no photometry or a band that the cache has not, or the cache lacks a parameter.
     """
-    if sources.photometry is None:
-        raise RequestError("the sources have no photometry; a template fit needs fluxes")
     missing = [name for name in parameters if name not in cache.values]
     if missing or not parameters:
         raise RequestError(
             f"parameters = {list(parameters)}: the model cache has {', '.join(sorted(cache.values))}; "
             f"not in it: {', '.join(missing) or 'none were asked for'}"
         )
-    photometry = sources.photometry
-    missing = [band for band in photometry.bands if band not in cache.bands]
-    if missing:
-        raise RequestError(
-            f"the model cache has no band {', '.join(missing)}; it has {', '.join(cache.bands)}. "
-            "Leave the band out, or make a cache that has it"
-        )
+    measured = measure(sources, cache.bands, flux_err=flux_err, model_error=model_error)
     n = len(sources)
     redshift = np.full(n, np.nan) if sources.redshift is None else np.asarray(sources.redshift)
-    unknown = np.isnan(photometry.ivar)
-    ivar = np.where(unknown, 0.0, photometry.ivar).astype(np.float64)
-    if flux_err is not None and unknown.any():
-        ivar[unknown] = flux_err(np.asarray(photometry.flux, dtype=np.float64))[unknown] ** -2.0
-    seen = ivar > 0
     low, high = cache.redshift_range
     missing_z = ~np.isfinite(redshift)
     with np.errstate(invalid="ignore"):
         outside = ~missing_z & ((redshift < low) | (redshift > high))
-    usable = ~missing_z & ~outside & seen.any(axis=1)
-    flags = np.array(sources.flags, dtype=np.uint32)
+    usable = ~missing_z & ~outside & (measured.n_bands > 0)
+    flags = measured.flags.copy()
     for flag, where in (
-        (Flag.ERROR_UNKNOWN, unknown.any(axis=1)),
-        (Flag.NO_PHOTOMETRY, ~seen.any(axis=1)),
-        (Flag.BAND_MISSING, ~seen.all(axis=1)),
         (Flag.REDSHIFT_MISSING, missing_z),
         (Flag.REDSHIFT_OUT_OF_RANGE, outside),
         (Flag.NOT_INFERRED, ~usable),
     ):
         flags[where] |= np.uint32(flag)
+    return Rows(sources, measured.bands, measured.weighted, redshift, measured.n_bands, flags, usable)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The photometry of N sources as the likelihood takes it."""
+
+    bands: tuple[str, ...]
+    weighted: Weighted
+    n_bands: np.ndarray
+    """(N,), int16, bands that are used."""
+    flags: np.ndarray
+    """(N,), uint32, those of the sources and what was noticed of their bands."""
+
+
+def measure(
+    sources: Sources, known_bands: Sequence[str], *, flux_err: FluxError | None, model_error: np.ndarray | float
+) -> Measured:
+    """What is used of the photometry, whatever is known of redshifts; arguments as of `prepare`.
+
+    known_bands : those that the models have. Raises RequestError when the catalogue has no photometry, or a band that
+    the models have not.
+    """
+    if sources.photometry is None:
+        raise RequestError("the sources have no photometry; a template fit needs fluxes")
+    photometry = sources.photometry
+    missing = [band for band in photometry.bands if band not in known_bands]
+    if missing:
+        raise RequestError(
+            f"the models have no band {', '.join(missing)}; they have {', '.join(known_bands)}. "
+            "Leave the band out, or make models that have it"
+        )
+    unknown = np.isnan(photometry.ivar)
+    ivar = np.where(unknown, 0.0, photometry.ivar).astype(np.float64)
+    if flux_err is not None and unknown.any():
+        ivar[unknown] = flux_err(np.asarray(photometry.flux, dtype=np.float64))[unknown] ** -2.0
+    seen = ivar > 0
+    flags = np.array(sources.flags, dtype=np.uint32)
+    for flag, where in (
+        (Flag.ERROR_UNKNOWN, unknown.any(axis=1)),
+        (Flag.NO_PHOTOMETRY, ~seen.any(axis=1)),
+        (Flag.BAND_MISSING, ~seen.all(axis=1)),
+    ):
+        flags[where] |= np.uint32(flag)
     if photometry.limit is not None:
         flags[(photometry.limit & seen).any(axis=1)] |= np.uint32(Flag.UPPER_LIMIT)
     weighted = weigh(photometry.flux, ivar, photometry.limit, model_error)
-    n_bands = seen.sum(axis=1).astype(np.int16)
-    return Rows(sources, photometry.bands, weighted, redshift, n_bands, flags, usable)
+    return Measured(photometry.bands, weighted, seen.sum(axis=1).astype(np.int16), flags)
 
 
 class Estimates:
