@@ -1,0 +1,109 @@
+"""Whether probabilities of classes are what they say, and how many are how high."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+
+import numpy as np
+
+from galprism.data import CLASSES
+from galprism.evaluate.calibration import wilson
+from galprism.evaluate.classes.curves import calibration_curve
+from galprism.evaluate.classes.judge import ClassEntry
+from galprism.evaluate.classes.probabilities import highest
+from galprism.evaluate.classes.sample import CLASS_NAMES, ClassSample
+from galprism.evaluate.classes.tables import LEAST
+from galprism.evaluate.figures.style import (
+    CLASS_COLOUR,
+    INK,
+    Drawing,
+    Look,
+    class_legend,
+    legend,
+    new_figure,
+    png,
+    quantity_label,
+    styled,
+)
+from galprism.evaluate.metrics import edges
+
+MARKERS = "osD^vP"
+WIDTHS = 10
+"""Bins of equal width of a reliability diagram."""
+
+
+@styled
+def reliability(name: str, title: str, entries: Sequence[ClassEntry], look: Look) -> Drawing:
+    """A column for the highest probability and one a class: the share that a probability held for, and how many."""
+    columns = (None, *CLASSES)
+    figure, axes = new_figure(2, len(columns), row_height=2.0, sharex=True, sharey="row", height_ratios=(1.5, 1))
+    legend(figure, [entry.method for entry in entries], look)
+    for panel in axes[0]:
+        panel.plot((0, 1), (0, 1), color=INK, linewidth=0.8, linestyle=":")
+        panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    for entry, marker in zip(entries, cycle(MARKERS), strict=False):
+        true = entry.sample.true
+        assert true is not None
+        probability, colour = entry.sample.probability(entry.method), look.colour(entry.method)
+        for (top, bottom), of in zip(axes.T, columns, strict=True):
+            said, held, n = calibration_curve(probability, true, of=of, bins=WIDTHS, equal_width=True)
+            many = n >= LEAST
+            said, held, n = said[many], held[many], n[many]
+            bars = np.array([wilson(round(h * m), int(m)) for h, m in zip(held, n, strict=True)]).reshape(-1, 2).T
+            reach = np.maximum([held - bars[0], bars[1] - held], 0.0)
+            top.errorbar(said, held, reach, color=colour, fmt=marker, markersize=3.5, elinewidth=0.9)
+            values = highest(probability) if of is None else probability[:, CLASSES.index(of)]
+            bottom.hist(
+                values, bins=np.linspace(0, 1, 2 * WIDTHS + 1).tolist(), histtype="step", color=colour,
+                linestyle=look.line(entry.method), linewidth=1.1,
+            )  # fmt: skip
+    axes[1, 0].set_yscale("log")
+    axes[0, 0].set_ylabel("share that are")
+    axes[1, 0].set_ylabel("sources")
+    for (top, bottom), of in zip(axes.T, columns, strict=True):
+        top.set_title("the class called" if of is None else CLASS_NAMES[of])
+        bottom.set_xlabel(r"$p_{\rm max}$" if of is None else rf"$p_{{\rm {of}}}$")
+    caption = (
+        f"{entries[0].sample.describe()}. Above: of the sources with a probability in a bin of {1 / WIDTHS:g}, the "
+        "share that are of the class; bars are 68 % intervals of a binomial share, and exact probabilities lie on the "
+        f"dotted line; bins with fewer than {LEAST} sources are not drawn. Below: how many sources have "
+        "which probability."
+    )
+    return Drawing(name, title, caption, png(figure))
+
+
+@styled
+def distributions(name: str, title: str, sample: ClassSample) -> Drawing:
+    """A row a method: distributions of magnitude, where there is one, and of the highest probability by class."""
+    given = sample.magnitude is not None and np.isfinite(sample.magnitude).any()
+    figure, axes = new_figure(len(sample.methods), 2 if given else 1, row_height=2.3, sharex="col")
+    class_legend(figure)
+    for row, method in zip(axes, sample.methods, strict=True):
+        called, top = sample.called(method), highest(sample.probability(method))
+        for k, of in enumerate(CLASSES):
+            look = {"histtype": "step", "color": CLASS_COLOUR[of], "linewidth": 1.2}
+            row[-1].hist(top[called == k], bins=np.linspace(1 / 3, 1, 31).tolist(), **look)
+            if given:
+                assert sample.magnitude is not None
+                borders = _halved(edges(sample.magnitude, about=15))
+                row[0].hist(sample.magnitude[called == k], bins=borders, **look)
+                if sample.true is not None:
+                    n = np.histogram(sample.magnitude[sample.true == k], borders)[0]
+                    middle = 0.5 * (np.array(borders[1:]) + borders[:-1])
+                    row[0].plot(middle[n > 0], n[n > 0], "o", color=CLASS_COLOUR[of], markersize=2.5)
+        for panel in row:
+            panel.set_yscale("log")
+            panel.set_ylabel("sources")
+        row[0].set_title(method, loc="left")
+    axes[-1, -1].set_xlabel(r"$p_{\rm max}$")
+    axes[-1, -1].set_xlim(0.32, 1.01)
+    if given:
+        axes[-1, 0].set_xlabel(quantity_label(f"mag_{sample.band}"))
+    dots = "Points: what sources are. " if given and sample.true is not None else ""
+    caption = f"{sample.describe()}. Lines: by what sources were called. {dots}".strip()
+    return Drawing(name, title, caption, png(figure))
+
+
+def _halved(borders: np.ndarray) -> list[float]:
+    return sorted([*borders.tolist(), *(0.5 * (borders[1:] + borders[:-1])).tolist()])
