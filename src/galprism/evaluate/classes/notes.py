@@ -39,7 +39,7 @@ def _method_notes(sample: ClassSample, method: str) -> list[str]:
     if nothing := int((called < 0).sum()):
         silent = int(((called < 0) & (table.flags == 0)).sum())
         why = f"; {silent:,} of these carry no flag that says why" if silent else ""
-        wrong = ", and count as wrong" if true is not None else ""
+        wrong = ", which count as wrong" if true is not None else ""
         found.append(f"{method} did not classify {nothing:,} of {sample.n:,} sources{wrong}{why}.")
     for k, name in enumerate(CLASSES):
         if (called == k).any() or nothing == sample.n:

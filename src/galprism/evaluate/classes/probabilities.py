@@ -44,7 +44,7 @@ def classify(probability: np.ndarray) -> np.ndarray:
 
 def highest(probability: np.ndarray) -> np.ndarray:
     """(N,): the highest probability, p_max; NaN where there is none."""
-    return probability.max(axis=1)
+    return np.minimum(probability.max(axis=1), 1.0)
 
 
 def checked(probability: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

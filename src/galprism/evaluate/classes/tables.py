@@ -59,9 +59,9 @@ def class_table(entries: Sequence[ClassEntry], caption: str = "") -> Table:
 
 
 def confusion_tables(judgement: ClassJudgement) -> list[Table]:
-    """In numbers and per cent of what sources are, a table a method and sample."""
+    """In numbers and per cent of what sources are, a table a method, on all sources."""
     tables = []
-    for entry in judgement.entries:
+    for entry in judgement.of(judgement.whole):
         confusion = entry.found.confusion
         total = np.maximum(confusion.sum(axis=1, keepdims=True), 1)
         rows = tuple(

@@ -63,7 +63,7 @@ def colour_colour(name: str, title: str, sample: ClassSample, pairs: Sequence[tu
     left = sample.n - int(good.sum())
     without = f" {left:,} of these have no such colours, for want of a positive flux in every band." if left else ""
     lines = (
-        " Lines enclose 39, 86 and 99 % of those that are (crosses, where they are few)."
+        " Lines enclose 39, 86 and 99 % of those that are (of few, {FEW} at most are crosses)."
         if sample.true is not None
         else ""
     )

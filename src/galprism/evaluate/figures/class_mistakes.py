@@ -17,6 +17,8 @@ from galprism.evaluate.figures.style import Drawing, new_figure, png, styled
 ACROSS, DOWN = 8, 5
 HEIGHT, BELOW = 1.18, 0.29
 """Inches, of a picture with its words, and of the words below."""
+LEAST, BELOW_SKY = 6.0, 2.0
+"""Noise levels that the scale of a picture spans at least, above and below the sky."""
 SOFTENING = 3.0
 """Noise levels at which the arcsinh stretch (Lupton et al. 2004) turns from linear to logarithmic."""
 
@@ -93,8 +95,9 @@ def _picture(panel: Axes, one: Cutouts) -> None:
 
 
 def _stretched(layers: np.ndarray, ivar: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """(L, H, W) from 0 at two noise levels below the sky to 1 at the brightest pixel of any layer."""
+    """(L, H, W) from 0 at two noise levels below the sky to 1 at the brightest pixel of any layer, or LEAST of them
+    above it where nothing is brighter."""
     noise = np.array([np.median(1 / np.sqrt(w[o])) if o.any() else 1.0 for w, o in zip(ivar, observed, strict=True)])
     signal = np.where(observed, layers, 0.0) / (SOFTENING * noise[:, None, None])
-    value = np.arcsinh(signal) + np.arcsinh(2.0 / SOFTENING)
-    return value / max(value.max(), 1e-9)
+    value = np.arcsinh(signal) + np.arcsinh(BELOW_SKY / SOFTENING)
+    return value / max(value.max(), np.arcsinh(LEAST / SOFTENING) + np.arcsinh(BELOW_SKY / SOFTENING))

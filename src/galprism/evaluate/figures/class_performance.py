@@ -20,6 +20,7 @@ from galprism.evaluate.figures.style import (
     Drawing,
     Look,
     legend,
+    log_numbers,
     new_figure,
     png,
     quantity_label,
@@ -78,7 +79,7 @@ def _confusion(panel: Axes, entry: ClassEntry, some_not: bool, of_called: bool) 
 @styled
 def by_magnitude(name: str, title: str, entries: Sequence[ClassEntry], look: Look) -> Drawing | None:
     """A column a class: precision, recall and F1 against magnitude, and how many there are. None without magnitudes."""
-    if not any(entry.bins for entry in entries):
+    if not any(b.low < np.inf for b in entries[0].bins):  # those without a magnitude are NaN
         return None
     metrics = {"precision": "precision", "recall": "recall", "f1": "F1"}
     figure, axes = new_figure(len(metrics) + 1, len(CLASSES), row_height=1.55, sharex=True)
@@ -103,7 +104,7 @@ def by_magnitude(name: str, title: str, entries: Sequence[ClassEntry], look: Loo
 
 def same_range(panels: Sequence[Axes]) -> None:
     """Shares that may be compared, up to 1."""
-    low = max(min(panel.dataLim.y0 if panel.has_data() else 0.95 for panel in panels), 0.0)
+    low = float(np.clip(min(panel.dataLim.y0 for panel in panels), 0.0, 0.95))  # inf where nothing is drawn
     margin = 0.06 * max(1.0 - low, 0.02)
     for panel in panels:
         panel.set_ylim(low - margin, 1.0 + margin)
@@ -132,8 +133,7 @@ def _numbers(panel: Axes, bins: Sequence[ClassBin], of: str) -> None:
     panel.stairs(
         [b.found.of(of).n for b in known], [*(b.low for b in known), known[-1].high], color=CLASS_COLOUR[of], fill=True
     )
-    panel.set_yscale("log")
-    panel.set_ylim(bottom=0.7)
+    log_numbers(panel)
 
 
 @styled

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from galprism.data import CLASSES
 from galprism.evaluate.calibration import wilson
@@ -21,6 +23,7 @@ from galprism.evaluate.figures.style import (
     Look,
     class_legend,
     legend,
+    log_numbers,
     new_figure,
     png,
     quantity_label,
@@ -53,12 +56,10 @@ def reliability(name: str, title: str, entries: Sequence[ClassEntry], look: Look
             bars = np.array([wilson(round(h * m), int(m)) for h, m in zip(held, n, strict=True)]).reshape(-1, 2).T
             reach = np.maximum([held - bars[0], bars[1] - held], 0.0)
             top.errorbar(said, held, reach, color=colour, fmt=marker, markersize=3.5, elinewidth=0.9)
-            values = highest(probability) if of is None else probability[:, CLASSES.index(of)]
-            bottom.hist(
-                values, bins=np.linspace(0, 1, 2 * WIDTHS + 1).tolist(), histtype="step", color=colour,
-                linestyle=look.line(entry.method), linewidth=1.1,
-            )  # fmt: skip
-    axes[1, 0].set_yscale("log")
+            values = highest(probability) if of is None else np.minimum(probability[:, CLASSES.index(of)], 1.0)
+            _steps(bottom, values, np.linspace(0, 1, 2 * WIDTHS + 1), colour, look.line(entry.method))
+    most = max(axes[1], key=lambda panel: panel.dataLim.y1)
+    log_numbers(most)
     axes[0, 0].set_ylabel("share that are")
     axes[1, 0].set_ylabel("sources")
     for (top, bottom), of in zip(axes.T, columns, strict=True):
@@ -82,18 +83,17 @@ def distributions(name: str, title: str, sample: ClassSample) -> Drawing:
     for row, method in zip(axes, sample.methods, strict=True):
         called, top = sample.called(method), highest(sample.probability(method))
         for k, of in enumerate(CLASSES):
-            look = {"histtype": "step", "color": CLASS_COLOUR[of], "linewidth": 1.2}
-            row[-1].hist(top[called == k], bins=np.linspace(1 / 3, 1, 31).tolist(), **look)
+            _steps(row[-1], top[called == k], np.linspace(1 / 3, 1, 31), CLASS_COLOUR[of])
             if given:
                 assert sample.magnitude is not None
                 borders = _halved(edges(sample.magnitude, about=15))
-                row[0].hist(sample.magnitude[called == k], bins=borders, **look)
+                _steps(row[0], sample.magnitude[called == k], borders, CLASS_COLOUR[of])
                 if sample.true is not None:
                     n = np.histogram(sample.magnitude[sample.true == k], borders)[0]
-                    middle = 0.5 * (np.array(borders[1:]) + borders[:-1])
+                    middle = 0.5 * (borders[1:] + borders[:-1])
                     row[0].plot(middle[n > 0], n[n > 0], "o", color=CLASS_COLOUR[of], markersize=2.5)
         for panel in row:
-            panel.set_yscale("log")
+            log_numbers(panel)
             panel.set_ylabel("sources")
         row[0].set_title(method, loc="left")
     axes[-1, -1].set_xlabel(r"$p_{\rm max}$")
@@ -105,5 +105,10 @@ def distributions(name: str, title: str, sample: ClassSample) -> Drawing:
     return Drawing(name, title, caption, png(figure))
 
 
-def _halved(borders: np.ndarray) -> list[float]:
-    return sorted([*borders.tolist(), *(0.5 * (borders[1:] + borders[:-1])).tolist()])
+def _halved(borders: np.ndarray) -> np.ndarray:
+    return np.sort(np.concatenate([borders, 0.5 * (borders[1:] + borders[:-1])]))
+
+
+def _steps(panel: Axes, values: np.ndarray, borders: np.ndarray, colour: str, line: Any = "-") -> None:
+    n = np.histogram(values, borders)[0]
+    panel.stairs(n, borders, color=colour, linestyle=line, linewidth=1.2)

@@ -261,6 +261,12 @@ def class_legend(figure: Figure) -> None:
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=2.0)
 
 
+def log_numbers(axes: Axes) -> None:
+    """A logarithmic axis of numbers of sources from one on, all of which are drawn already; there may be none."""
+    axes.set_ylim(0.7, 1.5 * max(axes.dataLim.y1, 2.0) if np.isfinite(axes.dataLim.y1) else 3.0)
+    axes.set_yscale("log")
+
+
 def plain_log_ticks(axis: Axis) -> None:
     """Ticks of a logarithmic axis, limits set, at 1, 2 and 5 x 10^k (3 and 7 too on a short one), in plain numbers."""
     low, high = axis.get_view_interval()
