@@ -121,6 +121,17 @@ def test_classes_without_a_truth_for_them(sky, tmp_path):
     assert not (tmp_path / "s").exists()
 
 
+def test_parameters_that_nothing_is_held_against_are_said(sky, tmp_path):
+    ident, exact, _, true, _ = sky
+    other = planted(N, seed=3).network
+    masses = replace(other, id=ident)
+    report = evaluate({"m": predictions(ident, exact), "fit": masses}, truth_of(ident, true), None, tmp_path / "r")
+    assert report.judgement is None
+    (note,) = report.classes.notes
+    assert note == "Predicted and not judged, for the truth does not have them: logmstar, logsfr, by fit."
+    assert note in report.html.read_text()
+
+
 def test_real_sources_need_no_truth_and_no_second_method(sky, tmp_path):
     ident, exact, _, _, mag = sky
     report = evaluate({"m": predictions(ident, exact)}, None, sources_of(ident, mag), tmp_path / "r")

@@ -196,6 +196,11 @@ def _judged(
     if classes is not None and not parameters and not shared_parameters(rest, truth):
         if limit not in (None, *classed):
             raise RequestError(f"limit {limit!r} is not among the predictions: {', '.join(classed)}")
+        left = dict.fromkeys(name for table in rest.values() for name in table.names)
+        if left:
+            why = "the truth does not have them" if truth is not None else "no two methods have them"
+            note = f"Predicted and not judged, for {why}: {', '.join(left)}, by {', '.join(rest)}."
+            classes = replace(classes, notes=(*classes.notes, note))
         return None, classes
     if classed and unknown and not shared_parameters(rest, truth):
         raise RequestError(

@@ -36,7 +36,9 @@ class Column:
         found = match_ids(ids, self.id)
         if found.repeated.any():
             raise RequestError(f"{self.name} is given several times for id {ids[found.repeated][0]}")
-        return np.where(found.found, np.asarray(self.values, np.float64)[np.maximum(found.index, 0)], np.nan)
+        values = np.full(len(ids), np.nan)
+        values[found.found] = self.values[found.index[found.found]]
+        return values
 
 
 @dataclass(frozen=True, eq=False)

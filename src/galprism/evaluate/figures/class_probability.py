@@ -76,32 +76,35 @@ def reliability(name: str, title: str, entries: Sequence[ClassEntry], look: Look
 
 @styled
 def distributions(name: str, title: str, sample: ClassSample) -> Drawing:
-    """A row a method: distributions of magnitude, where there is one, and of the highest probability by class."""
-    given = sample.magnitude is not None and np.isfinite(sample.magnitude).any()
-    figure, axes = new_figure(len(sample.methods), 2 if given else 1, row_height=2.3, sharex="col")
+    """A row a method: distributions by class of the magnitude and the redshift, where given, and of the highest
+    probability."""
+    quantities = {} if sample.band is None else {f"mag_{sample.band}": sample.magnitude}
+    redshift = sample.matched.quantity("redshift")
+    quantities["redshift"] = None if redshift is None else redshift[sample.rows]
+    given = {key: value for key, value in quantities.items() if value is not None and np.isfinite(value).any()}
+    figure, axes = new_figure(len(sample.methods), len(given) + 1, row_height=2.3, sharex="col")
     class_legend(figure)
     for row, method in zip(axes, sample.methods, strict=True):
         called, top = sample.called(method), highest(sample.probability(method))
         for k, of in enumerate(CLASSES):
             _steps(row[-1], top[called == k], np.linspace(1 / 3, 1, 31), CLASS_COLOUR[of])
-            if given:
-                assert sample.magnitude is not None
-                borders = _halved(edges(sample.magnitude, about=15))
-                _steps(row[0], sample.magnitude[called == k], borders, CLASS_COLOUR[of])
+            for panel, value in zip(row, given.values(), strict=False):
+                borders = _halved(edges(value, about=15))
+                _steps(panel, value[called == k], borders, CLASS_COLOUR[of])
                 if sample.true is not None:
-                    n = np.histogram(sample.magnitude[sample.true == k], borders)[0]
+                    n = _counts(value[sample.true == k], borders)
                     middle = 0.5 * (borders[1:] + borders[:-1])
-                    row[0].plot(middle[n > 0], n[n > 0], "o", color=CLASS_COLOUR[of], markersize=2.5)
+                    panel.plot(middle[n > 0], n[n > 0], "o", color=CLASS_COLOUR[of], markersize=2)
         for panel in row:
             log_numbers(panel)
-            panel.set_ylabel("sources")
+        row[0].set_ylabel("sources")
         row[0].set_title(method, loc="left")
+    for panel, key in zip(axes[-1], given, strict=False):
+        panel.set_xlabel(quantity_label(key))
     axes[-1, -1].set_xlabel(r"$p_{\rm max}$")
     axes[-1, -1].set_xlim(0.32, 1.01)
-    if given:
-        axes[-1, 0].set_xlabel(quantity_label(f"mag_{sample.band}"))
-    dots = "Points: what sources are. " if given and sample.true is not None else ""
-    caption = f"{sample.describe()}. Lines: by what sources were called. {dots}".strip()
+    dots = " Points: what sources are." if given and sample.true is not None else ""
+    caption = f"{sample.describe()}. Lines: by what sources were called.{dots} End bins hold all that lies beyond."
     return Drawing(name, title, caption, png(figure))
 
 
@@ -109,6 +112,9 @@ def _halved(borders: np.ndarray) -> np.ndarray:
     return np.sort(np.concatenate([borders, 0.5 * (borders[1:] + borders[:-1])]))
 
 
+def _counts(values: np.ndarray, borders: np.ndarray) -> np.ndarray:
+    return np.histogram(np.clip(values, borders[0], borders[-1]), borders)[0]
+
+
 def _steps(panel: Axes, values: np.ndarray, borders: np.ndarray, colour: str, line: Any = "-") -> None:
-    n = np.histogram(values, borders)[0]
-    panel.stairs(n, borders, color=colour, linestyle=line, linewidth=1.2)
+    panel.stairs(_counts(values, borders), borders, color=colour, linestyle=line, linewidth=1.2)
