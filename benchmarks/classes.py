@@ -138,7 +138,11 @@ def main(argv: list[str] | None = None) -> int:
     features = {name: one.preparation.features(seen) for name, one in predictors.items()}
     with torch.no_grad():
         torch_says = network(*tensors(features["kids-mnn"], few)).numpy()
-    off = float(np.abs(predictors["kids-mnn"].logits(predictors["kids-mnn"].preparation.features(seen.take(few))) - torch_says).max())
+    off = float(
+        np.abs(
+            predictors["kids-mnn"].logits(predictors["kids-mnn"].preparation.features(seen.take(few))) - torch_says
+        ).max()
+    )
     found["the published network, ONNX Runtime against PyTorch, largest logit"] = off
     if not off < AGREE:
         raise SystemExit(f"ONNX Runtime and PyTorch differ by {off:.2e}; at most {AGREE:g} is right")
@@ -155,7 +159,13 @@ def main(argv: list[str] | None = None) -> int:
             writer.write(seen.id, seen.cutouts)
 
         def whole() -> None:
-            predict_file(ours, surveys.get("kids"), folder / "table.parquet", folder / "out.parquet", cutouts=folder / "cutouts.h5")
+            predict_file(
+                ours,
+                surveys.get("kids"),
+                folder / "table.parquet",
+                folder / "out.parquet",
+                cutouts=folder / "cutouts.h5",
+            )
 
         def floor() -> None:
             table = open_table(folder / "table.parquet")
@@ -175,7 +185,11 @@ def main(argv: list[str] | None = None) -> int:
         top = peak(10)
         found["matrix-product peak of this core, GFLOP/s"] = top
         own = bundle.load("star-qso-galaxy").network
-        config = fill(CLASSIFIERS["fusion"][1], {k: own[k] for k in ("channels", "image_features", "width", "blocks")} | {"activation": own["activation"]}, "net")
+        config = fill(
+            CLASSIFIERS["fusion"][1],
+            {k: own[k] for k in ("channels", "image_features", "width", "blocks")} | {"activation": own["activation"]},
+            "net",
+        )
         ours_network = Classifier("fusion", config, len(ours.preparation.input_names), 1, SIZE).eval()
         for name, one, size in (("kids-mnn", network, min(args.n, 2048)), ("ours", ours_network, args.n)):
             rows = slice(0, size)

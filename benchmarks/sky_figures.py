@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from galprism.data.truth import CLASSES
-from galprism.evaluate.figures.style import CYCLE, INK, new_figure, note, png, styled
+from galprism.evaluate.classes.sample import CLASS_NAMES as NAME
+from galprism.evaluate.figures.style import CLASS_COLOUR as COLOUR
+from galprism.evaluate.figures.style import INK, new_figure, note, png, styled
 
-COLOUR = {"star": CYCLE[1], "qso": CYCLE[3], "galaxy": CYCLE[0]}
-NAME = {"star": "stars", "qso": "quasars", "galaxy": "galaxies"}
 STEP = 0.5
 
 

@@ -96,3 +96,48 @@ def test_ids_of_a_catalogue_join_text_and_numbers(predicted, galprism, catalogue
     )
     assert result.status == 0, result.err
     assert "64" in result.out
+
+
+@pytest.fixture
+def classes(tmp_path, catalogue, columns):
+    """A table of probabilities of 64 sources, a truth of their classes, and their catalogue with a size."""
+    ids = columns["id"]
+    called = np.arange(64) % 3
+    probability = np.where(np.arange(3) == called[:, None], 0.9, 0.05)
+    table = {f"prob_{name}": probability[:, k] for k, name in enumerate(("star", "qso", "galaxy"))}
+    write_table(tmp_path / "xgboost.csv", {"id": ids} | table)
+    truth = np.array(["STAR", "QSO", "GALAXY"])[np.where(np.arange(64) < 16, 0, called)]
+    write_table(tmp_path / "spectra.csv", {"id": ids, "class": truth})
+    columns["r50"] = np.full(64, 0.7)
+    return tmp_path / "xgboost.csv", tmp_path / "spectra.csv", catalogue(columns)
+
+
+def test_classes_of_anybodys_table_are_judged(galprism, classes, tmp_path):
+    table, truth, path = classes
+    words = ("--catalogue", path, "--band", "g", "--colours", "u-g,g-r", "--size", "r50", "--area", 2)
+    result = galprism("evaluate", f"trees={table}", "--truth", truth, *words, "-o", tmp_path / "report")
+    assert result.status == 0, result.err
+    numbers = json.loads((tmp_path / "report" / "metrics.json").read_text())["classes"]
+    assert numbers["metrics"][0]["accuracy"] == 54 / 64
+    assert numbers["samples"][0]["n_by_class"] == {"star": 32, "qso": 16, "galaxy": 16}
+    assert (numbers["band"], numbers["area"]) == ("g", 2.0)
+    assert "84.38%" in result.out
+    assert "Mistakes are not shown: that needs cutouts" in result.out
+    assert {f"report/figures/classes_{name}.png" for name in ("colours", "sizes", "quasars")} <= set(
+        everything(tmp_path)
+    )
+
+
+def test_what_classes_are_drawn_of_must_be_there(refused, classes, tmp_path):
+    table, truth, path = classes
+    words, report = ("evaluate", table, "--truth", truth), ("-o", tmp_path / "report")
+    assert refused((*words, "--size", "r50", *report), "--size r50", "give --catalogue")
+    assert refused((*words, "--colours", "g-r,r-i", *report), "--colours g-r,r-i", "give --catalogue")
+    assert refused((*words, "--catalogue", path, "--colours", "g-r", *report), "'g-r'", "two of them")
+    assert refused((*words, "--catalogue", path, "--colours", "g-r,r-w", *report), "'r-w'", "BAND-BAND")
+    assert refused((*words, "--catalogue", path, "--size", "R_E", *report), "R_E")
+    assert refused((*words, "--catalogue", path, "--band", "w", *report), "no band 'w'")
+    assert refused((*words, "--area", -1, *report), "area = -1")
+    assert refused((*words, "--cutouts", tmp_path / "none.h5", *report), "none.h5")
+    (tmp_path / "half.csv").write_text("id,prob_star,prob_qso,prob_galaxy\n0,0.5,0.2,0.1\n")
+    assert refused(("evaluate", tmp_path / "half.csv", *words[2:], *report), "half: of id 0", "0.5, 0.2, 0.1")

@@ -161,6 +161,18 @@ def test_a_csv_says_its_levels_by_its_columns(tmp_path):
     assert back.flags.tolist() == [2]
 
 
+@pytest.mark.parametrize("suffix", ONE_EACH)
+def test_classes_alone_are_predictions(tmp_path, suffix):
+    classes = {
+        f"prob_{name}": np.array([0.25, np.nan, p]) for name, p in (("star", 0.5), ("qso", 0.0), ("galaxy", 0.5))
+    }
+    alone = Predictions(
+        np.arange(3), (), np.empty((3, 0)), np.zeros(3, np.uint32), np.full(3, 9, np.int16), extra=classes
+    )
+    write_predictions(tmp_path / f"p{suffix}", alone)
+    assert_same(read_predictions(tmp_path / f"p{suffix}"), alone, types=suffix != ".csv")
+
+
 class TestRefused:
     def test_no_table_of_predictions(self, tmp_path):
         for text in ("id,x\n1,2\n", "logmstar\n10\n"):

@@ -197,6 +197,15 @@ class TestJoining:
         assert match_ids(np.array([1]), np.array([], int)).index.tolist() == [-1]
 
 
+def test_classes_alone_are_a_truth(tmp_path):
+    """As a spectroscopic catalogue has them, without a parameter."""
+    (tmp_path / "t.csv").write_text("id,class\n1,STAR\n2,Galaxy\n3,\n")
+    truth = read_truth(tmp_path / "t.csv", ids=np.array([3, 2, 1, 4]))
+    assert truth.names == ()
+    assert truth.values.shape == (4, 0)
+    assert truth.classes.tolist() == [-1, 2, 0, -1]
+
+
 class TestRefused:
     def test_tables_without_what_is_needed(self, tmp_path):
         for text, said in [

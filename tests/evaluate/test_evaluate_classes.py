@@ -2,32 +2,20 @@
 
 import numpy as np
 import pytest
+from planted_classes import GALAXY, QSO, STAR, drawn, sure
 
 from galprism.data.classes import classify, with_priors
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
-from galprism.evaluate.classes import by_threshold, calibration_curve, judge_classes
+from galprism.evaluate.classes import (
+    by_threshold,
+    calibration_curve,
+    calibration_error,
+    confusion_matrix,
+    judge_classes,
+    macro_f1,
+)
 from galprism.evaluate.sure_classes import gama_galaxy, moves_or_is_near
-
-STAR, QSO, GALAXY = range(3)
-
-
-def sure(called, p=0.9):
-    """Probabilities of as many sources, p for what each is called."""
-    probability = np.full((len(called), 3), (1 - p) / 2)
-    probability[np.arange(len(called)), called] = p
-    return probability
-
-
-def drawn(n, seed=0, shares=(0.3, 0.1, 0.6), spread=2.0):
-    """Sources of three Gaussians on a plane: exact probabilities, and what they are."""
-    rng = np.random.default_rng(seed)
-    centres = spread * np.array([[0, 1], [1, 0], [-0.7, -0.7]])
-    true = rng.choice(3, n, p=shares)
-    x = centres[true] + rng.standard_normal((n, 2))
-    like = np.exp(-0.5 * ((x[:, None] - centres) ** 2).sum(axis=2))
-    weighted = like * shares
-    return weighted / weighted.sum(axis=1, keepdims=True), true, like / like.sum(axis=1, keepdims=True)
 
 
 def test_a_confusion_by_hand():
@@ -67,6 +55,56 @@ def test_exact_probabilities_are_calibrated():
     assert worse.calibration_error > 0.03
 
 
+def test_a_perfect_classifier():
+    true = np.repeat([STAR, QSO, GALAXY], [50, 7, 143])
+    found = judge_classes(np.eye(3)[true], true)
+    assert (found.accuracy, found.macro_f1, found.brier) == (1.0, 1.0, 0.0)
+    assert (found.calibration_error, found.calibration_chance) == (0.0, 0.0)
+    assert np.array_equal(found.confusion[:, :3], np.diag([50, 7, 143]))
+    assert all(entry.precision == entry.recall == entry.f1 == 1.0 for entry in found.classes)
+    assert found.accuracy_err > 0  # 200 right of 200 do not prove that the next is
+
+
+def test_exact_probabilities_miss_by_what_chance_says():
+    """The expected calibration error of exact probabilities, over many small samples, is the one by chance."""
+    found = np.array([calibration_error(*drawn(900, seed=seed)[:2]) for seed in range(60)])
+    error, chance = found.mean(axis=0)
+    assert error == pytest.approx(chance, rel=0.1)
+    assert (found[:, 0] < 3 * chance).all()
+
+
+def test_stated_errors_are_the_spread_of_repetitions():
+    """Standard errors of accuracy, F1 and macro F1 against their spread over independent samples."""
+    many = [judge_classes(*drawn(1500, seed=seed)[:2]) for seed in range(120)]
+    for value, error in (
+        ([m.accuracy for m in many], [m.accuracy_err for m in many]),
+        ([m.macro_f1 for m in many], [m.macro_f1_err for m in many]),
+        ([m.of("qso").f1 for m in many], [m.of("qso").f1_err for m in many]),
+        ([m.of("star").precision for m in many], [m.of("star").precision_err for m in many]),
+    ):
+        assert np.mean(error) == pytest.approx(np.std(value), rel=0.2)
+
+
+def test_a_brier_score_is_least_for_exact_probabilities():
+    exact, true, _ = drawn(20_000)
+    best = judge_classes(exact, true).brier
+    assert best == pytest.approx(np.mean(1 - (exact**2).sum(axis=1)), abs=0.01)
+    for power in (0.5, 2.0):
+        bent = exact**power / (exact**power).sum(axis=1, keepdims=True)
+        assert judge_classes(bent, true).brier > best + 0.002
+
+
+def test_macro_f1_of_a_confusion_is_that_of_its_classes():
+    _, true, _ = drawn(300)
+    called = np.where(np.arange(300) % 5 == 0, (true + 1) % 3, true)
+    called[:3] = -1
+    confusion = confusion_matrix(true, called)
+    assert confusion.sum() == 300
+    assert confusion[:, 3].sum() == 3
+    f1 = [2 * confusion[k, k] / (confusion[k].sum() + confusion[:, k].sum()) for k in range(3)]
+    assert macro_f1(confusion) == pytest.approx(np.mean(f1))
+
+
 def test_priors_can_be_changed_afterwards():
     """Probabilities learned where all classes are alike, moved to the shares that the sky has, are exact there."""
     exact, true, alike = drawn(40_000, shares=(0.2, 0.02, 0.78))
@@ -104,6 +142,10 @@ def test_a_class_that_nobody_is_or_nobody_is_called():
     assert found.macro_f1 == pytest.approx(np.mean([found.of("star").f1, found.of("galaxy").f1]))
     lost = judge_classes(sure(np.array([STAR, GALAXY, GALAXY])), np.array([STAR, GALAXY, QSO]))
     assert lost.of("qso").recall == 0.0
+    assert lost.of("qso").f1 == 0.0
+    assert lost.macro_f1 == pytest.approx((1 + 0 + 2 / 3) / 3)  # one who calls nothing a quasar is not spared
+    alone = judge_classes(sure(np.array([STAR, STAR, QSO])), np.zeros(3, int))
+    assert alone.macro_f1 == pytest.approx(0.8)  # no quasar here: what is called one costs stars their recall
 
 
 def test_what_are_no_probabilities():
@@ -112,9 +154,9 @@ def test_what_are_no_probabilities():
     half[1, 0] = np.nan
     for probability, classes, message in (
         (good[:, :2], true, r"have shape \(3, 2\); expected \(3, 3\)"),
-        (good * 0.5, true, "add up to 0.5, not 1"),
-        (good - 0.1, true, "not from 0 to 1"),
-        (half, true, "some classes of a source have one and others none"),
+        (good * 0.5, true, r"of row 0 they do not add up to 1: 0.45, 0.025, 0.025 .* 3 of 3 rows"),
+        (good - 0.1, true, "are not from 0 to 1: 0.8, -0.05, -0.05"),
+        (half, true, "of row 1 they are given for some classes and not for others: nan, 0.9, 0.05"),
         (good, np.array([0, 1, 3]), "class 3; accepted: 0 to 2, or -1"),
         (good, np.array([-1, -1, -1]), "no source has a known class"),
     ):

@@ -2,6 +2,14 @@
 
 from galprism.evaluate.bars import Bar, bars_table
 from galprism.evaluate.calibration import Calibration, Coverage, calibrate, pit_from_quantiles
+from galprism.evaluate.classes import (
+    ClassJudgement,
+    Column,
+    Shown,
+    class_value,
+    judge_class_predictions,
+    judge_classes,
+)
 from galprism.evaluate.compare import rms_ratio
 from galprism.evaluate.judge import Judgement, judge
 from galprism.evaluate.matching import Matched, match
@@ -15,6 +23,8 @@ __all__ = [
     "UNFLAGGED",
     "Bar",
     "Calibration",
+    "ClassJudgement",
+    "Column",
     "Coverage",
     "Judgement",
     "Matched",
@@ -22,13 +32,17 @@ __all__ = [
     "Report",
     "Sample",
     "Selection",
+    "Shown",
     "Table",
     "bars_table",
     "binned",
     "calibrate",
+    "class_value",
     "edges",
     "evaluate",
     "judge",
+    "judge_class_predictions",
+    "judge_classes",
     "match",
     "pit_from_quantiles",
     "point_metrics",

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from galprism.data import Photometry, Predictions, Sources, Truth
+from galprism.data import Predictions, Sources, Truth
 from galprism.errors import RequestError
 from galprism.evaluate.calibration import Calibration
 from galprism.evaluate.compare import rms_ratio
-from galprism.evaluate.matching import Matched, match
+from galprism.evaluate.matching import Matched, chosen_band, match
 from galprism.evaluate.metrics import BinMetrics, PointMetrics, binned, edges, log_edges, outlier_threshold
 from galprism.evaluate.samples import Sample, Selection, default_selections
 from galprism.flags import counts
@@ -151,7 +151,7 @@ def judge(
     if truth is not None and truth.weight is not None:
         notes.append("The truth's weights are not used: every source counts once.")
     names = _parameters(predictions, truth, parameters, notes)
-    band = _band(None if sources is None else sources.photometry, band)
+    band = chosen_band(sources, band)
     scopes = [matched] if matched is with_limit else [matched, with_limit]
     entries, pairs = [], []
     for parameter in names:
@@ -184,6 +184,14 @@ def judge(
     )
 
 
+def shared_parameters(predictions: Mapping[str, Predictions], truth: Truth | None) -> tuple[str, ...]:
+    """The parameters that the truth has too, or without a truth a second method; in the predictions' order."""
+    have = dict.fromkeys(name for table in predictions.values() for name in table.names)
+    if truth is not None:
+        return tuple(name for name in have if name in truth.names)
+    return tuple(name for name in have if sum(name in table.names for table in predictions.values()) > 1)
+
+
 def _parameters(
     predictions: Mapping[str, Predictions], truth: Truth | None, asked: Sequence[str] | None, notes: list[str]
 ) -> tuple[str, ...]:
@@ -196,29 +204,14 @@ def _parameters(
             raise RequestError(f"the truth has no {name}; it has {', '.join(truth.names)}")
     if asked:
         return tuple(asked)
-    if truth is not None:
-        judged = [name for name in have if name in truth.names]
-        missing = [name for name in have if name not in truth.names]
-        where = "the truth does not have it"
-    else:
-        judged = [name for name in have if sum(name in table.names for table in predictions.values()) > 1]
-        missing = [name for name in have if name not in judged]
-        where = "only one method has it"
+    judged = shared_parameters(predictions, truth)
+    missing = [name for name in have if name not in judged]
+    where = "the truth does not have it" if truth is not None else "only one method has it"
     if not judged:
         there = f"the truth has {', '.join(truth.names)}" if truth is not None else "no parameter is in two of them"
         raise RequestError(f"nothing can be judged: the predictions have {', '.join(have)}, and {there}")
     notes.extend(f"{name} was predicted and is not judged: {where}." for name in missing)
-    return tuple(judged)
-
-
-def _band(photometry: Photometry | None, asked: str | None) -> str | None:
-    if photometry is None:
-        if asked is not None:
-            raise RequestError(f"band {asked!r} was asked for and there is no photometry")
-        return None
-    if asked is not None and asked not in photometry.bands:
-        raise RequestError(f"no band {asked!r}; the photometry has {', '.join(photometry.bands)}")
-    return asked or ("r" if "r" in photometry.bands else photometry.bands[0])
+    return judged
 
 
 def _cuts(

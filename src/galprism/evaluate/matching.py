@@ -101,6 +101,21 @@ def match(predictions: Mapping[str, Predictions], truth: Truth | None, sources: 
     )
 
 
+def chosen_band(sources: Sources | None, asked: str | None) -> str | None:
+    """The band whose magnitudes are taken: that asked for, else `r`, else the first; None without photometry.
+
+    Raises RequestError for one that is not there.
+    """
+    photometry = None if sources is None else sources.photometry
+    if photometry is None:
+        if asked is not None:
+            raise RequestError(f"band {asked!r} was asked for and there is no photometry")
+        return None
+    if asked is not None and asked not in photometry.bands:
+        raise RequestError(f"no band {asked!r}; the photometry has {', '.join(photometry.bands)}")
+    return asked or ("r" if "r" in photometry.bands else photometry.bands[0])
+
+
 def _once(ids: np.ndarray) -> np.ndarray:
     """(N,) bool: no other row has this id."""
     _, place, count = np.unique(comparable(ids), return_inverse=True, return_counts=True)

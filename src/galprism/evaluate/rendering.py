@@ -6,9 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from galprism.evaluate.bars import Bar, bars_table
+from galprism.evaluate.bars import bars_table
+from galprism.evaluate.classes.judge import ClassJudgement
+from galprism.evaluate.classes.sections import HOW_TO_READ as CLASSES_HOW_TO_READ
+from galprism.evaluate.classes.sections import HOW_TO_READ_UNTRUE as CLASSES_HOW_TO_READ_UNTRUE
+from galprism.evaluate.classes.sections import class_sections
 from galprism.evaluate.judge import Judgement
+from galprism.evaluate.matching import Matched
 from galprism.evaluate.page import Section, bullets, folded, page, paragraph, picture, preformatted
+from galprism.evaluate.samples import Selection
 from galprism.evaluate.summary import (
     bin_tables,
     calibration_tables,
@@ -21,7 +27,7 @@ from galprism.evaluate.summary import (
 from galprism.evaluate.tables import Table
 
 if TYPE_CHECKING:
-    from galprism.evaluate.figures import Drawing
+    from galprism.evaluate.report import Report
 
 HOW_TO_READ = (
     "bias and σ are the mean and the standard deviation of predicted − true; σ_NMAD is 1.4826 × the median absolute "
@@ -31,35 +37,56 @@ HOW_TO_READ = (
     "On a sample cut by the truth, such as log sSFR > -12, the limit is no strict bound: the ratio may fall below 1. "
     "Of calibrated intervals, 68% and 95% hold the truth.",
 )
+HOW_TO_READ_UNTRUE = (
+    "There is no truth here: each difference is one method minus another on the same sources, and says how far "
+    "they agree, not which is right.",
+)
 
 
-def html(judgement: Judgement, numbers: Mapping[str, Any], bars: Sequence[Bar], figures: Sequence[Drawing]) -> str:
-    """The report as one page that needs nothing else; `numbers` as metrics.json holds them."""
-    meta = numbers["meta"]
-    guide = HOW_TO_READ if judgement.entries else (
-        "There is no truth here: each difference is one method minus another on the same sources, and says how far "
-        "they agree, not which is right.",
-    )  # fmt: skip
-    guided = "".join(paragraph(text) for text in guide)
+def html(report: Report) -> str:
+    """The report as one page that needs nothing else."""
+    judgement, classes, numbers = report.judgement, report.classes, report.numbers
+    guided = "".join(paragraph(text) for text in _guide(judgement, classes))
     lead = [
-        paragraph(_lead(judgement, meta), "soft"),
+        paragraph(_lead(report), "soft"),
         f'<aside aria-label="how to read this"><p><strong>How to read this.</strong></p>{guided}</aside>',
     ]
-    tables = summary_tables(judgement)
-    calibrated, flags = calibration_tables(judgement), flags_table(judgement)
+    drawn = tuple(picture(d.png, d.title, d.caption) for d in report.figures)
     sections = [
-        Section("What was to be reached", (bars_table(bars).html(),) if bars else ()),
-        Section("Methods against the truth", (*_htmls(tables), paragraph(METRICS_NOTE, "soft")) if tables else ()),
-        Section("Calibration", (*_htmls(calibrated), paragraph(CALIBRATION_NOTE, "soft")) if calibrated else ()),
-        Section("Methods against each other", _htmls(pairs_tables(judgement))),
-        Section("Figures", tuple(picture(d.png, d.title, d.caption) for d in figures)),
-        Section("In bins", (folded("Bias and σ by bin", "\n".join(t.html() for t in bin_tables(judgement))),)),
-        Section("Sample", _sample(judgement, meta)),
+        Section("What was to be reached", (bars_table(report.bars).html(),) if report.bars else ()),
+        *(class_sections(classes) if classes is not None else ()),
+        *(_methods(judgement) if judgement is not None else ()),
+        Section("Figures", (*drawn, bullets(report.not_drawn))),
+    ]
+    if judgement is not None:
+        bins = "\n".join(table.html() for table in bin_tables(judgement))
+        sections.append(Section("In bins", (folded("Bias and σ by bin", bins),)))
+    flags = flags_table({**(judgement.flags if judgement else {}), **(classes.flags if classes else {})})
+    sections += [
+        Section("Sample", _sample(report)),
         Section("Flags", (flags.html(),) if flags else ()),
         Section("Definitions", _definitions(judgement, numbers)),
         Section("How it was made", _making(numbers)),
     ]
-    return page(numbers["title"], lead, sections, f"galprism {numbers['galprism']} evaluate, {numbers['created']}")
+    return page(report.title, lead, sections, f"galprism {numbers['galprism']} evaluate, {numbers['created']}")
+
+
+def _guide(judgement: Judgement | None, classes: ClassJudgement | None) -> list[str]:
+    guide: list[str] = []
+    if classes is not None:
+        guide += [CLASSES_HOW_TO_READ if classes.entries else CLASSES_HOW_TO_READ_UNTRUE]
+    if judgement is not None:
+        guide += HOW_TO_READ if judgement.entries else HOW_TO_READ_UNTRUE
+    return guide
+
+
+def _methods(judgement: Judgement) -> list[Section]:
+    tables, calibrated = summary_tables(judgement), calibration_tables(judgement)
+    return [
+        Section("Methods against the truth", (*_htmls(tables), paragraph(METRICS_NOTE, "soft")) if tables else ()),
+        Section("Calibration", (*_htmls(calibrated), paragraph(CALIBRATION_NOTE, "soft")) if calibrated else ()),
+        Section("Methods against each other", _htmls(pairs_tables(judgement))),
+    ]
 
 
 METRICS_NOTE = (
@@ -81,34 +108,64 @@ def _htmls(tables: Sequence[Table]) -> tuple[str, ...]:
     return tuple(table.html() for table in tables)
 
 
-def _lead(judgement: Judgement, meta: Mapping[str, Any]) -> str:
+def _lead(report: Report) -> str:
+    said = []
+    if report.classes is not None:
+        said.append(f"{', '.join(report.classes.methods)}: classes of {len(report.classes.matched):,} sources")
+    if report.judgement is not None:
+        said.append(_lead_of_parameters(report.judgement))
+    meta = report.numbers["meta"]
+    said += [f"{key.capitalize()}: {meta[key]}" for key in ("sample", "noise") if meta.get(key)]
+    return ". ".join(said) + "."
+
+
+def _lead_of_parameters(judgement: Judgement) -> str:
     n = len(judgement.matched)
     against = "the truth" if judgement.entries else "each other"
     text = f"{', '.join(judgement.methods)}: {', '.join(judgement.parameters)} against {against}, {n:,} sources"
     if len(judgement.with_limit) != n:
         text += f", {len(judgement.with_limit):,} of them with {judgement.limit}"
-    for key in ("sample", "noise"):
-        if meta.get(key):
-            text += f". {key.capitalize()}: {meta[key]}"
-    return text + "."
+    return text
 
 
-def _sample(judgement: Judgement, meta: Mapping[str, Any]) -> tuple[str, ...]:
-    n = len(judgement.with_limit)
-    lines = [f"{key}: {meta[key]}" for key in ("sample", "noise") if meta.get(key)]
-    but = "" if judgement.matched is judgement.with_limit else f", {len(judgement.matched):,} to all but the limit"
-    lines.append(f"Tables are joined by id; {n:,} ids are common to all{but}.")
+def _sample(report: Report) -> tuple[str, ...]:
+    meta = report.numbers["meta"]
+    parts = [bullets([f"{key}: {meta[key]}" for key in ("sample", "noise") if meta.get(key)])]
+    if report.classes is not None:
+        parts += _joined(report.classes.matched, "Classes: t", _lines_of_classes(report.classes))
+    if report.judgement is not None:
+        parts += _joined(report.judgement.with_limit, "T", _lines_of_parameters(report.judgement))
+    return tuple(parts)
+
+
+def _joined(matched: Matched, how: str, lines: Sequence[str]) -> tuple[str, ...]:
+    first = f"{how}ables are joined by id; {len(matched):,} ids are common to all"
+    return rows_table(matched).html(), bullets([first + lines[0], *lines[1:]])
+
+
+def _lines_of_classes(classes: ClassJudgement) -> list[str]:
+    cuts = [s for sample in classes.samples for s in sample.selections]
+    return [".", *(_cut(s, "to classes") for s in cuts), *_band(classes.band), *classes.notes]
+
+
+def _lines_of_parameters(judgement: Judgement) -> list[str]:
+    whole = judgement.matched is judgement.with_limit
+    lines = ["." if whole else f", {len(judgement.matched):,} to all but the limit."]
     cuts = {s.name: s for e in (*judgement.entries, *judgement.pairs) for s in e.sample.selections}
-    for selection in cuts.values():
-        where = ", ".join(selection.parameters) or "every parameter"
-        lines.append(f"Cut {selection.name!r}, the same for every method, applies to {where}.")
-    if judgement.band:
-        lines.append(f"Magnitudes and signal-to-noise ratios are those of the {judgement.band} band.")
-    return (rows_table(judgement).html(), bullets([*lines, *judgement.notes]))
+    lines += [_cut(s, f"to {', '.join(s.parameters) or 'every parameter'}") for s in cuts.values()]
+    return [*lines, *_band(judgement.band), *judgement.notes]
 
 
-def _definitions(judgement: Judgement, numbers: Mapping[str, Any]) -> tuple[str, ...]:
-    parts = [definitions_table(judgement).html()]
+def _cut(selection: Selection, where: str) -> str:
+    return f"Cut {selection.name!r}, the same for every method, applies {where}."
+
+
+def _band(band: str | None) -> list[str]:
+    return [f"Magnitudes and signal-to-noise ratios are those of the {band} band."] if band else []
+
+
+def _definitions(judgement: Judgement | None, numbers: Mapping[str, Any]) -> tuple[str, ...]:
+    parts = [] if judgement is None else [definitions_table(judgement).html()]
     own = {"this evaluation": numbers["meta"].get("definitions")}
     own |= {name: meta.get("definitions") for name, meta in numbers["methods_meta"].items()}
     rows = [

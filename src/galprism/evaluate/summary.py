@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from galprism.evaluate.calibration import NOMINAL, Calibration
 from galprism.evaluate.judge import Entry, Judgement
+from galprism.evaluate.matching import Matched
 from galprism.evaluate.tables import MISSING, Table, number, percent, with_error
 from galprism.flags import SENTENCE, Flag
 from galprism.params import COSMOLOGY, PARAMS
@@ -123,21 +124,23 @@ def _is_superseded(judgement: Judgement, entry: Entry) -> bool:
     return judgement.sample(entry.sample.parameter, with_limit=entry.sample.beside is not None) is not entry.sample
 
 
-def flags_table(judgement: Judgement) -> Table | None:
-    """How many rows of each method carry each flag; None where none does."""
-    present = [flag for flag in Flag if any((flag.name or "") in n for n in judgement.flags.values())]
+def flags_table(flags: Mapping[str, Mapping[str, int]]) -> Table | None:
+    """How many rows of each method, by name, carry each flag; None where none does."""
+    present = [flag for flag in Flag if any((flag.name or "") in n for n in flags.values())]
     rows = [
-        (flag.name or "", SENTENCE[flag], *(str(judgement.flags[m].get(flag.name or "", 0)) for m in judgement.methods))
+        (flag.name or "", SENTENCE[flag], *(str(counts.get(flag.name or "", 0)) for counts in flags.values()))
         for flag in present
     ]
-    return Table(("flag", "meaning", *judgement.methods), tuple(rows), "", 2) if rows else None
+    return Table(("flag", "meaning", *flags), tuple(rows), "", 2) if rows else None
 
 
-def rows_table(judgement: Judgement) -> Table:
-    """How many rows each table had, and how many could be joined."""
-    matched = judgement.with_limit
-    rows = tuple((name, str(n), str(matched.not_joined[name])) for name, n in matched.rows.items())
-    return Table(("table", "rows", "without an id of their own"), rows)
+def rows_table(matched: Matched) -> Table:
+    """How many rows each table had, how many could not be joined, and how many others have not."""
+    rows = []
+    for name, n in matched.rows.items():
+        lost = matched.not_joined[name]
+        rows.append((name, f"{n:,}", f"{lost:,}", f"{n - lost - len(matched):,}"))
+    return Table(("table", "rows", "without an id of their own", "not in every table"), tuple(rows))
 
 
 def definitions_table(judgement: Judgement) -> Table:

@@ -393,9 +393,7 @@ def bars(numbers: dict[str, Any], few: dict[str, Any], weights: dict[str, int]) 
     ratio = weights[PAPER_NETWORK] / PAPER_WEIGHTS
     note = "the paper does not say how its shortcuts and norms are made"
     found = [Bar("kids-mnn: weights over the paper's", (0.85, 1.15), ratio, "in", paper=1.0, note=note)]
-    found.append(
-        Bar("kids-mnn: accuracy", PAPER_ACCURACY, of("accuracy", PAPER_NETWORK), ">=", paper=PAPER_ACCURACY)
-    )
+    found.append(Bar("kids-mnn: accuracy", PAPER_ACCURACY, of("accuracy", PAPER_NETWORK), ">=", paper=PAPER_ACCURACY))
     for name, paper in zip(CLASSES, PAPER_F1, strict=True):
         found.append(Bar(f"kids-mnn: F1 of {name}", paper, of("f1", PAPER_NETWORK, name), ">=", paper=paper))
     for name, with_image, without in zip(CLASSES, PAPER["Img1+Pho9"], PAPER["Pho9"], strict=True):

@@ -20,6 +20,7 @@ from galprism.data.tables.base import Batch, TableReader
 from galprism.data.tables.columns import ColumnInfo
 from galprism.data.tables.formats import open_table
 from galprism.data.tables.writing import TableWriter, check_writable
+from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
 from galprism.flags import SENTENCE, Flag
 from galprism.params import PARAMS
@@ -169,19 +170,20 @@ def write_predictions(
 def read_predictions(path: str | os.PathLike[str]) -> Predictions:
     """Predictions from a table that galprism wrote, in any format (a CSV carries no `meta`).
 
-    Raises RequestError where the table has no `id`, or no column of a parameter.
+    Raises RequestError where the table has no `id`, or no column of a parameter or of the probability of a class.
     """
     reader = open_table(path)
     names, levels = _contents(reader)
     columns = reader.read()
-    if "id" not in columns or not names:
+    classes = [f"prob_{name}" for name in CLASSES]
+    if "id" not in columns or not (names or set(classes) & set(columns)):
         raise RequestError(
-            f"{reader.path}: is no table of predictions: it needs id and at least one of {', '.join(PARAMS)}; "
-            f"it has {', '.join(list(columns)[:30])}"
+            f"{reader.path}: is no table of predictions: it needs id and at least one of {', '.join(PARAMS)}, or "
+            f"{', '.join(classes)}; it has {', '.join(list(columns)[:30])}"
         )
     n = reader.n_rows
     ident = columns.pop("id")
-    point = np.stack([columns.pop(name) for name in names], axis=1)
+    point = np.stack([columns.pop(name) for name in names], axis=1) if names else np.empty((n, 0))
     quantiles = None
     if levels:
         cells = [columns.pop(quantile_column(name, level)) for name in names for level in levels]

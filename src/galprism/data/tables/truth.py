@@ -75,8 +75,8 @@ def read_truth(
     With `ids` (N,), the rows of those ids in their order; what a missing one would say is NaN. `columns` says under
     what name the table has a parameter, `class` or `weight`: {"logmstar": "lgm_tot_p50"}.
 
-    Raises RequestError where there is no id or no parameter, where a class is none of galprism.data.CLASSES, where an
-    id that is asked for stands in several rows, or where none of `ids` is there.
+    Raises RequestError where there is no id or neither a parameter nor a class, where a class is none of
+    galprism.data.CLASSES, where an id that is asked for stands in several rows, or where none of `ids` is there.
     """
     reader = open_table(path)
     places = _places(reader) | dict(columns or {})
@@ -84,9 +84,10 @@ def read_truth(
     if odd:
         raise RequestError(f"no such parameter: {', '.join(odd)}; known: {', '.join((*PARAMS, *BESIDE))}")
     names = tuple(name for name in places if name in PARAMS)
-    if not names:
+    if not names and "class" not in places:
         raise RequestError(
-            f"{reader.path}: has no column of a parameter; accepted: {', '.join(PARAMS)}, or the same after {PREFIX!r}"
+            f"{reader.path}: has no column of a parameter; accepted: {', '.join((*PARAMS, *BESIDE[:1]))}, or the same "
+            f"after {PREFIX!r}"
         )
     table = reader.read(dict.fromkeys([id_column, *places.values()]))
     for name in names:
@@ -95,7 +96,7 @@ def read_truth(
     truth = Truth(
         id=table[id_column],
         names=names,
-        values=np.stack([table[places[name]] for name in names], axis=1).astype(np.float64),
+        values=_values(table, [places[name] for name in names], len(table[id_column])),
         classes=classes_in(reader, places["class"], table) if "class" in places else None,
         weight=table[places["weight"]].astype(np.float64) if "weight" in places else None,
         labels={name: as_text(table[places[name]]) for name in LABELS if name in places},
@@ -126,6 +127,11 @@ def aligned(truth: Truth, ids: np.ndarray, where: str = "the truth") -> Truth:
         weight=None if picked.weight is None else np.where(match.found, weight, 0.0),
         labels={name: np.where(match.found, text, "") for name, text in picked.labels.items()},
     )
+
+
+def _values(table: Batch, columns: list[str], n: int) -> np.ndarray:
+    """(N, P), float64."""
+    return np.stack([table[column] for column in columns], axis=1).astype(np.float64) if columns else np.empty((n, 0))
 
 
 def _places(reader: TableReader) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from galprism.evaluate.figures.agreement import agreement
+from galprism.evaluate.figures.classes import draw_classes
 from galprism.evaluate.figures.limit import against_limit
 from galprism.evaluate.figures.style import Drawing, Look
 from galprism.evaluate.figures.threeway import three_way
@@ -15,7 +16,17 @@ from galprism.evaluate.figures.uncertainty import calibration, stated_errors
 from galprism.evaluate.judge import Judgement
 from galprism.evaluate.samples import Sample
 
-__all__ = ["Drawing", "Look", "against_limit", "agreement", "calibration", "draw", "stated_errors", "three_way"]
+__all__ = [
+    "Drawing",
+    "Look",
+    "against_limit",
+    "agreement",
+    "calibration",
+    "draw",
+    "draw_classes",
+    "stated_errors",
+    "three_way",
+]
 
 
 def draw(judgement: Judgement) -> list[Drawing]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from galprism.evaluate.figures.style import (
@@ -17,6 +16,7 @@ from galprism.evaluate.figures.style import (
     Drawing,
     Look,
     axis_label,
+    contours,
     density,
     difference_label,
     legend,
@@ -40,8 +40,6 @@ METRICS = {
 }
 DOTS = 3000
 """Of a panel, at most."""
-ENCLOSED = (0.393, 0.865, 0.989)
-"""Shares that 1, 2 and 3 sigma of a Gaussian in the plane enclose."""
 
 
 @styled
@@ -131,7 +129,7 @@ def error_planes(
             dots = panel.scatter(dx[few], dy[few], c=value, s=1.5, cmap="viridis", linewidths=0)
             panel.get_figure().colorbar(dots, ax=panel, pad=0.02).set_label(axis_label(colour, ""), fontsize=7)
             if len(dx) >= MANY:
-                _contours(panel, dx, dy)
+                contours(panel, dx, dy)
             r = np.corrcoef(dx, dy)[0, 1]
             note(panel, [sample, f"r = {number(r, 2, sign=True)}"])
             panel.set_xlabel(difference_label(x), fontsize=8)
@@ -142,21 +140,6 @@ def error_planes(
         "frame."
     )
     return Drawing(name, title, caption, png(figure))
-
-
-def _contours(panel: Axes, x: np.ndarray, y: np.ndarray, bins: int = 40) -> None:
-    counts, x_edges, y_edges = np.histogram2d(x, y, bins, range=(panel.get_xlim(), panel.get_ylim()))
-    kernel = np.array([1.0, 2.0, 1.0]) / 4.0
-    for axis in (0, 1):
-        for _ in range(2):
-            counts = np.apply_along_axis(np.convolve, axis, counts, kernel, mode="same")
-    ordered = np.sort(counts.ravel())[::-1]
-    share = np.cumsum(ordered) / ordered.sum()
-    levels = sorted({float(ordered[np.searchsorted(share, each)]) for each in ENCLOSED})
-    middle = [0.5 * (edges[1:] + edges[:-1]) for edges in (x_edges, y_edges)]
-    if levels[0] < levels[-1]:
-        panel.contour(*middle, counts.T, levels=levels, colors="white", linewidths=2.2)
-        panel.contour(*middle, counts.T, levels=levels, colors=INK, linewidths=0.9)
 
 
 @styled

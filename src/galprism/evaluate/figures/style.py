@@ -20,6 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from galprism.data import CLASSES
 from galprism.evaluate.metrics import bin_index, edges
 from galprism.params import PARAMS
 
@@ -30,8 +31,9 @@ DPI = 160
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe & Ito (2008): told apart by colour-blind readers."""
 LIMIT_COLOUR = "#333333"
+CLASS_COLOUR = {"star": CYCLE[1], "qso": CYCLE[3], "galaxy": CYCLE[0]}
 INK = "#222222"
-LINES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), "-.", (0, (1, 1)), (0, (7, 2)))
+LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), "-.", (0, (1, 1)), (0, (7, 2)))
 
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -64,6 +66,8 @@ OUTLINE = [withStroke(linewidth=2.6, foreground="white")]
 
 FEW = 20
 """Bins with fewer sources are not drawn."""
+ENCLOSED = (0.393, 0.865, 0.989)
+"""Shares that 1, 2 and 3 sigma of a Gaussian in the plane enclose."""
 MANY = 1500
 """From here on a density is drawn in place of points."""
 
@@ -101,6 +105,17 @@ class Look:
         colour = np.array(to_rgb(self.colour(method)))
         stops = [0.12 * colour + 0.88, 0.55 * colour + 0.45, colour, 0.55 * colour]
         return LinearSegmentedColormap.from_list(method, stops)
+
+
+@dataclass(frozen=True)
+class ClassLook(Look):
+    """Of classes in the place of methods."""
+
+    def colour(self, method: str) -> str:
+        return CLASS_COLOUR[method]
+
+
+CLASS_LOOK = ClassLook(CLASSES)
 
 
 def new_figure(n_rows: int, n_columns: int, *, row_height: float = 2.7, **options) -> tuple[Figure, np.ndarray]:
@@ -195,6 +210,26 @@ def density(axes: Axes, x: np.ndarray, y: np.ndarray, look: Look, method: str, b
         axes.text(0.98, 0.02, f"{outside} outside", transform=axes.transAxes, ha="right", va="bottom", fontsize=6.5)
 
 
+def contours(
+    axes: Axes, x: np.ndarray, y: np.ndarray, colour: str = INK, enclosed: Sequence[float] = ENCLOSED, bins: int = 40
+) -> None:
+    """The axes' limits must be set. Lines that enclose these shares of the points in the frame, a little smoothed."""
+    counts, x_edges, y_edges = np.histogram2d(x, y, bins, range=(axes.get_xlim(), axes.get_ylim()))
+    if not counts.any():
+        return
+    kernel = np.array([1.0, 2.0, 1.0]) / 4.0
+    for axis in (0, 1):
+        for _ in range(2):
+            counts = np.apply_along_axis(np.convolve, axis, counts, kernel, mode="same")
+    ordered = np.sort(counts.ravel())[::-1]
+    share = np.cumsum(ordered) / ordered.sum()
+    levels = sorted({float(ordered[np.searchsorted(share, each)]) for each in enclosed})
+    middle = [0.5 * (borders[1:] + borders[:-1]) for borders in (x_edges, y_edges)]
+    if levels[0] < levels[-1]:
+        axes.contour(*middle, counts.T, levels=levels, colors="white", linewidths=2.2)
+        axes.contour(*middle, counts.T, levels=levels, colors=colour, linewidths=0.9)
+
+
 def running(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(K,) median x and (K, 3) 16, 50 and 84 % of y in round bins of x with enough sources."""
     borders = edges(x)
@@ -218,6 +253,18 @@ def legend(figure: Figure, methods: Sequence[str], look: Look) -> None:
     """One legend for the whole figure, above its panels."""
     handles = [Line2D([], [], color=look.colour(m), linestyle=look.line(m), linewidth=1.8, label=m) for m in methods]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4), handlelength=2.6)
+
+
+def class_legend(figure: Figure) -> None:
+    """The colours of the classes, above all panels."""
+    handles = [Line2D([], [], color=colour, linewidth=1.8, label=name) for name, colour in CLASS_COLOUR.items()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=2.0)
+
+
+def log_numbers(axes: Axes) -> None:
+    """A logarithmic axis of numbers of sources from one on, all of which are drawn already; there may be none."""
+    axes.set_ylim(0.7, 1.5 * max(axes.dataLim.y1, 2.0) if np.isfinite(axes.dataLim.y1) else 3.0)
+    axes.set_yscale("log")
 
 
 def plain_log_ticks(axis: Axis) -> None:
