@@ -261,12 +261,14 @@ class Reproduction:
             known, survey = self._known(recipe), surveys.get(recipe.survey)
             sources, classes = self._test(recipe)
             learn = measure_of(recipe, known)(np.arange(recipe.sample.train), np.random.default_rng((recipe.seed, 4)))
-            parts = []
-            for some, of in ((learn, known.classes[: recipe.sample.train]), (sources, classes)):
-                parts.append(Measured(replace(some, redshift=None), np.asarray(of), sizes_over_psf(some, "r")))
+            learned, asked = (
+                Measured(replace(some, redshift=None), np.asarray(of), sizes_over_psf(some, "r"))
+                for some, of in ((learn, known.classes[: recipe.sample.train]), (sources, classes))
+            )
             (library,) = libraries_of(recipe)
             found = class_baselines(
-                *parts,
+                learned,
+                asked,
                 survey,
                 templates=grid_templates(survey, library),
                 trials=self.size.trials,
