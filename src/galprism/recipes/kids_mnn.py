@@ -109,12 +109,12 @@ FULL = Size(
 """Where there is a GPU: the paper's schedule."""
 REDUCED = replace(
     FULL,
-    epochs=("train.epochs=[4]",),
+    epochs=("train.epochs=[2]",),
     few=("sample.train=8_000", "sample.validation=2_000", "sample.test=6_000", "train.epochs=[6]"),
     study=("train.epochs=[6]",),
     sizes=(1_000, 4_000, 16_000, 64_000),
 )
-"""On a processor: the same sample, 4 passes of the paper's network in place of 50; few sources for its ablations."""
+"""On a processor: the same sample, 2 passes of the paper's network in place of 50; few sources for its ablations."""
 SMALL = Size(
     settings=("sample.train=1_200", "sample.validation=300", "sample.test=500"),
     epochs=("train.epochs=[1]",),
