@@ -234,6 +234,9 @@ def test_what_cannot_be_judged_is_refused(sky):
     ):
         with pytest.raises(RequestError, match=message):
             judge_class_predictions({"m": given}, against)
+    bright = Selection("r < 10", "mag_r", high=10.0)
+    with pytest.raises(RequestError, match=r"cuts 'r < 10' leave none of all: 2,000 sources"):
+        judge_class_predictions({"m": good}, truth, sources_of(ident, mag), selections=[bright])
     with pytest.raises(RequestError, match="area = 0"):
         judge_class_predictions({"m": good}, truth, sources_of(ident, mag), area=0.0)
     with pytest.raises(RequestError, match="no band 'z'; the photometry has g, r, i"):

@@ -158,7 +158,8 @@ def judge_class_predictions(
     area : deg^2, the area on the sky that the common sources are from, for surface densities
 
     Raises RequestError where no id is common, columns of classes are lacking or hold what are no probabilities, the
-    truth has no classes or no source of a known one, and for a band that is not there or an area not above zero.
+    truth has no classes or no source of a known one, cuts leave no source, and for a band that is not there or an area
+    not above zero.
     """
     if area is not None and not 0 < area < np.inf:
         raise RequestError(f"area = {area}; accepted: above zero, in square degrees")
@@ -168,8 +169,6 @@ def judge_class_predictions(
     band = chosen_band(sources, band)
     given = {name: probabilities(table, name) for name, table in matched.predictions.items()}
     judged = samples(matched, given, band, selections)
-    if not judged:
-        raise RequestError(f"the truth has no class for any of the {len(matched):,} sources that all tables have")
     entries = tuple(_entry(sample, method) for sample in judged for method in given) if truth is not None else ()
     whole = judged[0]
     return ClassJudgement(

@@ -11,6 +11,7 @@ import numpy as np
 
 from galprism.data import CLASSES
 from galprism.data.classes import classify
+from galprism.errors import RequestError
 from galprism.evaluate.matching import Matched
 from galprism.evaluate.samples import UNFLAGGED, Selection
 
@@ -123,11 +124,20 @@ def samples(
     selections: Sequence[Selection] | None,
 ) -> list[ClassSample]:
     """All sources, and those that every cut which applies to `class` leaves: the unflagged ones where not given and
-    some are flagged. A sample without sources is none."""
+    some are flagged.
+
+    Raises RequestError where no source is of known class, or cuts that were asked for leave none.
+    """
     whole = ClassSample(matched, probabilities, band)
+    if not whole.n:
+        raise RequestError(f"the truth has no class for any of the {len(matched):,} sources that all tables have")
     if selections is None:
         unflagged = ClassSample(matched, probabilities, band, (UNFLAGGED,))
-        selections = (UNFLAGGED,) if unflagged.n < whole.n else ()
+        return [whole, unflagged] if 0 < unflagged.n < whole.n else [whole]
     applied = tuple(selection for selection in selections if selection.applies_to("class"))
-    found = [whole, *([ClassSample(matched, probabilities, band, applied)] if applied else [])]
-    return [sample for sample in found if sample.n]
+    if not applied:
+        return [whole]
+    cut = ClassSample(matched, probabilities, band, applied)
+    if not cut.n:
+        raise RequestError(f"cuts {cut.label!r} leave none of {whole.describe()}")
+    return [whole, cut]
