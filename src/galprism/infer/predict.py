@@ -16,10 +16,13 @@ from galprism.data.tables.predictions import INFO
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import repeated
+from galprism.infer.own_models import Models
+from galprism.infer.predictive import COLUMN as PREDICTIVE_P
+from galprism.infer.predictive import PredictiveCheck
 from galprism.infer.redshift import Density, Ranker, gained
 from galprism.infer.redshift_file import COLUMN as PDF_COLUMN
 from galprism.infer.session import Answers, Session
-from galprism.infer.stored import COLUMN, n_bytes, pack
+from galprism.infer.stored import COLUMN, Posteriors, n_bytes, pack
 from galprism.prep import Features
 
 CHUNK_ROWS = 8192
@@ -42,9 +45,13 @@ class _Found:
 class Predictor:
     """A bundle that is ready to infer; it may be used from several threads at once."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Raises RequestError where ONNX Runtime cannot load the bundle's network."""
+    def __init__(self, bundle: Bundle, models: Models | None = None) -> None:
+        """models : draws of the bundle's population, to check answers with known redshifts against.
+
+        Raises RequestError where ONNX Runtime cannot load the bundle's network, and where the models are not of it.
+        """
         self.bundle = bundle
+        self._check = None if models is None else PredictiveCheck(bundle, models)
         self._session = Session(bundle)
         self._ranker = Ranker(bundle) if bundle.ranking else None
 
@@ -97,7 +104,9 @@ class Predictor:
             ra=sources.ra,
             dec=sources.dec,
             extra=extra,
-            meta=describe(self.bundle) | ({COLUMN: self._layout()} if posterior else {}),
+            meta=describe(self.bundle)
+            | ({COLUMN: self._layout()} if posterior else {})
+            | ({} if self._check is None else {PREDICTIVE_P: self._check.describe()}),
         )
 
     def _parts(
@@ -128,7 +137,8 @@ class Predictor:
         features = self._features(sources)
         usable = features.usable
         picked = slice(None) if usable.all() else usable
-        answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=posterior)
+        joint = posterior or self._check is not None
+        answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=joint)
         assert sources.redshift is not None
         frame = self.bundle.frame(features.anchor[picked], sources.redshift[picked])
         point = np.full((p, n), np.nan, np.float32)
@@ -137,12 +147,17 @@ class Predictor:
         if answers.quantiles is not None:
             quantiles[:, :, picked] = frame.values(answers.quantiles)
         extra = features.trust | self._gained(sources, picked, answers)
-        if posterior:
+        if joint:
             layout = self._layout()
             k, d = layout["components"], len(layout["linear"][0])
             extra[COLUMN] = np.zeros((n, n_bytes(k, d)), np.uint8)
             if answers.raw is not None:
                 extra[COLUMN][picked] = pack(answers.raw, k, d)
+        if self._check is not None:
+            packed = extra[COLUMN] if posterior else extra.pop(COLUMN)
+            posteriors = Posteriors.unpack(packed, point.T.astype(np.float64), self._layout())
+            extra[PREDICTIVE_P] = self._check.p_values(sources, posteriors)
+            features.flags[self._check.suspect(extra[PREDICTIVE_P])] |= np.uint32(Flag.POOR_FIT)
         return _Found(point, quantiles, features.flags, np.where(usable, features.n_bands, 0), extra)
 
     def _without_redshift(self, sources: Sources, levels: tuple[float, ...], redshift_pdf: bool) -> _Found:
@@ -237,16 +252,18 @@ def predict(
     *,
     posterior: bool = False,
     infer_redshift: bool = False,
+    models: Models | None = None,
 ) -> Predictions:
     """What a bundle says of sources: every row kept, nulls and flags where nothing can be inferred.
 
     levels : of the quantiles, for models that have a distribution; posterior : keep the joint posteriors as well, in a
     column of bytes that galprism.infer.stored reads; infer_redshift : infer the redshifts that are missing
-    or uncertain too.
+    or uncertain too; models : draws of the bundle's population (galprism.fit.ModelCache), to check answers with known
+    redshifts against, which gives a column `predictive_p` (galprism.infer.predictive).
     Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle cannot infer
-    redshifts, and where both options are asked for.
+    redshifts, where both options are asked for, and where the models are not of the bundle.
     """
-    predictions = Predictor(bundle).predict(sources, levels, posterior=posterior, infer_redshift=infer_redshift)
+    predictions = Predictor(bundle, models).predict(sources, levels, posterior=posterior, infer_redshift=infer_redshift)
     predictions.flags[repeated(sources.id)] |= np.uint32(Flag.DUPLICATE_ID)
     return predictions
 

@@ -30,6 +30,7 @@ from galprism.data.tables import BATCH_ROWS, PredictionsWriter, TableReader, che
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import keys, repeated_in_parts
+from galprism.infer.own_models import Models
 from galprism.infer.predict import Predictor, check_levels, check_options
 from galprism.infer.redshift_file import COLUMN as REDSHIFT_PDF
 from galprism.infer.redshift_file import RedshiftWriter, check_redshift_file
@@ -38,7 +39,7 @@ from galprism.surveys import Layout, Survey, understood
 SAMPLE_ROWS = 16_384
 """The first rows, which say whether the table's values can be the survey's."""
 SLOW_ROWS = 4096
-"""Rows of a batch at most where redshifts are inferred, which takes a hundred times as long."""
+"""Rows of a batch at most where redshifts are inferred or answers checked, which takes tens of times as long."""
 EXTRA = "extra_"
 """Before the names of further columns in a part."""
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -69,25 +70,27 @@ def predict_file(
     posterior: bool = False,
     infer_redshift: bool = False,
     redshift_path: str | os.PathLike[str] | None = None,
+    models: Models | None = None,
     progress: Callable[[int], None] | None = None,
     **reading: Any,
 ) -> Summary:
     """Infer every row of a catalogue; formats by suffix. `reading` are the options of `Survey.layout`.
 
-    threads : batches that are inferred at the same time. posterior, infer_redshift : as of galprism.infer.predict.
+    threads : batches that are inferred at the same time. posterior, infer_redshift, models : as of
+    galprism.infer.predict.
     redshift_path : write the posteriors of the redshifts there, see galprism.infer.redshift_file.
     progress : called with rows done since the last call.
 
     Raises RequestError, before any work and leaving nothing, where the output cannot be written, the catalogue cannot
-    be read or understood, it has no redshifts, the survey's passbands are not those of the bundle, or the bundle cannot
-    do what is asked.
+    be read or understood, it has no redshifts, the survey's passbands are not those of the bundle, the bundle cannot
+    do what is asked, or the models are not of it.
     """
     start = time.perf_counter()
     out_path = check_writable(out_path, reads=[in_path])
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
     if threads < 1 or batch_rows < 1:
         raise RequestError(f"threads = {threads}, batch_rows = {batch_rows}; accepted: 1 or more")
-    if infer_redshift:
+    if infer_redshift or models is not None:
         batch_rows = min(batch_rows, SLOW_ROWS)
     check_options(bundle, posterior, infer_redshift)
     if redshift_path is not None:
@@ -101,7 +104,7 @@ def predict_file(
     if bundle.any_bands:
         bundle = bundle.bind(survey)
     check_passbands(bundle, survey)
-    predictor = Predictor(bundle)
+    predictor = Predictor(bundle, models)
     options = {"posterior": posterior, "infer_redshift": infer_redshift, "redshift_pdf": redshift_path is not None}
 
     def ask(sources: Sources) -> Predictions:
@@ -116,7 +119,9 @@ def predict_file(
         )
     parts = Parts(
         out_path,
-        request(bundle, table, layout, levels, batch_rows) | options,
+        request(bundle, table, layout, levels, batch_rows)
+        | options
+        | {"models": None if models is None else models.identity},
         table.n_rows,
         batch_rows,
     )
