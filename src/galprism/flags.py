@@ -46,7 +46,7 @@ SENTENCE = {
     Flag.REDSHIFT_OUT_OF_RANGE: "the redshift is outside the range that the model covers, so nothing was inferred",
     Flag.INPUT_OUT_OF_RANGE: "a flux, an error or the number of bands is outside its range in training or the models",
     Flag.UNLIKE_TRAINING: "the inputs taken together are unlike anything in training",
-    Flag.POOR_FIT: "no model reproduces the photometry, or one band is far from what the others say",
+    Flag.POOR_FIT: "no model, or none like the answer, reproduces the photometry, or one band is far from the others",
     Flag.LOW_SAMPLE_SIZE: "too few prior draws resemble the source; its quantiles are coarse",
     Flag.NOT_INFERRED: "nothing could be inferred from this row; its values are null",
     Flag.DUPLICATE_ID: "the same id stands in an earlier row",

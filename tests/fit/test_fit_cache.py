@@ -12,7 +12,7 @@ from galprism import surveys
 from galprism.cosmology import age_gyr, luminosity_distance_mpc
 from galprism.errors import RequestError
 from galprism.fit import load_cache, save_cache
-from galprism.fit.cache import compress, log_distance_factor, project, sort_by_age
+from galprism.fit.cache import compress, from_light, log_distance_factor, project, sort_by_age
 
 
 @pytest.fixture
@@ -46,6 +46,31 @@ def test_light_at_and_between_the_redshifts():
 def test_distance_factor_turns_light_into_flux():
     z = np.array([0.1, 1.0])
     assert 10 ** log_distance_factor(z) == pytest.approx((1 + z) / luminosity_distance_mpc(z) ** 2)
+
+
+def test_fluxes_of_some_models_for_each_of_some_redshifts():
+    """The same numbers as one redshift after the other gives."""
+    cache = toy_cache()
+    redshift, rows = np.array([0.3, 0.31, 1.7]), np.array([[0, 5], [7, 399], [200, 200]])
+    found = cache.ln_flux(redshift, rows)
+    for z, some, flux in zip(redshift, rows, np.exp(found), strict=True):
+        np.testing.assert_allclose(flux, cache.light(z, some) * 10 ** log_distance_factor(z), rtol=1e-5)
+
+
+def test_interpolation_is_sure_of_what_is_smooth_and_not_of_a_step():
+    """A band's light doubles between two redshifts, no one knows where: at a share s of the way the variance of its
+    logarithm is s (1 - s) (ln 2)^2, as of a coin that says which side of the step one is on."""
+    smooth = toy_cache()
+    light = np.stack([smooth.light(z) for z in REDSHIFT], axis=1).astype(float)
+    light[:, 6:, 2] *= 2.0
+    stepped = from_light(smooth.bands, REDSHIFT, light, smooth.values, n_scores=3)
+    share = np.array([0.0, 0.25, 0.5, 0.9])
+    redshift, rows = REDSHIFT[5] + share * (REDSHIFT[6] - REDSHIFT[5]), np.zeros((4, 3), int)
+    found = stepped.interpolation_variance(redshift, rows)
+    np.testing.assert_allclose(found[:, 2], share * (1 - share) * np.log(2.0) ** 2, rtol=1e-2, atol=1e-9)
+    assert np.abs(found[:, [0, 1, 3, 4]]).max() < 1e-6
+    edges = np.array([REDSHIFT[0], REDSHIFT[-1], 0.5 * (REDSHIFT[0] + REDSHIFT[1])])
+    assert smooth.interpolation_variance(edges, rows[:3]).max() < 1e-6
 
 
 @pytest.mark.parametrize("block", [None, 64])

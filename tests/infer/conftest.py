@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import toy_model
+import toy_models
 import toy_sky
 from galprism import bundle
 from galprism.data.tables import write_table
@@ -18,6 +21,18 @@ def mixture(tmp_path_factory):
 def point(tmp_path_factory):
     packed, estimator, targets = toy_model.bundle("point", steps=400)
     return bundle.load(bundle.save(packed, tmp_path_factory.mktemp("models") / "toy")), estimator, targets
+
+
+@pytest.fixture(scope="session")
+def models():
+    """Draws of the toy sky's population."""
+    return toy_models.cache()
+
+
+@pytest.fixture(scope="session")
+def checked(mixture):
+    """A bundle whose survey has no errors beyond those stated."""
+    return replace(mixture[0], recipe={"name": "toy", "noise": {"calibration": False}})
 
 
 @pytest.fixture(scope="session")

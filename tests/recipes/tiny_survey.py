@@ -10,6 +10,7 @@ POOL += ["speclite/panstarrs-i", "speclite/panstarrs-y", "sedpy/ukirt_wfcam_J", 
 TINY = (
     f"surveys.pool={POOL}".replace("'", '"'),
     "surveys.n_bands=[3,12]",
+    "fit.n_draws=20000",
     "surveys.sources=64",
     "population.redshift=[0.05,1.0]",
     "prep.basis_size=8",

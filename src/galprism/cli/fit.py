@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from galprism import bundle, flags, recipes, surveys
-from galprism.cli.extras import require
+from galprism.cli.extras import cache_path
 from galprism.cli.progress import Progress
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
 from galprism.data.tables import check_writable, open_table, write_predictions
@@ -52,13 +51,9 @@ def run(args: argparse.Namespace) -> None:
     sources = surveys.read(args.catalogue, survey, **reading)
     if args.method == "grid":
         check_settings(args.settings)
-    folder = Path(args.cache) if args.cache else None
-    if folder is not None and (folder.suffix != ".npz" or folder.is_dir()):
-        raise RequestError(f"--cache {args.cache}; accepted: the name of an .npz file")
     if args.workers < 1:
         raise RequestError(f"--workers {args.workers}; accepted: 1 or more")
-    if folder is not None and not folder.exists():
-        require("mock", "making model fluxes")
+    folder = cache_path(args.cache, "--cache") if args.cache else None
     cache = reference_cache(recipe, args.method, folder)
     progress = Progress("sources", len(sources))
     found = fit(recipe, sources, args.method, cache, workers=args.workers, progress=progress)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 
 from galprism import bundle, surveys
+from galprism.cli.extras import cache_path
 from galprism.cli.progress import Progress
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
 from galprism.data import CLASSES
@@ -15,6 +16,7 @@ from galprism.data.predictions import LEVELS
 from galprism.data.tables import PASSBANDS, open_table
 from galprism.errors import RequestError
 from galprism.infer import predict_file
+from galprism.infer.own_models import Models, check_posteriors
 from galprism.infer.with_images import is_cutout_file
 
 
@@ -47,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="star=…,qso=…,galaxy=…",
         help="for a classifier: how many there are of each class where the sources are (default: as in its training)",
     )
+    parser.add_argument(
+        "--predictive-check",
+        metavar="FILE.npz",
+        help="check each answer against model galaxies: read from here, or made and kept here (needs galprism[mock])",
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
     add_reading_arguments(parser)
 
@@ -61,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
             progress = Progress("sources", table.n_rows)
             named = table.meta.get(PASSBANDS)
     survey = survey_of(model, args.survey, args.passbands, (args.catalogue, named))
+    models = _models(model, args.survey, args.predictive_check) if args.predictive_check else None
     summary = predict_file(
         model,
         survey,
@@ -73,6 +81,7 @@ def run(args: argparse.Namespace) -> None:
         redshift_path=args.redshift_pdf,
         cutouts=args.cutouts,
         priors=None if args.priors is None else _priors(args.priors),
+        models=models,
         progress=progress,
         **reading_options(args),
     )
@@ -106,6 +115,19 @@ def survey_of(
         f"{model.name} takes any bands: say whose these are, with --survey ({', '.join(surveys.names())}, or a .toml "
         "file), --passbands and a folder with their curves, or metadata of the table that names them (passbands)"
     )
+
+
+def _models(model: bundle.Bundle, survey: str | None, path: str) -> Models:
+    """The models that answers are checked against."""
+    from galprism.recipes.references import models_of  # a second that no other prediction needs
+
+    check_posteriors(model)
+    if model.any_bands and not survey:
+        raise RequestError(
+            f"--predictive-check {path}: models are of a survey, which --survey has to name; with curves alone, write "
+            "its file first: galprism survey NAME --passbands FOLDER"
+        )
+    return models_of(model, survey, cache_path(path, "--predictive-check"))
 
 
 def _levels(text: str) -> tuple[float, ...]:

@@ -18,6 +18,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from galprism.surveys import Survey
 FORMAT = "galprism-model-cache"
 VERSION = 1
 LEVELS_16BIT = 32767
+PER_DEX = np.log(10.0)
 
 SCALED = ("logmstar", "logmlive", "logmformed", "logsfr", "logsfr_10myr", "logsfr_100myr")
 """Parameters that grow with the mass: a cache has them per Msun formed."""
@@ -119,13 +121,49 @@ class ModelCache:
 
         The redshift must be within the cache's range.
         """
-        i = int(np.clip(np.searchsorted(self.redshift, redshift) - 1, 0, len(self.redshift) - 2))
-        share = np.float32((redshift - self.redshift[i]) / (self.redshift[i + 1] - self.redshift[i]))
-        curves = (1 - share) * self.curves[i] + share * self.curves[i + 1]
+        curves = self._curves(redshift)
         log_light = self.scores[rows] @ curves[1:]
         log_light += curves[0]
-        log_light *= np.float32(np.log(10.0))
+        log_light *= np.float32(PER_DEX)
         return np.exp(log_light, out=log_light)
+
+    def ln_flux(self, redshift: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(N, K, B): ln of the flux in nJy per Msun formed of models `rows` (N, K), each N at its redshift (N,).
+
+        The redshifts must be within the cache's range.
+        """
+        curves = self._curves(redshift)
+        log_light = np.matmul(self.scores[rows], curves[:, 1:]) + curves[:, :1]
+        return PER_DEX * (log_light + log_distance_factor(redshift)[:, None, None])
+
+    def interpolation_variance(self, redshift: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(N, B): the variance of `ln_flux` that comes of interpolating in redshift, for the mean of models `rows`.
+
+        Where a line crosses the edge of a narrow band its light steps between two redshifts of the cache, at a share s
+        of the way that is even between 0 and 1: what is interpolated is the mean of that, and s (1 - s) jump^2 its
+        variance. The jump is what goes beyond the trend of the steps before and after; 0 at the ends of the cache.
+        """
+        i = np.clip(np.searchsorted(self.redshift, redshift) - 1, 1, max(len(self.redshift) - 3, 1))
+        nodes = np.clip(i[:, None] + np.arange(-1, 3), 0, len(self.redshift) - 1)
+        curves = self.curves[nodes]  # (N, 4, K + 1, B)
+        scores = self.scores[rows].mean(axis=1)[:, None, None]
+        step = np.diff(curves[:, :, 0] + (scores @ curves[:, :, 1:])[:, :, 0], axis=1)
+        jump = PER_DEX * (step[:, 1] - 0.5 * (step[:, 0] + step[:, 2]))
+        below, above = self.redshift[nodes[:, 1]], self.redshift[nodes[:, 2]]
+        share = np.clip((redshift - below) / np.maximum(above - below, 1e-12), 0.0, 1.0)[:, None]
+        return share * (1.0 - share) * jump * jump
+
+    def _curves(self, redshift: np.ndarray | float) -> np.ndarray:
+        """(..., K + 1, B), float32, at redshifts (...)."""
+        i = np.clip(np.searchsorted(self.redshift, redshift) - 1, 0, len(self.redshift) - 2)
+        share = ((redshift - self.redshift[i]) / (self.redshift[i + 1] - self.redshift[i])).astype(np.float32)
+        share = share[..., None, None]
+        return (1 - share) * self.curves[i] + share * self.curves[i + 1]
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells it from other caches: the hash of its file, or of what it holds."""
+        return self.file_hash or _hash(self.meta, {**self.values, "curves": self.curves, "scores": self.scores})
 
     def check_passbands(self, survey: Survey) -> None:
         """Raises RequestError when a curve that the models were made with is not the survey's of today."""

@@ -17,6 +17,10 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.duplicates import repeated
 from galprism.infer.joint import at_known_redshift, layout
+from galprism.infer.own_models import Models
+from galprism.infer.posteriors import Posteriors
+from galprism.infer.predictive import COLUMN as PREDICTIVE_P
+from galprism.infer.predictive import PredictiveCheck
 from galprism.infer.redshift import Density, Ranker, gained
 from galprism.infer.redshift_file import COLUMN as PDF_COLUMN
 from galprism.infer.session import Answers, Session
@@ -43,9 +47,13 @@ class _Found:
 class Predictor:
     """A bundle that is ready to infer; it may be used from several threads at once."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Raises RequestError where ONNX Runtime cannot load the bundle's network."""
+    def __init__(self, bundle: Bundle, models: Models | None = None) -> None:
+        """models : draws of the bundle's population, to check answers with known redshifts against.
+
+        Raises RequestError where ONNX Runtime cannot load the bundle's network, and where the models are not of it.
+        """
         self.bundle = bundle
+        self._check = None if models is None else PredictiveCheck(bundle, models)
         self._session = Session(bundle)
         self._ranker = Ranker(bundle) if bundle.ranking else None
 
@@ -98,7 +106,9 @@ class Predictor:
             ra=sources.ra,
             dec=sources.dec,
             extra=extra,
-            meta=describe(self.bundle) | ({COLUMN: self._layout(infer_redshift)} if posterior else {}),
+            meta=describe(self.bundle)
+            | ({COLUMN: self._layout(infer_redshift)} if posterior else {})
+            | ({} if self._check is None else {PREDICTIVE_P: self._check.describe()}),
         )
 
     def _parts(
@@ -131,7 +141,8 @@ class Predictor:
         features = self._features(sources)
         usable = features.usable
         picked = slice(None) if usable.all() else usable
-        answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=posterior)
+        joint = posterior or self._check is not None
+        answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=joint)
         assert sources.redshift is not None
         frame = self.bundle.frame(features.anchor[picked], sources.redshift[picked])
         point = np.full((p, n), np.nan, np.float32)
@@ -140,12 +151,21 @@ class Predictor:
         if answers.quantiles is not None:
             quantiles[:, :, picked] = frame.values(answers.quantiles)
         extra = features.trust | self._gained(sources, picked, answers)
-        if posterior:
+        held = None
+        if joint:
             k = self.bundle.coordinates["components"]
+            held = None if answers.raw is None else Components.of_network(answers.raw, k, p)
+        if posterior:
             extra[COLUMN] = np.zeros((n, n_bytes(k, p + infer_redshift)), np.uint8)
-            if answers.raw is not None:
-                joint = Components.of_network(answers.raw, k, p)
-                extra[COLUMN][picked] = (at_known_redshift(joint) if infer_redshift else joint).to_bytes()
+            if held is not None:
+                extra[COLUMN][picked] = (at_known_redshift(held) if infer_redshift else held).to_bytes()
+        if self._check is not None:
+            packed = np.zeros((n, n_bytes(k, p)), np.uint8)
+            if held is not None:
+                packed[picked] = held.to_bytes()
+            posteriors = Posteriors.unpack(packed, point.T.astype(np.float64), layout(self.bundle))
+            extra[PREDICTIVE_P] = self._check.p_values(sources, posteriors)
+            features.flags[self._check.suspect(extra[PREDICTIVE_P])] |= np.uint32(Flag.POOR_FIT)
         return _Found(point, quantiles, features.flags, np.where(usable, features.n_bands, 0), extra)
 
     def _without_redshift(
@@ -237,16 +257,19 @@ def predict(
     *,
     posterior: bool = False,
     infer_redshift: bool = False,
+    models: Models | None = None,
 ) -> Predictions:
     """What a bundle says of sources: every row kept, nulls and flags where nothing can be inferred.
 
     levels : of the quantiles, for models that have a distribution; posterior : keep the joint posteriors as well, in a
     column of bytes that galprism.infer.Posteriors reads; infer_redshift : infer the redshifts that are missing
-    or uncertain too, which the joint posteriors are then of as well.
-    Raises RequestError where the sources lack photometry, redshifts or a band altogether, and where the bundle has no
-    posteriors to keep or cannot infer redshifts.
+    or uncertain too, which the joint posteriors are then of as well; models : draws of the bundle's population
+    (galprism.fit.ModelCache), to check answers with known redshifts against, which gives a column `predictive_p`
+    (galprism.infer.predictive).
+    Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle has no
+    posteriors to keep or cannot infer redshifts, and where the models are not of the bundle.
     """
-    predictions = Predictor(bundle).predict(sources, levels, posterior=posterior, infer_redshift=infer_redshift)
+    predictions = Predictor(bundle, models).predict(sources, levels, posterior=posterior, infer_redshift=infer_redshift)
     predictions.flags[repeated(sources.id)] |= np.uint32(Flag.DUPLICATE_ID)
     return predictions
 

@@ -32,6 +32,7 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.classes import ClassPredictor, check_class_options
 from galprism.infer.duplicates import keys, repeated_in_parts
+from galprism.infer.own_models import Models
 from galprism.infer.predict import Predictor, check_levels, check_options
 from galprism.infer.redshift_file import COLUMN as REDSHIFT_PDF
 from galprism.infer.redshift_file import RedshiftWriter, check_redshift_file
@@ -41,7 +42,7 @@ from galprism.surveys import Layout, Survey, understood
 SAMPLE_ROWS = 16_384
 """The first rows, which say whether the table's values can be the survey's."""
 SLOW_ROWS = 4096
-"""Rows of a batch at most where redshifts are inferred, which takes a hundred times as long."""
+"""Rows of a batch at most where redshifts are inferred or answers checked, which takes tens of times as long."""
 IMAGE_ROWS = 8192
 """Rows of a batch at most that have images: 41 x 41 pixels of so many and their weights take 110 MB."""
 EXTRA = "extra_"
@@ -76,20 +77,22 @@ def predict_file(
     redshift_path: str | os.PathLike[str] | None = None,
     cutouts: str | os.PathLike[str] | None = None,
     priors: Sequence[float] | None = None,
+    models: Models | None = None,
     progress: Callable[[int], None] | None = None,
     **reading: Any,
 ) -> Summary:
     """Infer every row of a catalogue; formats by suffix. `reading` are the options of `Survey.layout`.
 
-    threads : batches that are inferred at the same time. posterior, infer_redshift : as of galprism.infer.predict.
+    threads : batches that are inferred at the same time. posterior, infer_redshift, models : as of
+    galprism.infer.predict.
     redshift_path : write the posteriors of the redshifts there, see galprism.infer.redshift_file.
     cutouts, priors : of classifiers; a file of the sources' cutouts, put to them by id (`in_path` may be such a file
     itself, for images alone), and the shares of star, qso and galaxy where the sources are.
     progress : called with rows done since the last call.
 
     Raises RequestError, before any work and leaving nothing, where the output cannot be written, the catalogue cannot
-    be read or understood, it has no redshifts, the survey's passbands are not those of the bundle, or the bundle cannot
-    do what is asked.
+    be read or understood, it has no redshifts, the survey's passbands are not those of the bundle, the bundle cannot
+    do what is asked, or the models are not of it.
     """
     start = time.perf_counter()
     out_path = check_writable(out_path, reads=[in_path, *([cutouts] if cutouts else [])])
@@ -97,7 +100,7 @@ def predict_file(
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
     if threads < 1 or batch_rows < 1:
         raise RequestError(f"threads = {threads}, batch_rows = {batch_rows}; accepted: 1 or more")
-    if infer_redshift:
+    if infer_redshift or models is not None:
         batch_rows = min(batch_rows, SLOW_ROWS)
     check_options(bundle, posterior, infer_redshift)
     if redshift_path is not None:
@@ -118,7 +121,7 @@ def predict_file(
         options = {"cutouts": None if images is None else _stamp(images.path), "priors": priors and list(priors)}
         ask = _asking(ClassPredictor(bundle, priors), images)
     else:
-        predictor = Predictor(bundle)
+        predictor = Predictor(bundle, models)
         options = {"posterior": posterior, "infer_redshift": infer_redshift, "redshift_pdf": redshift_path is not None}
 
         def ask(sources: Sources) -> Predictions:
@@ -133,7 +136,9 @@ def predict_file(
         )
     parts = Parts(
         out_path,
-        request(bundle, table, layout, levels, batch_rows) | options,
+        request(bundle, table, layout, levels, batch_rows)
+        | options
+        | {"models": None if models is None else models.identity},
         table.n_rows,
         batch_rows,
     )

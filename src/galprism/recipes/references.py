@@ -9,19 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from galprism import surveys
-from galprism.config import plain
+from galprism import config, surveys
+from galprism.bundle import Bundle
 from galprism.data import Predictions, Sources
 from galprism.errors import RequestError
 from galprism.fit import ModelCache, fit_grid, fit_posterior, load_cache, magnitude_prior, save_cache, shipped
 from galprism.flags import Flag
 from galprism.infer.duplicates import repeated
+from galprism.infer.own_models import MAGNITUDES, check_posteriors
 from galprism.mocks import PopulationConfig, calibration_error, counts_of
-from galprism.recipes.recipe import Recipe
+from galprism.recipes.recipe import ANY, Recipe, for_survey
 
 METHODS = ("grid", "posterior")
-MAGNITUDES = ("catalogue", "band", "magnitude", "counts_slope", "median_redshift", "median_slope")
-"""What a population says of magnitudes: it enters a fit beside its models, not in them."""
 
 
 def fit(
@@ -107,11 +106,38 @@ def check_fitted(recipe: Recipe, method: str) -> None:
         )
 
 
-def check_cache(cache: ModelCache, recipe: Recipe, method: str, name: str) -> None:
-    """Raises RequestError where a cache is of another method, or not of what the recipe says."""
+def models_of(bundle: Bundle, survey: str | None, path: Path) -> ModelCache:
+    """The draws that a model's answers are checked against (galprism.infer.predictive): of the population that it was
+    trained on, for its survey, or the one of that name or file for a model of any bands. They are read from `path`, or
+    made and kept there, which needs PyTorch and takes minutes.
+
+    Raises RequestError where they are of something else, and where there can be none.
+    """
+    check_posteriors(bundle)
+    recipe = config.fill(Recipe, bundle.recipe)
+    if recipe.survey == ANY:
+        if survey is None:
+            raise RequestError(f"{bundle.name} takes any bands: say which survey its models are to be of")
+        recipe = for_survey(recipe, survey)
+    check_fitted(recipe, "posterior")
+    of_survey = surveys.get(recipe.survey)
+    if not path.exists():
+        save_cache(make_reference_cache(recipe, "posterior"), path)
+    models = load_cache(path)
+    if models.meta.get("survey", of_survey.name) != of_survey.name:
+        raise RequestError(f"{path} holds models of survey {models.meta['survey']}; expected {of_survey.name}")
+    models.check_passbands(of_survey)
+    as_many = replace(recipe, fit=replace(recipe.fit, n_draws=models.meta.get("n", recipe.fit.n_draws)))
+    check_cache(models, as_many, "posterior", str(path), "--predictive-check")
+    return models
+
+
+def check_cache(cache: ModelCache, recipe: Recipe, method: str, name: str, option: str = "--cache") -> None:
+    """Raises RequestError where a cache is of another method, or not of what the recipe says. option : where its file
+    is said."""
     kind = "posterior" if "population" in cache.meta else "grid"
     if kind != method:
-        raise RequestError(f"{name} holds the models of a {kind} fit, not of {method}; give another file with --cache")
+        raise RequestError(f"{name} holds the models of a {kind} fit, not of {method}; give another file with {option}")
     library = cache.meta["library"]
     held = {"library": library.get("asked", library["name"]), "nebular": cache.meta["nebular"]}
     wanted: dict[str, Any] = {"library": recipe.stars[0], "nebular": recipe.nebular}
@@ -119,8 +145,8 @@ def check_cache(cache: ModelCache, recipe: Recipe, method: str, name: str) -> No
         held["population.logu"], wanted["population.logu"] = cache.meta["logu"], recipe.population.logu
     else:
         held["fit.n_draws"], wanted["fit.n_draws"] = cache.meta["n"], recipe.fit.n_draws
-        default = plain(PopulationConfig())  # settings that came later than the cache
-        for key, value in plain(recipe.population).items():
+        default = config.plain(PopulationConfig())  # settings that came later than the cache
+        for key, value in config.plain(recipe.population).items():
             if key not in MAGNITUDES:
                 held[f"population.{key}"] = {**default, **cache.meta["population"]}[key]
                 wanted[f"population.{key}"] = value
@@ -128,7 +154,7 @@ def check_cache(cache: ModelCache, recipe: Recipe, method: str, name: str) -> No
         if held[key] != value:
             raise RequestError(
                 f"{name} was made for {key} = {held[key]!r}, and the recipe says {value!r}; give another file with "
-                "--cache, where the models are kept once they are made"
+                f"{option}, where the models are kept once they are made"
             )
 
 

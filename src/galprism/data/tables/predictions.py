@@ -47,7 +47,10 @@ KNOWN_EXTRA = {
         "stat.value",
         "-2 ln density of the inputs in training, relative to the rarest in a thousand",
     ),
-    "predictive_p": ("stat.probability", "of a chi2 at least as large, over the posterior; low where no model fits"),
+    "predictive_p": (
+        "stat.probability",
+        "of fluxes at least as far off, over the posterior; low where no model, or not the answer's, has them",
+    ),
     "ess": ("meta.number", "effective number of prior draws behind the estimate"),
     "class": ("src.class", "the class of the highest probability"),
     "p_max": ("stat.probability", "the highest of the classes' probabilities"),
