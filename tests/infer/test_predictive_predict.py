@@ -85,7 +85,7 @@ class TestPredict:
 
 class TestRequests:
     def test_point_estimates_cannot_be_checked(self, point, models, sky):
-        with pytest.raises(RequestError, match="toy-point has point estimates only; there is no posterior to check"):
+        with pytest.raises(RequestError, match="toy-point has no posterior that could be checked"):
             predict(point[0], sky[0], models=models)
 
     def test_models_of_another_survey_or_curve(self, checked, models, sky):

@@ -1,9 +1,9 @@
 """Making templates of stars, quasars and galaxies from the project's own light: a grid, or the sources of a field.
 
 Needs the forward model, and with it PyTorch. In a grid, each star counts alike, and at one redshift each quasar and
-each galaxy; quasars count alike in ln(1 + z), and galaxies as n(z) ~ z^2 exp(-(z / z0)^1.5) (Smail, Ellis & Fitchett
-1994, MNRAS 270, 245), for many a quasar could be a galaxy of z = 2, were there any so bright. The sources of a field
-are as many as the sky has, which is the prior of a magnitude-limited sample.
+each galaxy; quasars count alike in ln(1 + z), and galaxies, of which few of a magnitude are at high redshift, as
+n(z) ~ z^2 exp(-(z / z0)^1.5) (Smail, Ellis & Fitchett 1994, MNRAS 270, 245). The sources of a field are as many as the
+sky has, which is the prior of a magnitude-limited sample.
 """
 
 from __future__ import annotations

@@ -32,8 +32,12 @@ from galprism.evaluate.classes import (
     nested_subsets,
     training_size_table,
 )
+from galprism.fit.class_fit import fit_classes
 from galprism.fit.class_grid import grid_templates
+from galprism.fit.class_shares import shares_by_magnitude
+from galprism.fit.class_templates import ClassTemplates
 from galprism.infer.classes import ClassPredictor
+from galprism.mocks import calibration_error
 from galprism.recipes.class_baselines import Measured, class_baselines, sizes_over_psf
 from galprism.recipes.classes import class_bundle, learn_classes
 from galprism.recipes.labelled import Labelled, labelled, measure_of
@@ -45,6 +49,9 @@ from galprism.units import abmag_from_njy
 
 PAPER_NETWORK, OURS = "kids-mnn", "star-qso-galaxy"
 UGRI = ("u", "g", "r", "i")
+LIMIT = "exact posterior of the photometry"
+MODELS = 30_000
+"""Sources without noise that it is by."""
 WITHOUT_IMAGE, WITHOUT_PHOTOMETRY = f"{OURS}, photometry alone", f"{OURS}, image alone"
 
 PAPER = {
@@ -156,6 +163,7 @@ class Reproduction:
             *(self._train(name) for name in self.recipes),
             *(self._ablation(name) for name in self.few),
             self._baselines(),
+            self._limit(),
             self._study("fainter", self._fainter),
             self._study("fewer", self._fewer),
             self._evaluate(),
@@ -287,6 +295,29 @@ class Reproduction:
         text = "boosted trees, a forest, a cut in size, templates"
         return Stage("baselines", text, 60 if self.quick else 1200, (done,), [plain(recipe), self.size.trials], run)
 
+    def _limit(self) -> Stage:
+        """What photometry can tell at the most: the posterior by sources of the sample's own kind without noise."""
+        recipe, table = self.recipes[OURS], self._table("all", LIMIT)
+
+        def run() -> None:
+            known, survey = self._known(recipe), surveys.get(recipe.survey)
+            sources, _ = self._test(recipe)
+            n = min(recipe.sample.train, MODELS)
+            classes = np.asarray(known.classes[:n])
+            parts = (np.asarray(known.flux[:n], float), classes, np.asarray(known.redshift[:n], float), np.ones(n))
+            place, every = survey.band_names.index(recipe.field.band), slice(0, recipe.sample.train)
+            own = abmag_from_njy(np.asarray(known.flux[every, place], float))
+            assert sources.photometry is not None
+            asked = abmag_from_njy(np.asarray(sources.photometry.flux[:, place], float))
+            prior = shares_by_magnitude(own, np.asarray(known.classes[every]), asked)
+            templates, zero_points = ClassTemplates(survey.band_names, *parts), calibration_error(survey)
+            found = fit_classes(sources, templates, prior=prior, flux_err=survey.flux_err, model_error=zero_points)
+            write_predictions(table, found)
+
+        assert recipe.field is not None
+        text = f"the posterior by {MODELS:,} sources of the sample's kind without noise: the limit of photometry"
+        return Stage("limit", text, 20 if self.quick else 300, (table,), [plain(recipe), MODELS], run)
+
     def _study(self, name: str, run: Callable[[], None]) -> Stage:
         recipe, path = self.recipes[OURS], self.folder / f"{name}.md"
         texts = {"fainter": "ours on fainter sources than it learned from", "fewer": "ours from fewer sources"}
@@ -339,7 +370,7 @@ class Reproduction:
 
         def run() -> None:
             others = json.loads((self.folder / "baselines.done").read_text())
-            names = [PAPER_NETWORK, OURS, WITHOUT_IMAGE, WITHOUT_PHOTOMETRY, *others]
+            names = [PAPER_NETWORK, OURS, WITHOUT_IMAGE, WITHOUT_PHOTOMETRY, LIMIT, *others]
             self._judge("all", names, recipe)
 
         outputs = (out, self._summary("all"))
