@@ -300,6 +300,7 @@ class Reproduction:
         recipe, table = self.recipes[OURS], self._table("all", LIMIT)
 
         def run() -> None:
+            assert recipe.field is not None
             known, survey = self._known(recipe), surveys.get(recipe.survey)
             sources, _ = self._test(recipe)
             n = min(recipe.sample.train, MODELS)
@@ -314,7 +315,6 @@ class Reproduction:
             found = fit_classes(sources, templates, prior=prior, flux_err=survey.flux_err, model_error=zero_points)
             write_predictions(table, found)
 
-        assert recipe.field is not None
         text = f"the posterior by {MODELS:,} sources of the sample's kind without noise: the limit of photometry"
         return Stage("limit", text, 20 if self.quick else 300, (table,), [plain(recipe), MODELS], run)
 

@@ -87,7 +87,8 @@ def page(
         numbers = json.loads((report / "metrics.json").read_text())
         sample = f"{numbers['meta']['sample']}. Noise: {numbers['meta']['noise']}."
         parts += [f"## {text[0].upper()}{text[1:]}", sample, summary.read_text().strip()]
-        parts += [f"- {note}" for note in numbers["notes"]]
+        notes = [*numbers.get("notes", []), *numbers.get("classes", {}).get("notes", [])]
+        parts += [f"- {note}" for note in notes]
         figures = sorted(report.glob("figures/*.png"))
         parts += [f"![{path.stem}]({report.name}/figures/{path.name})" for path in figures]
     took = ", ".join(f"{stage} {duration(value)}" for stage, value in seconds.items())
