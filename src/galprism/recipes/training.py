@@ -298,7 +298,9 @@ def train_bundle(
         made = to_bundle(recipe, learn(recipe, folder, device=device, report=report, progress=progress))
     written = bundle.save(certified(recipe, made) if made.kind == "mixture" else made, out)
     if work is None:
-        shutil.copy(folder / "curves.png", out / "curves.png")
+        for curves in sorted(folder.glob("curves.png")) or sorted(folder.glob("network-*/curves.png")):
+            own = "" if curves.parent == folder else f"-{curves.parent.name}"
+            shutil.copy(curves, out / f"curves{own}.png")
         shutil.rmtree(folder)
     return written
 
