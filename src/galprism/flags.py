@@ -44,7 +44,7 @@ SENTENCE = {
     Flag.FLUX_IMPLAUSIBLE: "at least one flux is far outside the survey's range of magnitudes; check its unit",
     Flag.REDSHIFT_MISSING: "the redshift is missing or is a sentinel",
     Flag.REDSHIFT_OUT_OF_RANGE: "the redshift is outside the range that the model covers, so nothing was inferred",
-    Flag.INPUT_OUT_OF_RANGE: "a flux, an error or the number of bands is outside its range in training or the models",
+    Flag.INPUT_OUT_OF_RANGE: "a flux, error, PSF or number of bands is outside its range in training or the models",
     Flag.UNLIKE_TRAINING: "the inputs taken together are unlike anything in training",
     Flag.POOR_FIT: "no model, or none like the answer, reproduces the photometry, or one band is far from the others",
     Flag.LOW_SAMPLE_SIZE: "too few prior draws resemble the source; its quantiles are coarse",

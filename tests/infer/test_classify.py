@@ -109,6 +109,18 @@ def test_rows_are_kept_and_doubts_are_flagged():
     assert np.isnan(found.extra["p_max"][3])
 
 
+def test_a_psf_beyond_training_is_flagged_where_an_image_is_seen_by_it():
+    """As in training, sharper, wider, not told, and sharper without an image to see; by the image alone too."""
+    some = TEST.take(slice(0, 5))
+    pixels, fwhm = some.cutouts.ivar.copy(), some.cutouts.psf_fwhm.copy()
+    fwhm[:, 0] *= [1.0, 0.9, 1.1, np.nan, 0.9]
+    pixels[4] = 0.0
+    some = replace(some, cutouts=replace(some.cutouts, ivar=pixels, psf_fwhm=fwhm))
+    flags = of(some).flags | of(alone(some, photometry=False)).flags
+    beyond = (flags & np.uint32(Flag.INPUT_OUT_OF_RANGE)) > 0
+    assert beyond.tolist() == [False, True, True, False, False]
+
+
 def test_images_are_put_to_sources_by_id_not_by_place():
     """Cutouts in another order, and fewer of them: each source has its own, or none."""
     order = np.random.default_rng(3).permutation(len(TEST))[:1200]

@@ -202,6 +202,7 @@ class ClassPreparation:
         flags[nothing] |= np.uint32(Flag.NOT_INFERRED)
         if check and self.bands:
             self._compare(sources, inputs, scaled, flags, ~nothing & (inputs.n_bands > 0))
+            flags[~nothing & (there > 0) & self._psf_beyond(inputs)] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
         return ClassFeatures(scaled, image, there.astype(np.float32), flags, inputs.n_bands)
 
     def _compare(self, sources: Sources, inputs: Inputs, scaled: np.ndarray, flags: np.ndarray, rows: np.ndarray):
@@ -216,6 +217,12 @@ class ClassPreparation:
             whole = rows & (inputs.n_bands == len(self.bands))
             odd = self.typical.unlike(scaled[:, self.judged])
             flags[whole & odd] |= np.uint32(Flag.UNLIKE_TRAINING)
+
+    def _psf_beyond(self, inputs: Inputs) -> np.ndarray:
+        """(N,), bool: the PSF of an image is told, and narrower or wider than any in training."""
+        columns = [k for k, name in enumerate(self.input_names) if name.startswith("ln_psf_")]
+        values, low, high = inputs.values[:, columns], self.scaling.low[columns], self.scaling.high[columns]
+        return np.any(inputs.there[:, columns] & ((values < low) | (values > high)), axis=1)
 
     def magnitude(self, sources: Sources) -> np.ndarray:
         """(N,), AB, in `magnitude_band`; NaN where it has none."""
