@@ -1,6 +1,6 @@
 """Posterior-predictive checks of a model's answers: how even on honest galaxies, and what they catch.
 
-    python benchmarks/predictive.py OUT [--model galaxy-photometry] [--survey kids] [--n 4000]
+    python benchmarks/predictive.py OUT [--model galaxy-photometry] [--survey kids] [--n 4000] [--n-fit 400]
 
 Honest are simulated galaxies of the model's own population that it never saw, with S/N of 5 or more in r. Data are
 spoilt as in benchmarks/trust.py, and answers by shifting a parameter up or down by 3 of its sigmas, in the coordinates
@@ -17,10 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from any_bands import SURVEYS, survey_file, test_set
 from galprism import bundle, config, recipes, surveys
-from galprism.data import Predictions
+from galprism.data import Predictions, Sources
+from galprism.fit import ModelCache
 from galprism.infer import Posteriors, predict
 from galprism.infer.predictive import PredictiveCheck
 from galprism.infer.stored import COLUMN
@@ -30,6 +32,7 @@ from trust import DOUBT, spoiled
 LEVELS = (0.001, 0.01, 0.05, 0.1, 0.5, 0.9)
 CAUGHT = 0.01
 SHIFT = 3.0
+SN_BINS = ((5, 20), (20, 100), (100, 1000))
 
 
 def joint(found: Predictions) -> Posteriors:
@@ -68,6 +71,7 @@ def main() -> None:
     parser.add_argument("--model", default="galaxy-photometry")
     parser.add_argument("--survey", default="kids", choices=SURVEYS, help="of a model of any bands")
     parser.add_argument("--n", type=int, default=4000)
+    parser.add_argument("--n-fit", type=int, default=0, help="galaxies that the exact posterior is asked about")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     model = bundle.load(args.model)
@@ -96,14 +100,14 @@ def main() -> None:
     print(
         f"per s of one core: {n / plain:,.0f} without, {n / (plain + spent):,.0f} with; {ready:.1f} s to make ready\n"
     )
-    print("honest, p below " + "".join(f"{level:>9g}" for level in LEVELS))
+    print("honest, p below   " + "".join(f"{level:>9g}" for level in LEVELS))
     r = "r" if "r" in model.bands else model.bands[len(model.bands) // 2]
     seen = sources.photometry.select((r,))
     sn = (seen.flux * np.sqrt(seen.ivar))[:, 0]
-    bins = {"all": sn > 0} | {f"S/N {a:g}+": (sn >= a) & (sn < b) for a, b in ((5, 20), (20, 100), (100, 1e9))}
+    bins = {"all": sn > 0} | {f"S/N {a} to {b}": (sn >= a) & (sn < b) for a, b in SN_BINS}
     for name, some in bins.items():
         if some.any():
-            print(f"{name:16s}" + "".join(f"{np.mean(p[some] < level):9.2%}" for level in LEVELS))
+            print(f"{name:18s}" + "".join(f"{np.mean(p[some] < level):9.2%}" for level in LEVELS))
     print(f"without a p-value: {np.isnan(p).mean():.2%}; flagged by the other columns: {flagged(found):.2%}\n")
     print(f"{'data':26s}{'p < 0.01':>10s}{'flagged':>10s}{'either':>10s}")
     for name, bad in spoiled(sources, np.random.default_rng(4)):
@@ -113,6 +117,21 @@ def main() -> None:
     print(f"\n{'answers':26s}{'p < 0.01':>10s}")
     for name, other in wrong(told, np.random.default_rng(5)):
         print(f"{name:26s}{np.mean(check.p_values(sources, other) < CAUGHT):10.1%}")
+
+    if args.n_fit:
+        by_fit(check, recipe, models, sources.take(slice(0, args.n_fit)))
+
+
+def by_fit(check: PredictiveCheck, recipe: Recipe, models: ModelCache, sources: Sources) -> None:
+    """Print how alike the p-values are to those of the exact posterior."""
+    print(f"\n{'beside the exact posterior':26s}{'ranks':>10s}{'its < 0.01':>12s}{'ours':>8s}{'both':>8s}")
+    for name, some in (("honest", sources), *spoiled(sources, np.random.default_rng(4))):
+        p = check.p_values(some, joint(predict(check.bundle, some, posterior=True)))
+        exact = references.fit(recipe, some, "posterior", models).extra["predictive_p"]
+        good = np.isfinite(p) & np.isfinite(exact)
+        a, b = p[good] < CAUGHT, exact[good] < CAUGHT
+        ranks = spearmanr(p[good], exact[good])[0]
+        print(f"{name:26s}{ranks:10.3f}{b.mean():12.1%}{a.mean():8.1%}{(a & b).mean():8.1%}")
 
 
 def flagged(found: Predictions) -> float:
