@@ -129,6 +129,24 @@ class TestPSF:
         slope = np.polyfit(np.log(cutouts.psf_fwhm[:, 0]), np.log(peak), 1)[0]
         assert slope == pytest.approx(-1.9, abs=0.15)  # -2, but for the pixel's own width
 
+    def test_wings_vary_as_asked(self):
+        """Light at 2 arcsec goes as r^(-2 beta), so that images of one FWHM differ there as their wings do."""
+        patch = Patch(np.arange(400), points(np.full(400, 1e7)))
+        bright = replace(STILL, beta=2.9, size=31, electrons_per_njy=(np.inf,))
+        spread = []
+        for scatter in (0.0, 0.12):
+            flux = take_images(patch, KIDS, replace(bright, beta_scatter=scatter), seed=1).flux[:, 0]
+            spread.append(np.log(flux[:, 15, 25] / flux[:, 15, 15]).std())
+        # d ln(light at x FWHM / peak) / d ln beta = -beta d/dbeta [beta ln(1 + 4 x^2 (2^(1/beta) - 1))]
+        x, step = 2.0 / 0.7, 1e-4
+        ratio = [b * np.log(1 + 4 * x**2 * (2 ** (1 / b) - 1)) for b in (2.9 - step, 2.9 + step)]
+        assert spread[0] < 0.01
+        assert spread[1] == pytest.approx(0.12 * 2.9 * (ratio[1] - ratio[0]) / (2 * step), rel=0.15)
+
+    def test_wings_too_strong_for_four_gaussians_are_refused(self):
+        with pytest.raises(RequestError, match=r"beta = 2.5 with images.beta_scatter = 0.2 is 1.37 at the least"):
+            ImageConfig(beta=2.5, beta_scatter=0.2)
+
     def test_sources_are_within_a_pixel_of_the_middle(self):
         patch = Patch(np.arange(500), points(np.full(500, 1e7)))
         cutouts = take_images(patch, KIDS, replace(STILL, offset=0.5, size=21), seed=1)

@@ -34,9 +34,10 @@ def render_galsim(
         raise RequestError("GalSim is not installed; pip install galprism[images]") from error
     settings = galsim.GSParams(maximum_fft_size=16384)
     images = np.zeros((*psf.fwhm.shape, size, size), np.float32)
+    beta = np.broadcast_to(psf.beta, psf.fwhm.shape)
     for row, where in enumerate(image):
         for band in range(psf.fwhm.shape[1]):
-            seeing = galsim.Moffat(psf.beta, fwhm=psf.fwhm[where, band], gsparams=settings)
+            seeing = galsim.Moffat(beta[where, band], fwhm=psf.fwhm[where, band], gsparams=settings)
             seeing = seeing.shear(g1=psf.g1[where, band], g2=psf.g2[where, band])
             light = _components(members, row, band, settings)
             if not light:

@@ -25,6 +25,8 @@ STREAM = 41
 """Sets the random numbers of images apart from others of the same seed and id."""
 WITHIN = 3.0
 """Standard deviations: a PSF that is further from the median does not occur."""
+BETA_STEP = 0.05
+"""Of beta where it scatters, so that there are few kinds of PSF."""
 BATCH = 512
 """Sources that are rendered at a time."""
 
@@ -44,8 +46,11 @@ class ImageConfig:
     fwhm_scatter: float = 0.1
     """Standard deviation of ln FWHM from source to source and band to band, normal as far as WITHIN of them."""
     beta: float = 3.0
-    """Of the Moffat PSF. Turbulence alone gives 4.765 (Trujillo et al. 2001, MNRAS 328, 977); what telescopes deliver
-    has stronger wings, with beta of 2.5 to 4.5."""
+    """Of the Moffat PSF, the median. Turbulence alone gives 4.765 (Trujillo et al. 2001, MNRAS 328, 977); what
+    telescopes deliver has stronger wings, with beta of 2 to 4.5."""
+    beta_scatter: float = 0.0
+    """Standard deviation of ln beta from source to source and band to band, normal as far as WITHIN of them. Beta goes
+    in steps of BETA_STEP."""
     ellipticity: float = 0.02
     """Standard deviation of g1 and of g2 of the PSF from source to source and band to band, normal as far as WITHIN."""
     offset: float = 0.5
@@ -79,6 +84,7 @@ class ImageConfig:
                 raise RequestError(f"images.{name} = {getattr(self, name)}; accepted: above zero, in arcsec")
         for name, most in (
             ("fwhm_scatter", 0.5),
+            ("beta_scatter", 0.5),
             ("ellipticity", 0.1),
             ("offset", 0.5),
             ("bad_pixels", 0.9),
@@ -87,8 +93,12 @@ class ImageConfig:
         ):
             if not 0 <= getattr(self, name) <= most:
                 raise RequestError(f"images.{name} = {getattr(self, name)}; accepted: 0 to {most:g}")
-        if not 2.0 <= self.beta < np.inf:
-            raise RequestError(f"images.beta = {self.beta}; accepted: 2 or more")
+        strongest = self.beta * np.exp(-WITHIN * self.beta_scatter)
+        if not (strongest >= 2.0 and self.beta < np.inf):
+            raise RequestError(
+                f"images.beta = {self.beta} with images.beta_scatter = {self.beta_scatter} is {strongest:.2f} at the "
+                "least; accepted: 2 or more"
+            )
         if self.size < 1:
             raise RequestError(f"images.size = {self.size}; accepted: 1 or more, in pixels")
         narrowest = min(self.fwhm) * np.exp(-WITHIN * self.fwhm_scatter)
@@ -187,11 +197,21 @@ def _circumstances(rngs: list[np.random.Generator], config: ImageConfig) -> tupl
     """The PSF of each image and where in it the source is, (N, 2) arcsec from the middle."""
     n_bands = len(config.bands)
     chance = np.array([rng.random((3, n_bands)) for rng in rngs]).reshape(-1, 3, n_bands)
-    normal = ndtri(ndtr(-WITHIN) + chance * (ndtr(WITHIN) - ndtr(-WITHIN)))
+    normal = _normal(chance)
     uniform = np.array([rng.uniform(-1.0, 1.0, 2) for rng in rngs]).reshape(-1, 2)
     fwhm = np.array(config.fwhm) * np.exp(config.fwhm_scatter * normal[:, 0])
-    psf = PSF(fwhm, config.ellipticity * normal[:, 1], config.ellipticity * normal[:, 2], config.beta)
+    beta = np.full(fwhm.shape, config.beta)
+    if config.beta_scatter:
+        chance = np.array([rng.random(n_bands) for rng in rngs]).reshape(-1, n_bands)
+        beta *= np.exp(config.beta_scatter * _normal(chance))
+        beta = np.maximum(BETA_STEP * np.round(beta / BETA_STEP), 2.0)
+    psf = PSF(fwhm, config.ellipticity * normal[:, 1], config.ellipticity * normal[:, 2], beta)
     return psf, config.offset * config.pixel_scale * uniform
+
+
+def _normal(chance: np.ndarray) -> np.ndarray:
+    """Standard normal numbers, of which none is beyond WITHIN."""
+    return ndtri(ndtr(-WITHIN) + chance * (ndtr(WITHIN) - ndtr(-WITHIN)))
 
 
 def _exposed(

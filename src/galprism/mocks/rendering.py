@@ -14,7 +14,7 @@ import numpy as np
 from galprism.errors import RequestError
 from galprism.mocks.gaussians import Gaussians
 from galprism.mocks.members import Members
-from galprism.mocks.mixtures import Mixture, de_vaucouleurs, exponential, moffat
+from galprism.mocks.mixtures import Mixture, de_vaucouleurs, exponential, moffats
 
 FWHM_PIXELS = 2.0
 """The narrowest PSF that is rendered, in pixels."""
@@ -31,8 +31,8 @@ class PSF:
     """(N, B), reduced shear: positive is elongated along x, negative along y; |g| = (1 - q) / (1 + q)."""
     g2: np.ndarray
     """(N, B), positive is elongated along the diagonal between x and y."""
-    beta: float
-    """Of the Moffat profile."""
+    beta: np.ndarray | float
+    """(N, B) or one for all, of the Moffat profile."""
 
     def __post_init__(self) -> None:
         if self.fwhm.ndim != 2 or not self.fwhm.shape == self.g1.shape == self.g2.shape:
@@ -112,7 +112,8 @@ def _gaussians(members: Members, psf: PSF, x, y, pixel_scale: float, image: np.n
     """Every component of every member, convolved with the PSF of its image, as Gaussians in pixels."""
     n_bands = psf.fwhm.shape[1]
     shapes = members.shapes
-    psf_cov, psf_mixture = psf.covariance() / pixel_scale**2, moffat(psf.beta)
+    psf_cov = psf.covariance() / pixel_scale**2
+    psf_flux, psf_variance = moffats(np.broadcast_to(psf.beta, psf.fwhm.shape))
     components = (
         (members.point, POINT, np.zeros((len(members), 3))),
         (members.bulge, de_vaucouleurs(), _ellipse(shapes.re_bulge, shapes.q_bulge, shapes.angle)),
@@ -123,13 +124,14 @@ def _gaussians(members: Members, psf: PSF, x, y, pixel_scale: float, image: np.n
         row, band = np.nonzero(flux)
         where = image[row]
         wide = mixture.variance[:, None, None] * (ellipse[row] / pixel_scale**2)[:, None, None, :]
-        cov = wide + psf_mixture.variance[:, None] * psf_cov[where, band][:, None, None, :]  # (M, K, L, 3)
-        share = np.multiply.outer(mixture.flux, psf_mixture.flux)
-        each = share.size
+        smeared = psf_variance[where, band][..., None] * psf_cov[where, band][:, None, :]  # (M, L, 3)
+        cov = wide + smeared[:, None]  # (M, K, L, 3)
+        share = mixture.flux[:, None] * psf_flux[where, band][:, None, :]  # (M, K, L)
+        each = share.shape[1] * share.shape[2]
         parts.append(
             Gaussians(
                 image=np.repeat(where * n_bands + band, each),
-                flux=np.multiply.outer(flux[row, band], share).ravel(),
+                flux=(flux[row, band][:, None, None] * share).ravel(),
                 x=np.repeat(np.asarray(x)[row] / pixel_scale, each),
                 y=np.repeat(np.asarray(y)[row] / pixel_scale, each),
                 cov=cov.reshape(-1, 3),

@@ -404,13 +404,15 @@ class Reproduction:
         assert recipe.chosen is not None
         counts = recipe.chosen.counts(recipe.sample.test)
         told = ", ".join(f"{count:,} {name}" for name, count in zip(CLASSES, counts, strict=True))
+        least, most = recipe.noise.shallower
         schedule = "" if self.device == "cuda" and not self.quick else "; the published network on a reduced schedule"
         return {
             "title": f"KiDS DR5 star-quasar-galaxy classifier (Feng et al. 2025) rebuilt, and ours{schedule}",
             "sample": f"{recipe.sample.test:,} simulated sources never trained on, about {told}, with magnitudes as "
             "SDSS's spectroscopic sources have them, r < 22.5, redshifts not given; learned from "
             f"{recipe.sample.train:,}",
-            "noise": "KiDS depths, aperture errors and zero points; r images with KiDS's seeing and depth",
+            "noise": f"KiDS's depths, each source {least:+g} to {most:+g} mag shallower, and zero points; r images of "
+            "KiDS's depth and seeing, with wings of the PSF as real stacks have them",
             "recipe": recipe.title,
             "seed": recipe.seed,
             "command": f"galprism reproduce kids-mnn -o DIR{' --quick' if self.quick else ''}",
