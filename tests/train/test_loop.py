@@ -104,7 +104,7 @@ class TestPlantedPosterior:
 
 
 class TestResume:
-    def interrupted(self, folder, config, after):
+    def interrupted(self, folder, config, after, estimator=None):
         """Stop with the signal of the keyboard after so many epochs."""
 
         def stop(line, _):
@@ -112,7 +112,7 @@ class TestResume:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            train(small(seed=1), Linear(12), VALID, config, folder, report=stop)
+            train(estimator or small(seed=1), Linear(12), VALID, config, folder, report=stop)
 
     @pytest.mark.parametrize(
         "config",
@@ -134,6 +134,21 @@ class TestResume:
             assert [(e.train_loss, e.valid_loss, e.lr) for e in again] == [
                 (e.train_loss, e.valid_loss, e.lr) for e in history
             ]
+
+    def test_dropout_leaves_out_the_same_again(self, tmp_path):
+        """Whatever else drew random numbers before; and its own are not those of another seed."""
+
+        def ended(name, config=CONFIG, after=None):
+            one = Estimator("residual", ResidualConfig(width=32, blocks=1, dropout=0.3), 3, 2, None, seed=1)
+            if after is not None:
+                self.interrupted(tmp_path / name, config, after, one)
+            torch.rand(5)
+            train(one, Linear(12), VALID, config, tmp_path / name)
+            return weights(one)
+
+        assert torch.equal(ended("one"), ended("two"))
+        assert torch.equal(ended("one"), ended("stopped", after=2))
+        assert not torch.equal(ended("one"), ended("other", LoopConfig(epochs=(4,), lr=(1e-2,), seed=3)))
 
     def test_a_finished_training_is_not_done_again(self, tmp_path):
         one = small(seed=1)

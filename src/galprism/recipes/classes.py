@@ -128,9 +128,9 @@ def learn_classes(
     for number in range(recipe.classes.networks):
         classifier, architecture = build_classifier(recipe, preparation, config.seed + number)
         one = work if recipe.classes.networks == 1 else work / f"network-{number}"
-        own = replace(data, seed=recipe.seed + 100 * number)
+        own, loop = replace(data, seed=recipe.seed + 100 * number), replace(config, seed=config.seed + number)
         history.append(
-            train(classifier, own, held, config, one, identity=[identity, number], device=device, report=report)
+            train(classifier, own, held, loop, one, identity=[identity, number], device=device, report=report)
         )
         classifiers.append(classifier.cpu().eval())
     tempering = {}

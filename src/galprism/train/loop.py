@@ -23,6 +23,8 @@ from galprism.train.schedule import LoopConfig
 
 VALIDATION_ROWS, VALIDATION_IMAGES = 16_384, 512
 """The validation set goes through the network this many rows at a time; with images, so many."""
+PASS_SEEDS = 1_000_003
+"""More passes than any training has: each has random numbers of its own."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,9 @@ def train(
             estimator.load_state_dict(best)
             optimizer = new_optimizer(estimator, config, device)
         start = time.perf_counter()
-        train_loss = one_pass(estimator, data, optimizer, config, epoch, device)
+        with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+            torch.manual_seed(PASS_SEEDS * config.seed + epoch)  # of dropout
+            train_loss = one_pass(estimator, data, optimizer, config, epoch, device)
         valid_loss, valid_rms = validate(estimator, validation, config, epoch, device)
         is_best = valid_loss < min((line.valid_loss for line in history), default=math.inf)
         if is_best:
