@@ -30,7 +30,7 @@ from galprism.data.tables import read_predictions, write_catalogue
 from galprism.evaluate import bars_table
 from real_field_classes import Calls, calls_of, classify_all, sizes_of, variants
 from real_field_figures import write_figures
-from real_field_mocks import conditions, simulated_stars, work_mock
+from real_field_mocks import SEEN_AS, conditions, simulated_stars, work_mock
 from real_field_page import page
 from real_field_samples import R, RealField, star_magnitudes, work_real
 from real_field_tables import Found, bars_of
@@ -66,7 +66,8 @@ def main() -> int:
         raise AssertionError("the command and the library say other things of the same sources")
     found = Found(
         real=real,
-        sizes=sizes_of(real),
+        sizes=sizes_of(real.sources, real.found.mag, real.fwhm),
+        mock_sizes=sizes_of(mocks[SEEN_AS].sources, mocks[SEEN_AS].mag),
         calls=in_memory | {"both": calls},
         as_trained=classify_all(network, real.sources, None),
         variants=variants(network, real, priors, offset),

@@ -127,12 +127,16 @@ class Sizes:
         return np.isfinite(self.scaled) & (self.point == (calls.classes == GALAXY))
 
 
-def sizes_of(real: RealField) -> Sizes:
-    """By galprism's half-light radii and the stellar locus that it finds in them."""
-    cutouts = real.sources.cutouts
+def sizes_of(sources: Sources, mag: np.ndarray, fwhm: np.ndarray | None = None) -> Sizes:
+    """By galprism's half-light radii and the stellar locus that it finds in them.
+
+    mag : (N,), in r; fwhm : (N,), arcsec, of the PSF at each source, where it is known better than the cutouts say
+    """
+    cutouts = sources.cutouts
     assert cutouts is not None
     assert cutouts.psf_fwhm is not None
-    some = slice(R, R + 1)
+    place = cutouts.bands.index("r")
+    some = slice(place, place + 1)
     r = Cutouts(cutouts.flux[:, some], cutouts.ivar[:, some], ("r",), cutouts.pixel_scale, cutouts.psf_fwhm[:, some])
-    radius = half_light_radii(r)[0][:, 0] / real.fwhm
-    return Sizes(radius / find_locus(radius, real.found.mag, bright=STARS).size)
+    radius = half_light_radii(r)[0][:, 0] / (cutouts.psf_fwhm[:, place] if fwhm is None else fwhm)
+    return Sizes(radius / find_locus(radius, mag, bright=STARS).size)

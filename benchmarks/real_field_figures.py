@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from galprism.units import abmag_from_njy
 from real_field_classes import EXTENDED, SEEN, Calls, Sizes
 from real_field_mocks import PATCHES, MockField
 from real_field_samples import BANDS, R, RealField
-from real_field_tables import SURE, Found, told_of
+from real_field_tables import LEAST_SIZES, SURE, Found, galaxy_sizes, told_of
 from sky_figures import COLOUR, NAME
 
 GREY = "#b0b0b0"
@@ -36,6 +37,7 @@ def write_figures(folder: Path, found: Found) -> None:
     mock, mock_calls = found.home
     for name, drawing in {
         "size": size_figure(real, found.sizes, found.calls),
+        "sizes": sizes_figure(galaxy_sizes(found)),
         "colours": colours_figure(real, both, found.locus),
         "counts": counts_figure(real, both, mock, mock_calls["both"]),
         "examples": examples(real, both),
@@ -76,6 +78,28 @@ def size_figure(real: RealField, sizes: Sizes, calls: Mapping[str, Calls]) -> by
         panel.set(xlim=(13, 22.8), ylim=(0.7, 3.2), xlabel="$r$ (Kron) [AB mag]", title=f"classes by {seen}")
     axes[0].set_ylabel("half-light radius / that of stars")
     figure.legend(handles=_handles(), loc="outside upper center", ncols=4)
+    return png(figure)
+
+
+@styled
+def sizes_figure(galaxies: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> bytes:
+    """Galaxies' sizes by magnitude, real and simulated side by side, with the median and 68 % of each in both."""
+    figure, (axes,) = new_figure(1, 2, row_height=2.8, sharey=True)
+    edges = np.array(EDGES[1:])
+    centre = 0.5 * (edges[1:] + edges[:-1])
+    for panel, (name, (mag, size)) in zip(axes, galaxies.items(), strict=True):
+        panel.plot(mag, np.minimum(size, 4.0), "o", color=GREY, markersize=1.8, markeredgewidth=0)
+        for other, (m, s) in galaxies.items():
+            own = [s[(m >= low) & (m < high)] for low, high in pairwise(edges)]
+            bands = np.array([np.percentile(o, (16, 50, 84)) if len(o) >= LEAST_SIZES else [np.nan] * 3 for o in own])
+            line, colour = ("-", COLOUR["galaxy"]) if other == "real" else ("--", INK)
+            panel.plot(centre, bands[:, 1], line, color=colour, linewidth=1.3, label=f"{other}, median and 68 %")
+            panel.plot(centre, bands[:, (0, 2)], line, color=colour, linewidth=0.7)
+        note(panel, [f"{len(mag):,} galaxies, {name}"], place="upper right")
+        panel.axhline(EXTENDED, color=INK, linewidth=0.8, linestyle=":")
+        panel.set(xlim=(16.5, 22.6), ylim=(0.7, 4.1), xlabel="$r$ [AB mag]")
+    axes[0].set_ylabel("half-light radius / that of stars")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return png(figure)
 
 

@@ -19,6 +19,7 @@ from galprism.units import AB_ZEROPOINT_NJY, abmag_from_njy
 from real_field_samples import LIMIT, STARS, R, RealField
 
 NOISY = "noise of this field"
+SEEN_AS = "noise, seeing and wings of the PSF"
 PATCHES, DEEPER = 10, 24.5
 """Simulated fields, each as large as the real one, and how faint their sources are that are seen as neighbours."""
 
@@ -49,7 +50,7 @@ def conditions(real: RealField) -> dict[str, tuple[Survey, ImageConfig]]:
         "as in training": (kids, images),
         NOISY: (noisy, images),
         "noise and seeing": (noisy, seeing),
-        "noise, seeing and wings of the PSF": (noisy, replace(seeing, beta=float(real.psf[R, 1]))),
+        SEEN_AS: (noisy, replace(seeing, beta=float(real.psf[R, 1]))),
     }
 
 

@@ -21,6 +21,7 @@ from real_field_tables import (
     classes_table,
     counts_table,
     flags_table,
+    galaxy_sizes_table,
     quasars_table,
     red_dwarfs,
     size_table,
@@ -41,6 +42,7 @@ def _tables(found: Found) -> dict[str, str]:
         "bars": bars_table(bars_of(found)), "bands": bands_table(found), "counts": counts_table(found),
         "agreement": agreement_table(found), "classes": classes_table(found), "variants": variants_table(found),
         "flags": flags_table(found), "size": size_table(found), "quasars": quasars_table(found),
+        "galaxy_sizes": galaxy_sizes_table(found),
     }  # fmt: skip
     return {name: table.markdown() for name, table in tables.items()}
 

@@ -15,7 +15,7 @@ from galprism.evaluate.tables import MISSING, number, percent
 from galprism.flags import Flag
 from galprism.units import AB_ZEROPOINT_NJY, abmag_from_njy
 from real_field_classes import GALAXY, QSO, SEEN, STAR, UNTOLD, Calls, Sizes, points_by_image
-from real_field_mocks import PATCHES, MockField
+from real_field_mocks import PATCHES, SEEN_AS, MockField
 from real_field_samples import BANDS, STARS, R, RealField
 
 MAGNITUDES = (13.0, 17.0, 18.0, 19.0, 20.0, 21.0, 22.0, 22.5)
@@ -36,6 +36,8 @@ BY_EYE = {
     (316, 1759): "in the light of the galaxy beside it",
 }
 """What a person says of candidates, by pixel."""
+LEAST_SIZES = 8
+"""Galaxies, below which nothing is said of their sizes."""
 NEAR = 3.0
 """px, within which a candidate is the one that was looked at."""
 
@@ -46,6 +48,8 @@ class Found:
 
     real: RealField
     sizes: Sizes
+    mock_sizes: Sizes
+    """Of the simulated fields that were seen as the real one was."""
     calls: dict[str, Calls]
     """By what is seen, under the shares of the simulated field."""
     as_trained: dict[str, Calls]
@@ -231,6 +235,32 @@ def size_table(found: Found) -> Table:
         rows.append((f"r = {low:g} to {high:g}", *cells))
     header = ("", *(f"{side}, {name}" for side in ("point", "extended") for name in CLASSES))
     return Table(header, tuple(rows))
+
+
+def galaxy_sizes(found: Found) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """r and half-light radii over that of points, of the field's galaxies and of simulated ones seen as they were."""
+    real, (mock, _) = found.real, found.mocks[SEEN_AS]
+    ours = (found.calls["both"].classes == GALAXY) & ~real.blended & np.isfinite(found.sizes.scaled)
+    theirs = (mock.classes == GALAXY) & np.isfinite(found.mock_sizes.scaled)
+    return {
+        "real": (real.found.mag[ours], found.sizes.scaled[ours]),
+        "simulated": (mock.mag[theirs], found.mock_sizes.scaled[theirs]),
+    }
+
+
+def galaxy_sizes_table(found: Found) -> Table:
+    """Medians of galaxies' sizes by magnitude, and where 68 % of them are."""
+    rows = []
+    for low, high in pairwise(MAGNITUDES[2:]):
+        cells: list[str] = []
+        for mag, size in galaxy_sizes(found).values():
+            own = size[(mag >= low) & (mag < high)]
+            cells.append(str(len(own)))
+            some = len(own) >= LEAST_SIZES
+            lower, middle, upper = np.percentile(own, (16, 50, 84)) if some else np.full(3, np.nan)
+            cells += [f"{middle:.2f} ({lower:.2f} to {upper:.2f})" if some else MISSING]
+        rows.append((f"r = {low:g} to {high:g}", *cells))
+    return Table(("", "real", "median (68 %)", "simulated", "median (68 %)"), tuple(rows))
 
 
 def told_of(found: Found) -> list[str]:

@@ -11,6 +11,9 @@ from galprism.data.predictions import Predictions
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
 
+COLUMNS = tuple(f"prob_{name}" for name in CLASSES)
+"""Of probabilities, in a table of predictions."""
+
 
 def classify(probability: np.ndarray) -> np.ndarray:
     """(N,), int: the class of the highest probability of (N, K); -1 where there is none."""
@@ -47,15 +50,22 @@ def class_columns(probability: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "class": np.array([*CLASSES, ""])[called],
         "p_max": probability.max(axis=1),
-        **{f"prob_{name}": probability[:, k] for k, name in enumerate(CLASSES)},
+        **{column: probability[:, k] for k, column in enumerate(COLUMNS)},
     }
 
 
-def class_probabilities(predictions: Predictions) -> np.ndarray:
-    """(N, K), the probabilities that predictions hold. Raises RequestError where they have none of a class."""
-    missing = [name for name in CLASSES if f"prob_{name}" not in predictions.extra]
-    if missing:
-        raise RequestError(
-            f"the predictions have no prob_{missing[0]}; they have {', '.join(predictions.extra) or 'no such column'}"
-        )
-    return np.stack([np.asarray(predictions.extra[f"prob_{name}"], np.float64) for name in CLASSES], axis=1)
+def class_probabilities(predictions: Predictions, name: str = "the table of predictions") -> np.ndarray:
+    """(N, K), the probabilities that predictions hold, NaN where a source was not classified.
+
+    name : what the predictions are called in an error
+
+    Raises RequestError where a class has no column, or one that holds no numbers.
+    """
+    lacking = [column for column in COLUMNS if column not in predictions.extra]
+    if lacking:
+        has = ", ".join(predictions.extra) or "none"
+        raise RequestError(f"{name} has no column {', '.join(lacking)}; accepted: {', '.join(COLUMNS)}; it has {has}")
+    texts = [column for column in COLUMNS if np.asarray(predictions.extra[column]).dtype.kind not in "fiu"]
+    if texts:
+        raise RequestError(f"{name}: column {texts[0]} is no column of numbers; accepted: probabilities, 0 to 1")
+    return np.stack([np.asarray(predictions.extra[column], np.float64) for column in COLUMNS], axis=1)

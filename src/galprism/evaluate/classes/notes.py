@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from galprism.data import CLASSES
-from galprism.evaluate.classes.probabilities import COLUMNS
+from galprism.data.classes import COLUMNS
 from galprism.evaluate.classes.sample import ClassSample
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from galprism.data import CLASSES, Predictions
+from galprism.data.classes import COLUMNS, class_probabilities
 from galprism.errors import RequestError
 
-COLUMNS = tuple(f"prob_{name}" for name in CLASSES)
-"""Of a table of predictions."""
 TOLERANCE = 1e-3
 """How far the probabilities of a source may add up to something else than 1: they may have been rounded."""
 
@@ -23,13 +22,7 @@ def probabilities(predictions: Predictions, name: str) -> np.ndarray:
 
     Raises RequestError where a class has no column, or a row holds what are no probabilities.
     """
-    lacking = [column for column in COLUMNS if column not in predictions.extra]
-    if lacking:
-        raise RequestError(f"{name} has no column {', '.join(lacking)}; classes are judged by {', '.join(COLUMNS)}")
-    texts = [column for column in COLUMNS if np.asarray(predictions.extra[column]).dtype.kind not in "fiu"]
-    if texts:
-        raise RequestError(f"{name}: column {texts[0]} is no column of numbers; accepted: probabilities, 0 to 1")
-    probability = np.stack([np.asarray(predictions.extra[column], np.float64) for column in COLUMNS], axis=1)
+    probability = class_probabilities(predictions, name)
     _check(probability, name, predictions.id)
     return probability
 
