@@ -31,6 +31,8 @@ def sky(tmp_path):
     write_fits(tmp_path / "mask.fits", mask)
     ra, dec = tan(SHAPE).wcs_pix2world(X, Y, 0)
     write_table(tmp_path / "cat.fits", {"id": IDS, "ra": ra, "dec": dec, "X_IMAGE": X + 1, "Y_IMAGE": Y + 1})
+    psf = {"fwhm_r": np.linspace(0.6, 1.0, 5), "naught": np.array([0.7, 0.7, 0.0, 0.7, 0.7])}
+    write_table(tmp_path / "psf.fits", {"id": IDS, "ra": ra, "dec": dec, **psf})
     write_table(tmp_path / "no.csv", {"id": IDS, "flux_r": FLUX})
     write_table(tmp_path / "twice.csv", {"id": IDS // 4, "ra": ra, "dec": dec})
     write_table(tmp_path / "text.csv", {"id": IDS, "ra": ra.astype(str), "dec": np.array(["+02d"] * 5)})
@@ -85,6 +87,21 @@ def test_an_image_without_wcs(galprism, words):
     assert galprism(*words(*bare, image=["r=bare.fits"])).status == 0
 
 
+def test_a_psf_that_varies(galprism, words, sky):
+    """Told by a column, each source has its own; apertures are then matched source by source."""
+    told = ("--fwhm", "g=0.8", "--fwhm", "r=fwhm_r", "--photometry", "--catalogue", sky / "flux.parquet")
+    assert galprism(*words(*told, catalogue="psf.fits")).status == 0
+    fwhm = CutoutFile(sky / "out.h5").read().psf_fwhm
+    np.testing.assert_allclose(fwhm, np.stack([np.full(5, 0.8), np.linspace(0.6, 1.0, 5)], axis=1), rtol=1e-6)
+    with open_table(sky / "flux.parquet") as table:
+        found = table.read()
+    # smoothed by a Gaussian of variance s^2 px^2, a Gaussian source of variance 4 loses light from a circle of 5 px
+    wider = np.maximum(0.8, fwhm[:2, 1]) ** 2 - fwhm[:2, 1] ** 2
+    variance = 4 + 1 / 12 + wider / (8 * np.log(2)) / 0.2**2
+    expected = FLUX[:2] * NJY * (1 - np.exp(-(5.0**2) / 2 / variance))
+    np.testing.assert_allclose(found["flux_r"][:2], expected, rtol=0.03)
+
+
 def test_batches_do_not_matter(galprism, words, sky, monkeypatch):
     assert galprism(*words()).status == 0
     monkeypatch.setattr("galprism.cli.cutouts.BATCH_BYTES", 2 * 8 * 2 * 41 * 41)
@@ -109,6 +126,8 @@ def test_batches_do_not_matter(galprism, words, sky, monkeypatch):
         ((), {"image": ["=r.fits"]}, "is not of the form BAND=VALUE"),
         (("--mask", "z=mask.fits"), {}, "--mask z=mask.fits: there is no image of z, only of g, r"),
         (("--zeropoint", "r=bright"), {}, "--zeropoint r=bright; accepted: a number"),
+        (("--fwhm", "r=wide"), {}, "--fwhm r=wide; accepted: a number of arcsec, or a column of"),
+        (("--fwhm", "r=naught"), {"catalogue": "psf.fits"}, "column naught is 0 for id 11; accepted as FWHM: arcsec"),
         (("--zeropoint", "r=1", "--zeropoint", "r=2"), {}, "--zeropoint: r is given 2 times"),
         (("--mask", "r=a", "--mask", "r=b"), {}, "--mask: 2 for 1 images of r; accepted: one each"),
         (("--x", "X_IMAGE"), {}, "--x and --y go together"),

@@ -27,5 +27,5 @@ def test_back_from_predictions():
 def test_what_are_no_probabilities_of_classes_is_refused():
     with pytest.raises(RequestError, match=r"shape \(3, 2\); expected \(N, 3\)"):
         class_columns(SAID[:, :2])
-    with pytest.raises(RequestError, match="has no column prob_star, prob_qso, prob_galaxy; .*; it has none"):
+    with pytest.raises(RequestError, match=r"has no column prob_star, prob_qso, prob_galaxy; .*; it has none"):
         class_probabilities(predictions({}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("zeropoint", "MAG", "AB magnitude of one count, where the header does not say it"),
         ("saturation", "COUNTS", "from where on pixels have no data, where the header does not say it"),
         ("gain", "ELECTRONS", "a count; sources then add to a noise measured on the sky"),
-        ("fwhm", "ARCSEC", "of the point-spread function; apertures are matched where all bands have it"),
+        ("fwhm", "ARCSEC|COLUMN", "of the point-spread function; apertures are matched where all bands have it"),
     ):
         images.add_argument(
             f"--{word}", metavar=f"BAND={metavar}", action="append", default=[], required=word == "image", help=text
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
             raise RequestError(f"--catalogue {args.table} is the file of cutouts as well; accepted: another file")
     check_writable(args.output, reads)
     about = cutter.described() | {"catalogue": Path(args.catalogue).name}
-    how = {"diameter": args.aperture, "annulus": annulus, "match_psf": cutter.fwhm is not None}
+    how = {"diameter": args.aperture, "annulus": annulus, "match_psf": bool(args.fwhm)}
     seen: list[np.ndarray] = []
     n, side = len(positions.sources), cutter.size
     progress = Progress("sources", n)
@@ -123,15 +123,18 @@ class _Positions:
     sources: Sources
     xy: np.ndarray | None = None
     """(2, N), from 0."""
+    fwhm: dict[str, np.ndarray] = field(default_factory=dict)
+    """(N,), arcsec, of bands whose PSF the catalogue tells at each source."""
 
     def cut(self, cutter: Cutter, rows: slice) -> Cut:
         """Those of a slice."""
+        fwhm = {band: each[rows] for band, each in self.fwhm.items()}
         if self.xy is not None:
-            return cutter.at_pixels(*self.xy[:, rows])
+            return cutter.at_pixels(*self.xy[:, rows], fwhm)
         part = self.sources.take(rows)
         assert part.ra is not None
         assert part.dec is not None
-        return cutter.at_sky(part.ra, part.dec)
+        return cutter.at_sky(part.ra, part.dec, fwhm)
 
 
 def _positions(args: argparse.Namespace, table: TableReader) -> _Positions:
@@ -156,6 +159,14 @@ def _positions(args: argparse.Namespace, table: TableReader) -> _Positions:
             "accepted: --ra and --dec with columns in deg, or --x and --y with columns of pixels"
         )
     named = {role: column for role, column in roles.items() if column}
+    varying = _fwhm_columns(args)
+    for band, column in varying.items():
+        if column not in table.columns:
+            raise RequestError(
+                f"--fwhm {band}={column}; accepted: a number of arcsec, or a column of {args.catalogue}: "
+                f"{', '.join(table.columns)}"
+            )
+    named |= {f"fwhm of {band}": column for band, column in varying.items()}
     read = table.read(dict.fromkeys(named.values()))
     values = {role: read[column] for role, column in named.items()}
     for role in set(values) - {"id"}:
@@ -169,9 +180,29 @@ def _positions(args: argparse.Namespace, table: TableReader) -> _Positions:
             "found again by their ids: accepted are others, --id COLUMN"
         )
     sources = Sources(ids, ra=values.get("ra"), dec=values.get("dec"), redshift=values.get("redshift"))
-    if not args.x:
-        return _Positions(sources)
-    return _Positions(sources, np.array([values["x"], values["y"]], np.float64) - args.first_pixel)
+    fwhm = {band: values[f"fwhm of {band}"] for band in varying}
+    for band, each in fwhm.items():
+        wrong = np.flatnonzero((each <= 0) | np.isinf(each))
+        if len(wrong):
+            raise RequestError(
+                f"{args.catalogue}: column {varying[band]} is {each[wrong[0]]:g} for id {ids[wrong[0]]}; accepted as "
+                "FWHM: arcsec, above zero, or NaN"
+            )
+    xy = np.array([values["x"], values["y"]], np.float64) - args.first_pixel if args.x else None
+    return _Positions(sources, xy, fwhm)
+
+
+def _fwhm_columns(args: argparse.Namespace) -> dict[str, str]:
+    """Band to column, where --fwhm names one."""
+    return {band: values[0] for band, values in _by_band("fwhm", args.fwhm).items() if not _is_number(values[0])}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _first(table: TableReader, names: Sequence[str]) -> str | None:
@@ -184,7 +215,8 @@ def _cutter(args: argparse.Namespace) -> Cutter:
     numbers = {}
     for word in ("zeropoint", "saturation", "gain", "fwhm"):
         given = _by_band(word, getattr(args, word), images)
-        numbers[word] = {band: _number(word, band, values) for band, values in given.items()}
+        columns = _fwhm_columns(args) if word == "fwhm" else {}
+        numbers[word] = {b: _number(word, b, values) for b, values in given.items() if b not in columns}
     for word, by_band in maps.items():
         for band, files in by_band.items():
             if len(files) != len(images[band]):

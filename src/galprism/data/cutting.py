@@ -42,7 +42,7 @@ class Cutter:
 
     size : pixels, the side of a cutout
     subtract : the background (galprism.data.background, boxes of `box` pixels) is taken off
-    fwhm : arcsec by band, of the point-spread function, where known
+    fwhm : arcsec by band, of the point-spread function, where known and one for all sources
 
     A pixel has ivar = 0 and flux 0 beyond the edge and where its image has no data; elsewhere the weight map says its
     noise, or, without one, the scatter of the sky around it, with the photons of the source where a gain is known.
@@ -87,15 +87,17 @@ class Cutter:
         """arcsec, of the first image."""
         return next(iter(self.images.values()))[0].pixel_scale
 
-    def at_sky(self, ra: np.ndarray, dec: np.ndarray) -> Cut:
-        """Cut out at positions (N,) in deg ICRS. Raises RequestError where an image has no WCS."""
-        ra, dec = np.atleast_1d(ra), np.atleast_1d(dec)
-        return self._cut(
-            {b: np.array([image.pixels(ra, dec) for image in tiles]) for b, tiles in self.images.items()}, len(ra)
-        )
+    def at_sky(self, ra: np.ndarray, dec: np.ndarray, fwhm: Mapping[str, np.ndarray] | None = None) -> Cut:
+        """Cut out at positions (N,) in deg ICRS; fwhm, (N,) arcsec by band, is that at each source, where it varies.
 
-    def at_pixels(self, x: np.ndarray, y: np.ndarray) -> Cut:
-        """Cut out at pixels (N,), counted from 0, the same in every band.
+        Raises RequestError where an image has no WCS.
+        """
+        ra, dec = np.atleast_1d(ra), np.atleast_1d(dec)
+        at = {b: np.array([image.pixels(ra, dec) for image in tiles]) for b, tiles in self.images.items()}
+        return self._cut(at, len(ra), fwhm or {})
+
+    def at_pixels(self, x: np.ndarray, y: np.ndarray, fwhm: Mapping[str, np.ndarray] | None = None) -> Cut:
+        """Cut out at pixels (N,), counted from 0, the same in every band; fwhm as in `at_sky`.
 
         Raises RequestError where a band has several tiles, or the bands' images differ in shape: they are not
         registered then.
@@ -113,7 +115,7 @@ class Cutter:
                     "pixels need images that are registered, or give ra and dec and images with a WCS"
                 )
         at = np.array([[np.atleast_1d(x), np.atleast_1d(y)]], np.float64)
-        return self._cut({band: at for band in self.images}, at.shape[2])
+        return self._cut({band: at for band in self.images}, at.shape[2], fwhm or {})
 
     def described(self) -> dict[str, Any]:
         """What was done to the pixels, for people: JSON of plain words."""
@@ -142,8 +144,8 @@ class Cutter:
         photons = "" if image.gain is None else f", and the photons of sources at {image.gain:g} electrons a count"
         return f"the clipped scatter of the sky in boxes of {self.box} pixels{photons}; neighbours taken as independent"
 
-    def _cut(self, at: Mapping[str, np.ndarray], n: int) -> Cut:
-        """at : by band, (T, 2, N), x and y on each of its tiles."""
+    def _cut(self, at: Mapping[str, np.ndarray], n: int, varying: Mapping[str, np.ndarray]) -> Cut:
+        """at : by band, (T, 2, N), x and y on each of its tiles; varying : by band, (N,), the FWHM."""
         shape = (n, len(self.images), self.size, self.size)
         flux, ivar = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         offset, flags = np.full((n, len(self.images), 2), np.nan), np.zeros(n, np.uint32)
@@ -161,7 +163,11 @@ class Cutter:
                     flux[row, k], ivar[row, k] = f, i
             near = slice(self.size // 2 - CORE, (self.size + 1) // 2 + CORE)
             flags[on & (ivar[:, k, near, near] == 0).any(axis=(1, 2))] |= np.uint32(Flag.MASKED)
-        fwhm = None if self.fwhm is None else np.tile(self.fwhm, (n, 1))
+        fwhm = None
+        if self.fwhm is not None or varying:
+            fwhm = np.full(shape[:2], np.nan if self.fwhm is None else self.fwhm, np.float32)
+            for band, each in varying.items():
+                fwhm[:, self.bands.index(band)] = each
         return Cut(Cutouts(flux, ivar, self.bands, self.pixel_scale, fwhm), offset, flags)
 
     def _sections(
