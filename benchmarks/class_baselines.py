@@ -33,10 +33,10 @@ from galprism.fit.class_templates import ClassTemplates
 from galprism.fit.tree_features import Features, tree_features
 from galprism.fit.tree_tuning import tune_boosted
 from galprism.fit.trees import Trees, grow_boosted, grow_forest
-from galprism.mocks.images import image_batches
-from galprism.mocks.members import joined
+from galprism.mocks.images.cutouts import image_batches
 from galprism.mocks.noise import observe
-from galprism.mocks.patch import Patch
+from galprism.mocks.sky.members import joined
+from galprism.mocks.sky.patch import Patch
 from galprism.recipes.class_baselines import Labelled, class_baselines, sizes_over_psf
 from galprism.recipes.sky import field_of
 from galprism.sps import load_bc03_miles

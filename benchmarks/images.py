@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from galprism import surveys
-from galprism.mocks.galsim_images import render_galsim
-from galprism.mocks.images import ImageConfig, take_images
-from galprism.mocks.members import Members, Shapes
-from galprism.mocks.patch import Patch
-from galprism.mocks.rendering import PSF, render
+from galprism.mocks.images.cutouts import ImageConfig, take_images
+from galprism.mocks.images.galsim_images import render_galsim
+from galprism.mocks.images.rendering import PSF, render
+from galprism.mocks.sky.members import Members, Shapes
+from galprism.mocks.sky.patch import Patch
 from galprism.units import njy_from_abmag
 
 RE = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0)

@@ -11,8 +11,8 @@ from field_sources import BANDS
 from galprism import recipes, surveys
 from galprism.data import Cutouts, Photometry, Sources
 from galprism.mocks import NoiseConfig, observe
-from galprism.mocks.images import ImageConfig, take_images
-from galprism.mocks.stars import Stars
+from galprism.mocks.images.cutouts import ImageConfig, take_images
+from galprism.mocks.sky.stars import Stars
 from galprism.recipes.sky import field_of
 from galprism.surveys import Survey
 from galprism.units import AB_ZEROPOINT_NJY, abmag_from_njy

@@ -24,10 +24,10 @@ from galprism import passbands, surveys
 from galprism.data.truth import CLASSES
 from galprism.evaluate import Bar, Table, bars_table
 from galprism.mocks import NoiseConfig, observe
-from galprism.mocks.field_config import FieldConfig, GalaxyConfig, QuasarConfig, StarConfig
-from galprism.mocks.galaxies import FieldGalaxies
-from galprism.mocks.quasars import Quasars
-from galprism.mocks.stars import Stars
+from galprism.mocks.sky.field_config import FieldConfig, GalaxyConfig, QuasarConfig, StarConfig
+from galprism.mocks.sky.galaxies import FieldGalaxies
+from galprism.mocks.sky.quasars import Quasars
+from galprism.mocks.sky.stars import Stars
 from galprism.sps import load_bc03_miles
 from galprism.sps.star_spectra import load_star_spectra
 from galprism.sps.stars import StarModel

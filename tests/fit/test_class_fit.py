@@ -15,8 +15,8 @@ from galprism.fit.class_fit import fit_classes
 from galprism.fit.class_grid import ClassGridConfig, field_templates, grid_templates
 from galprism.fit.class_templates import ClassTemplates
 from galprism.flags import Flag
-from galprism.mocks.field_config import FieldConfig
-from galprism.mocks.members import Members, Shapes
+from galprism.mocks.sky.field_config import FieldConfig
+from galprism.mocks.sky.members import Members, Shapes
 from galprism.passbands import abflux, get
 from galprism.sps import ForwardModel, Galaxies, load_bc03_miles
 from galprism.sps.quasars import Nuclei, QuasarModel

@@ -10,9 +10,9 @@ from galprism.data.sizes import half_light_radii
 from galprism.errors import RequestError
 from galprism.fit.size_cut import find_locus, fit_size, shares_by_side
 from galprism.flags import Flag
-from galprism.mocks.images import ImageConfig, take_images
-from galprism.mocks.members import Members, Shapes
-from galprism.mocks.patch import Patch
+from galprism.mocks.images.cutouts import ImageConfig, take_images
+from galprism.mocks.sky.members import Members, Shapes
+from galprism.mocks.sky.patch import Patch
 from galprism.units import njy_from_abmag
 
 KIDS = surveys.get("kids")

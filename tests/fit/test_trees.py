@@ -15,10 +15,10 @@ from galprism.fit.tree_features import Features, tree_features
 from galprism.fit.tree_tuning import stratified_folds, tune_boosted
 from galprism.fit.trees import BoostConfig, BoostedTrees, grow_boosted, grow_forest, predict_trees
 from galprism.flags import Flag
-from galprism.mocks.field_config import QuasarConfig, StarConfig
 from galprism.mocks.noise import NoiseConfig, observe
-from galprism.mocks.quasars import Quasars
-from galprism.mocks.stars import Stars
+from galprism.mocks.sky.field_config import QuasarConfig, StarConfig
+from galprism.mocks.sky.quasars import Quasars
+from galprism.mocks.sky.stars import Stars
 from galprism.units import njy_from_abmag
 
 KIDS = surveys.get("kids")

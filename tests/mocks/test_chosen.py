@@ -8,8 +8,8 @@ import pytest
 from galprism import recipes, surveys
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
-from galprism.mocks.chosen import Chosen, observe_chosen
-from galprism.mocks.field_config import ChosenConfig
+from galprism.mocks.sky.chosen import Chosen, observe_chosen
+from galprism.mocks.sky.field_config import ChosenConfig
 from galprism.recipes.sky import field_of, libraries_of
 from galprism.units import abmag_from_njy
 

@@ -10,10 +10,10 @@ from galprism.data.cutout_file import read_cutouts, with_cutouts
 from galprism.data.tables import read_truth
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
-from galprism.mocks.field import PATCH_IDS, Field, observe_field
-from galprism.mocks.field_config import FieldConfig
-from galprism.mocks.images import ImageConfig, take_images
+from galprism.mocks.images.cutouts import ImageConfig, take_images
 from galprism.mocks.noise import NoiseConfig
+from galprism.mocks.sky.field import PATCH_IDS, Field, observe_field
+from galprism.mocks.sky.field_config import FieldConfig
 from galprism.recipes.sky import field_of, write_mock
 from galprism.recipes.training import learn
 from galprism.sps import load_bc03_miles

@@ -9,11 +9,11 @@ from scipy.integrate import quad
 from galprism import surveys
 from galprism.cosmology import arcsec_per_kpc, comoving_volume_per_deg2, luminosity_distance_mpc
 from galprism.errors import RequestError
-from galprism.mocks import relations
-from galprism.mocks.field_config import GalaxyConfig
-from galprism.mocks.galaxies import FieldGalaxies
-from galprism.mocks.mass_function import POPULATIONS, MassFunction, continuity, density, schechter
-from galprism.mocks.members import Members, Shapes, joined
+from galprism.mocks.sky import relations
+from galprism.mocks.sky.field_config import GalaxyConfig
+from galprism.mocks.sky.galaxies import FieldGalaxies
+from galprism.mocks.sky.mass_function import POPULATIONS, MassFunction, continuity, density, schechter
+from galprism.mocks.sky.members import Members, Shapes, joined
 from galprism.sps import load_bc03_miles
 from galprism.units import abmag_from_njy
 

@@ -9,9 +9,9 @@ from galprism import surveys
 from galprism.data import Cutouts
 from galprism.data.cutout_file import CutoutFile, CutoutWriter
 from galprism.errors import RequestError
-from galprism.mocks.images import ImageConfig, electrons_per_njy, image_batches, sky_sigma, take_images
-from galprism.mocks.members import Members, Shapes
-from galprism.mocks.patch import Patch
+from galprism.mocks.images.cutouts import ImageConfig, electrons_per_njy, image_batches, sky_sigma, take_images
+from galprism.mocks.sky.members import Members, Shapes
+from galprism.mocks.sky.patch import Patch
 from galprism.units import njy_from_abmag
 
 KIDS = surveys.get("kids")

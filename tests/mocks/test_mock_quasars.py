@@ -3,10 +3,10 @@ import pytest
 
 from galprism import passbands, surveys
 from galprism.errors import RequestError
-from galprism.mocks.field_config import QuasarConfig
-from galprism.mocks.quasar_hosts import Hosts
-from galprism.mocks.quasar_luminosity import density
-from galprism.mocks.quasars import Quasars
+from galprism.mocks.sky.field_config import QuasarConfig
+from galprism.mocks.sky.quasar_hosts import Hosts
+from galprism.mocks.sky.quasar_luminosity import density
+from galprism.mocks.sky.quasars import Quasars
 from galprism.sps.quasars import Nuclei, QuasarModel
 from galprism.units import abmag_from_njy
 

@@ -7,10 +7,10 @@ import pytest
 
 from galprism import surveys
 from galprism.errors import RequestError
-from galprism.mocks import star_counts
-from galprism.mocks.field_config import StarConfig
-from galprism.mocks.milky_way import SUN_RADIUS, Disc, Halo, Volume, place, uniform
-from galprism.mocks.stars import Stars, components
+from galprism.mocks.sky import star_counts
+from galprism.mocks.sky.field_config import StarConfig
+from galprism.mocks.sky.milky_way import SUN_RADIUS, Disc, Halo, Volume, place, uniform
+from galprism.mocks.sky.stars import Stars, components
 from galprism.passbands import get
 from galprism.sps.star_colours import absolute_r, bluest_reddest, giant_g_i
 from galprism.sps.star_spectra import WAVE

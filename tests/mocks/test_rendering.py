@@ -7,10 +7,10 @@ import pytest
 from scipy.optimize import brentq
 
 from galprism.errors import RequestError
-from galprism.mocks.galsim_images import render_galsim
-from galprism.mocks.members import Members, Shapes
-from galprism.mocks.mixtures import de_vaucouleurs, exponential, moffat, moffat_within, sersic_within
-from galprism.mocks.rendering import PSF, render
+from galprism.mocks.images.galsim_images import render_galsim
+from galprism.mocks.images.mixtures import de_vaucouleurs, exponential, moffat, moffat_within, sersic_within
+from galprism.mocks.images.rendering import PSF, render
+from galprism.mocks.sky.members import Members, Shapes
 
 SCALE = 0.2
 

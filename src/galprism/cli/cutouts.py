@@ -130,7 +130,8 @@ class _Positions:
         """Those of a slice."""
         fwhm = {band: each[rows] for band, each in self.fwhm.items()}
         if self.xy is not None:
-            return cutter.at_pixels(*self.xy[:, rows], fwhm)
+            x, y = self.xy[:, rows]
+            return cutter.at_pixels(x, y, fwhm)
         part = self.sources.take(rows)
         assert part.ra is not None
         assert part.dec is not None

@@ -19,9 +19,9 @@ from galprism.cosmology import age_gyr
 from galprism.data import CLASSES
 from galprism.errors import RequestError
 from galprism.fit.class_templates import ClassTemplates
-from galprism.mocks.field import FIELD_IDS, PATCH_IDS, Field
 from galprism.mocks.population import block_rng
-from galprism.mocks.quasar_hosts import Hosts
+from galprism.mocks.sky.field import FIELD_IDS, PATCH_IDS, Field
+from galprism.mocks.sky.quasar_hosts import Hosts
 from galprism.passbands import Passband
 from galprism.sps import ForwardModel, Galaxies, SSPLibrary
 from galprism.sps.quasars import Nuclei, QuasarModel

@@ -1,6 +1,7 @@
 """Simulated skies: a population, the noise of a survey, then the photometry of it.
 
-`galprism.mocks.simulate` makes the light and needs PyTorch; the priors and the noise here do not.
+`galprism.mocks.simulate` makes the light and needs PyTorch; the priors and the noise here do not. `galprism.mocks.sky`
+is a field of galaxies, quasars and stars, `galprism.mocks.images` what a camera sees of it.
 """
 
 from galprism.mocks.counts import CatalogueMagnitudeRedshift, Counts, MagnitudeRedshift, counts_of

@@ -16,7 +16,7 @@ from galprism.data.tables import open_table
 from galprism.data.tables.truth import classes_in
 from galprism.errors import RequestError
 from galprism.mocks import observe
-from galprism.mocks.images import image_batches, sky_sigma
+from galprism.mocks.images.cutouts import image_batches, sky_sigma
 from galprism.mocks.simulate import error_sample
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import field_of, seen_of

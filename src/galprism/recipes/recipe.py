@@ -12,8 +12,8 @@ from typing import Any
 from galprism import config, passbands, surveys
 from galprism.errors import RequestError
 from galprism.mocks import NoiseConfig, PopulationConfig, RandomSurveysConfig
-from galprism.mocks.field_config import ChosenConfig, FieldConfig
-from galprism.mocks.images import ImageConfig
+from galprism.mocks.images.cutouts import ImageConfig
+from galprism.mocks.sky.field_config import ChosenConfig, FieldConfig
 from galprism.prep import DropConfig, LoseConfig, PreparationConfig, TargetsConfig
 from galprism.prep.classes import ClassInputConfig
 

@@ -15,10 +15,10 @@ from galprism.data.cutout_file import CutoutWriter
 from galprism.data.tables import CatalogueWriter, check_writable
 from galprism.errors import RequestError
 from galprism.mocks import PopulationConfig, pool_survey
-from galprism.mocks.chosen import Chosen, observe_chosen
-from galprism.mocks.field import Field, Observed, observe_field
-from galprism.mocks.images import image_batches
+from galprism.mocks.images.cutouts import image_batches
 from galprism.mocks.simulate import Sky, galaxies_of, simulate
+from galprism.mocks.sky.chosen import Chosen, observe_chosen
+from galprism.mocks.sky.field import Field, Observed, observe_field
 from galprism.params import COSMOLOGY
 from galprism.prep.basis import Basis, fit_basis
 from galprism.recipes.recipe import ANY, Recipe, check_population

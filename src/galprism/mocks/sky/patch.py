@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from galprism.errors import RequestError
-from galprism.mocks.members import Members
+from galprism.mocks.sky.members import Members
 
 
 @dataclass(frozen=True, eq=False)

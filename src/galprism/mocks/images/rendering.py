@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from galprism.errors import RequestError
-from galprism.mocks.gaussians import Gaussians
-from galprism.mocks.members import Members
-from galprism.mocks.mixtures import Mixture, de_vaucouleurs, exponential, moffats
+from galprism.mocks.images.gaussians import Gaussians
+from galprism.mocks.images.mixtures import Mixture, de_vaucouleurs, exponential, moffats
+from galprism.mocks.sky.members import Members
 
 FWHM_PIXELS = 2.0
 """The narrowest PSF that is rendered, in pixels."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from galprism.errors import RequestError
-from galprism.mocks.milky_way import SUN_RADIUS
+from galprism.mocks.sky.milky_way import SUN_RADIUS
 
 BRIGHTEST = -32.0
 """M_i(z=2) of the brightest quasars that are drawn; there are none beyond in the whole sky."""
@@ -135,7 +135,7 @@ class StarConfig:
     """What all densities are multiplied by."""
     binary_fraction: float = 0.44
     """Share of systems of one solar mass that are unresolved pairs (Raghavan et al. 2010, ApJS 190, 1); that of others
-    goes with it (galprism.mocks.star_counts.COMPANIONS). Mass ratios are uniform (Duchene & Kraus 2013)."""
+    goes with it (galprism.mocks.sky.star_counts.COMPANIONS). Mass ratios are uniform (Duchene & Kraus 2013)."""
     white_dwarf_density: float = 4.5e-3
     """pc^-3 at the Sun (Hollands et al. 2018, MNRAS 480, 3942; the M_Ks counts within 20 pc give the same)."""
     helium_fraction: float = 0.2

@@ -1,4 +1,4 @@
-"""The reference that `galprism.mocks.rendering` is held against: the same light drawn by GalSim.
+"""The reference that `galprism.mocks.images.rendering` is held against: the same light drawn by GalSim.
 
 GalSim (Rowe et al. 2015, A&C 10, 121) convolves the true profiles by Fourier transforms and integrates over pixels. It
 comes in here alone: `pip install galprism[images]`.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from galprism.errors import RequestError
-from galprism.mocks.members import Members
-from galprism.mocks.rendering import PSF, check_scene
+from galprism.mocks.images.rendering import PSF, check_scene
+from galprism.mocks.sky.members import Members
 
 
 def render_galsim(

@@ -15,17 +15,17 @@ import numpy as np
 from galprism.data import Sources
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
-from galprism.mocks.field import PATCH_IDS, Field, Kind, Observed, truth_of
-from galprism.mocks.field_config import ChosenConfig
-from galprism.mocks.galaxies import FieldGalaxies
-from galprism.mocks.images import ImageConfig
-from galprism.mocks.members import Members, joined
+from galprism.mocks.images.cutouts import ImageConfig
 from galprism.mocks.noise import NoiseConfig, observe
-from galprism.mocks.patch import Patch
 from galprism.mocks.population import block_rng
-from galprism.mocks.quasars import Quasars
 from galprism.mocks.simulate import error_sample
-from galprism.mocks.stars import Stars
+from galprism.mocks.sky.field import PATCH_IDS, Field, Kind, Observed, truth_of
+from galprism.mocks.sky.field_config import ChosenConfig
+from galprism.mocks.sky.galaxies import FieldGalaxies
+from galprism.mocks.sky.members import Members, joined
+from galprism.mocks.sky.patch import Patch
+from galprism.mocks.sky.quasars import Quasars
+from galprism.mocks.sky.stars import Stars
 from galprism.sps import SSPLibrary
 from galprism.units import abmag_from_njy
 

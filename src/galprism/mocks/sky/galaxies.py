@@ -16,13 +16,13 @@ import torch
 from galprism import passbands
 from galprism.cosmology import age_gyr
 from galprism.errors import RequestError
-from galprism.mocks import relations
 from galprism.mocks.described import described
-from galprism.mocks.field_config import GalaxyConfig
-from galprism.mocks.foresight import Foresight, features_of
-from galprism.mocks.mass_function import MassFunction
-from galprism.mocks.members import Members, Shapes, joined
-from galprism.mocks.shapes import drawn_shapes
+from galprism.mocks.sky import relations
+from galprism.mocks.sky.field_config import GalaxyConfig
+from galprism.mocks.sky.foresight import Foresight, features_of
+from galprism.mocks.sky.mass_function import MassFunction
+from galprism.mocks.sky.members import Members, Shapes, joined
+from galprism.mocks.sky.shapes import drawn_shapes
 from galprism.sps import ForwardModel, Galaxies, Observed, SSPLibrary
 from galprism.sps.derived import mix
 from galprism.sps.ssp import Z_SUN

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from galprism.cosmology import arcsec_per_kpc
-from galprism.mocks import relations
-from galprism.mocks.members import Shapes
+from galprism.mocks.sky import relations
+from galprism.mocks.sky.members import Shapes
 
 
 def drawn_shapes(redshift: np.ndarray, logm: np.ndarray, rng: np.random.Generator) -> Shapes:

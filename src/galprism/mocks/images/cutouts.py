@@ -15,9 +15,9 @@ from scipy.special import ndtr, ndtri
 
 from galprism.data import Cutouts
 from galprism.errors import RequestError
-from galprism.mocks.members import Members
-from galprism.mocks.patch import Patch
-from galprism.mocks.rendering import FWHM_PIXELS, PSF, render
+from galprism.mocks.images.rendering import FWHM_PIXELS, PSF, render
+from galprism.mocks.sky.members import Members
+from galprism.mocks.sky.patch import Patch
 from galprism.surveys import Survey
 from galprism.units import AB_ZEROPOINT_NJY
 
@@ -202,8 +202,8 @@ def _circumstances(rngs: list[np.random.Generator], config: ImageConfig) -> tupl
     fwhm = np.array(config.fwhm) * np.exp(config.fwhm_scatter * normal[:, 0])
     beta = np.full(fwhm.shape, config.beta)
     if config.beta_scatter:
-        chance = np.array([rng.random(n_bands) for rng in rngs]).reshape(-1, n_bands)
-        beta *= np.exp(config.beta_scatter * _normal(chance))
+        drawn = np.array([rng.random(n_bands) for rng in rngs]).reshape(-1, n_bands)
+        beta *= np.exp(config.beta_scatter * _normal(drawn))
         beta = np.maximum(BETA_STEP * np.round(beta / BETA_STEP), 2.0)
     psf = PSF(fwhm, config.ellipticity * normal[:, 1], config.ellipticity * normal[:, 2], beta)
     return psf, config.offset * config.pixel_scale * uniform

@@ -8,12 +8,12 @@ import numpy as np
 
 from galprism import passbands
 from galprism.errors import RequestError
-from galprism.mocks import relations
-from galprism.mocks.field_config import BRIGHTEST, QuasarConfig
-from galprism.mocks.members import Members
-from galprism.mocks.quasar_hosts import Hosts
-from galprism.mocks.quasar_luminosity import rate
-from galprism.mocks.shapes import drawn_shapes
+from galprism.mocks.sky import relations
+from galprism.mocks.sky.field_config import BRIGHTEST, QuasarConfig
+from galprism.mocks.sky.members import Members
+from galprism.mocks.sky.quasar_hosts import Hosts
+from galprism.mocks.sky.quasar_luminosity import rate
+from galprism.mocks.sky.shapes import drawn_shapes
 from galprism.sps.quasar_lines import STRONGEST, WEAKEST, line_type
 from galprism.sps.quasars import Nuclei, QuasarModel
 from galprism.surveys import Survey

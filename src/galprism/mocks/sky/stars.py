@@ -9,10 +9,10 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from galprism.errors import RequestError
-from galprism.mocks import star_counts
-from galprism.mocks.field_config import StarConfig
-from galprism.mocks.members import Members, Shapes
-from galprism.mocks.milky_way import Density, Disc, Halo, Volume
+from galprism.mocks.sky import star_counts
+from galprism.mocks.sky.field_config import StarConfig
+from galprism.mocks.sky.members import Members, Shapes
+from galprism.mocks.sky.milky_way import Density, Disc, Halo, Volume
 from galprism.passbands import get
 from galprism.sps.star_colours import CoolingSequence, absolute_r, giant_g_i, white_dwarfs
 from galprism.sps.star_spectra import load_star_spectra

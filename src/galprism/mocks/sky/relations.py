@@ -68,7 +68,7 @@ def metallicity(logm: np.ndarray, normal: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1)
 def read_metallicities() -> dict[str, np.ndarray]:
     """Table 2 of Gallazzi et al. (2005)."""
-    return read_table("galprism.mocks", "metallicities.csv")
+    return read_table("galprism.mocks.sky", "metallicities.csv")
 
 
 def dust(logm: np.ndarray, normal: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ HEAVIEST = 12.2
 @lru_cache(maxsize=2)
 def _table(population: str) -> dict[str, np.ndarray]:
     """The rows of one population."""
-    table = read_table("galprism.mocks", "mass_functions.csv")
+    table = read_table("galprism.mocks.sky", "mass_functions.csv")
     return {name: column[table["population"] == population] for name, column in table.items()}
 
 

@@ -25,7 +25,7 @@ ARA&A 51, 269; of solar-type stars Raghavan et al. 2010, ApJS 190, 1); in betwee
 
 @lru_cache(maxsize=1)
 def _dwarfs() -> dict[str, np.ndarray]:
-    return read_table("galprism.mocks", "luminosity_function.csv")
+    return read_table("galprism.mocks.sky", "luminosity_function.csv")
 
 
 def dwarf_range() -> tuple[float, float]:
@@ -50,7 +50,7 @@ def dwarf_g_i(m_r, feh) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _mass_locus() -> tuple[np.ndarray, np.ndarray]:
     """g-i and masses along the main sequence of solar metallicity, by M_Ks."""
-    table = read_table("galprism.mocks", "mass_luminosity.csv")
+    table = read_table("galprism.mocks.sky", "mass_luminosity.csv")
     grid = np.arange(*bluest_reddest(), 0.01)
     m_ks = absolute_r(grid, 0.0) + magnitudes(dwarf_colours(grid, 0.0))[:, 7] - AB_FROM_VEGA["Ks"]
     return grid, np.exp(np.interp(m_ks, table["M_Ks"], np.log(table["mass"])))
@@ -81,7 +81,7 @@ def giant_density(feh: float) -> tuple[np.ndarray, np.ndarray]:
     The density is known against M_Ks; r - Ks is that of the red giant branch's g-i. The branch is taken from
     M_r = -1.5 to the turn-off at 3.8, somewhat beyond where its colours were measured (-1 to 2.5).
     """
-    table = read_table("galprism.mocks", "giants.csv")
+    table = read_table("galprism.mocks.sky", "giants.csv")
     m_r = np.arange(-1.5, 3.81, 0.05)
     m_ks = m_r + magnitudes(dwarf_colours(giant_g_i(m_r, feh), feh))[:, 7] - AB_FROM_VEGA["Ks"]
     return m_r, np.interp(m_ks, table["M_Ks"], table["phi"]) * np.gradient(m_ks, m_r)

@@ -15,15 +15,15 @@ from galprism.data import Sources, Truth
 from galprism.data.truth import CLASSES
 from galprism.errors import RequestError
 from galprism.mocks.described import NAMES
-from galprism.mocks.field_config import FieldConfig
-from galprism.mocks.galaxies import FieldGalaxies
-from galprism.mocks.members import Members, joined
 from galprism.mocks.noise import NoiseConfig, observe
-from galprism.mocks.patch import Patch
 from galprism.mocks.population import block_rng
-from galprism.mocks.quasars import Quasars
 from galprism.mocks.simulate import error_sample
-from galprism.mocks.stars import Stars
+from galprism.mocks.sky.field_config import FieldConfig
+from galprism.mocks.sky.galaxies import FieldGalaxies
+from galprism.mocks.sky.members import Members, joined
+from galprism.mocks.sky.patch import Patch
+from galprism.mocks.sky.quasars import Quasars
+from galprism.mocks.sky.stars import Stars
 from galprism.sps import SSPLibrary
 from galprism.surveys import Survey
 
