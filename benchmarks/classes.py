@@ -15,8 +15,6 @@ import argparse
 import json
 import platform
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +31,7 @@ from galprism.data.tables import open_table, read_predictions, write_table
 from galprism.infer import ClassPredictor, predict_file
 from galprism.nets import CLASSIFIERS, Classifier, classifiers_to_onnx
 from galprism.prep.classes import ClassFeatures, ClassPreparation
+from rates import best_rate, matrix_peak
 
 AGREE = 1e-4
 """Of a logit; and of a probability from file."""
@@ -96,22 +95,6 @@ def operations(network: nn.Module, inputs: tuple[torch.Tensor, ...]) -> float:
     for hook in hooks:
         hook.remove()
     return total
-
-
-def peak(repeats: int) -> float:
-    """GFLOP/s of a matrix product of this core in float32."""
-    a, b = (np.random.default_rng(k).standard_normal((2048, 2048)).astype(np.float32) for k in range(2))
-    return 2.0 * 2048**3 / 1e9 * best_rate(lambda: a @ b, 1, repeats)
-
-
-def best_rate(work: Callable[[], object], count: int, repeats: int) -> float:
-    """Sources a second in the fastest of several repeats."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return count / min(seconds)
 
 
 def tensors(features: ClassFeatures, rows: slice) -> tuple[torch.Tensor, ...]:
@@ -182,7 +165,7 @@ def main(argv: list[str] | None = None) -> int:
         if not off < AGREE:
             raise SystemExit(f"file and memory differ by {off:.2e}; at most {AGREE:g} is right")
 
-        top = peak(10)
+        top = matrix_peak()
         found["matrix-product peak of this core, GFLOP/s"] = top
         own = bundle.load("star-qso-galaxy").network
         config = fill(

@@ -23,6 +23,7 @@ from galprism.data import Sources
 from galprism.fit import fit_grid, load_cache
 from galprism.mocks import MagnitudeRedshift, NoiseConfig, PopulationConfig, observe
 from galprism.units import njy_from_abmag
+from rates import matrix_peak
 
 KIDS = surveys.get("kids")
 MODEL_ERROR = 0.02
@@ -77,18 +78,6 @@ def worst_disagreement(cache, sources: Sources) -> dict[str, float]:
         "logsfr": float(np.abs(found.column("logsfr") - expected[:, 1]).max()),
         "chi2": float((np.abs(found.extra["chi2"] - expected[:, 2]) / (expected[:, 2] + 1)).max()),
     }
-
-
-def matrix_peak(repeats: int = 8) -> float:
-    """GFLOP/s of a float32 matrix product on this thread."""
-    a = np.random.default_rng(0).random((1536, 1536), dtype=np.float32)
-    out = np.empty_like(a)
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        np.matmul(a, a, out=out)
-        seconds.append(time.perf_counter() - start)
-    return 2 * 1536**3 / min(seconds) / 1e9
 
 
 def matrix_flop(cache, sources: Sources) -> float:

@@ -15,7 +15,6 @@ import argparse
 import itertools
 import json
 import platform
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +28,7 @@ from galprism.mocks.images.rendering import PSF, render
 from galprism.mocks.sky.members import Members, Shapes
 from galprism.mocks.sky.patch import Patch
 from galprism.units import njy_from_abmag
+from rates import best_rate
 
 RE = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
 AXIS_RATIO = (0.15, 0.3, 0.6, 1.0)
@@ -64,16 +64,6 @@ def galaxies(n: int, seed: int) -> Patch:
     side = 60 * np.sqrt(n / DENSITY)
     members = Members(np.zeros(n), 0 * flux, bulge * flux, (1 - bulge) * flux, shapes)
     return Patch(np.arange(n), members, *rng.uniform(0, side, (2, n)))
-
-
-def best_rate(work: Callable[[], object], count: int, repeats: int) -> float:
-    """Cutouts a second in the fastest of several repeats."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return count / min(seconds)
 
 
 def main(argv: list[str] | None = None) -> int:

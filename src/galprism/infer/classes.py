@@ -11,7 +11,7 @@ from galprism.bundle import Bundle
 from galprism.data import CLASSES, Predictions, Sources
 from galprism.data.classes import class_columns, with_priors
 from galprism.errors import RequestError
-from galprism.infer.session import open_network
+from galprism.infer.session import describe_model, open_network
 from galprism.prep.classes import ClassFeatures, ClassPreparation
 
 CHUNK_ROWS = 8192
@@ -96,17 +96,10 @@ class ClassPredictor:
 def describe_classes(bundle: Bundle, priors: Sequence[float] | None) -> dict[str, object]:
     """What predictions of classes say of the model that made them."""
     shares = bundle.coordinates["shares"] if priors is None else list(np.asarray(priors, float) / np.sum(priors))
-    return {
-        "method": "network",
-        "model": bundle.name,
-        "model_hash": bundle.hash,
-        "recipe": bundle.recipe_name,
-        "survey": bundle.survey,
-        "bands": list(bundle.bands),
-        "seed": bundle.seed,
+    rounded = (round(float(share), 6) for share in shares)
+    return describe_model(bundle) | {
         "classes": list(CLASSES),
-        "class_shares": dict(zip(CLASSES, (round(float(share), 6) for share in shares), strict=True)),
-        "galprism": bundle.version,
+        "class_shares": dict(zip(CLASSES, rounded, strict=True)),
     }
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import galprism
 from galprism.bundle import Bundle
 from galprism.data import LEVELS, Predictions, Sources, Truth
 from galprism.data.tables import match_ids
@@ -23,7 +22,7 @@ from galprism.infer.predictive import COLUMN as PREDICTIVE_P
 from galprism.infer.predictive import PredictiveCheck
 from galprism.infer.redshift import Density, Ranker, gained
 from galprism.infer.redshift_file import COLUMN as PDF_COLUMN
-from galprism.infer.session import Answers, Session
+from galprism.infer.session import Answers, Session, describe_model
 from galprism.infer.stored import COLUMN, Components, n_bytes
 from galprism.prep import Features
 
@@ -106,7 +105,8 @@ class Predictor:
             ra=sources.ra,
             dec=sources.dec,
             extra=extra,
-            meta=describe(self.bundle)
+            meta=describe_model(self.bundle)
+            | {"definitions": {name: entry["definition"] for name, entry in self.bundle.definitions.items()}}
             | ({COLUMN: self._layout(infer_redshift)} if posterior else {})
             | ({} if self._check is None else {PREDICTIVE_P: self._check.describe()}),
         )
@@ -291,18 +291,3 @@ def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
     if not all(0.001 <= level <= 0.999 for level in levels) or list(levels) != sorted(set(levels)):
         raise RequestError(f"levels = {levels}; accepted: ascending numbers from 0.001 to 0.999")
     return levels
-
-
-def describe(bundle: Bundle) -> dict[str, object]:
-    """What predictions say of the model that made them."""
-    return {
-        "method": "network",
-        "model": bundle.name,
-        "model_hash": bundle.hash,
-        "recipe": bundle.recipe_name,
-        "survey": bundle.survey,
-        "bands": list(bundle.bands),
-        "seed": bundle.seed,
-        "definitions": {name: entry["definition"] for name, entry in bundle.definitions.items()},
-        "galprism": galprism.__version__,
-    }

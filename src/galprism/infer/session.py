@@ -10,12 +10,27 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 from scipy.special import ndtri
 
+import galprism
 from galprism.bundle import Bundle
 from galprism.errors import RequestError
 from galprism.infer.quantiles import mixture_cdf, mixture_quantiles
 
 BATCH_ROWS = 1024
 """Rows that go through the network at a time: what it needs then stays in the cache of one core."""
+
+
+def describe_model(bundle: Bundle) -> dict[str, object]:
+    """What predictions of any kind say of the model that made them."""
+    return {
+        "method": "network",
+        "model": bundle.name,
+        "model_hash": bundle.hash,
+        "recipe": bundle.recipe_name,
+        "survey": bundle.survey,
+        "bands": list(bundle.bands),
+        "seed": bundle.seed,
+        "galprism": galprism.__version__,
+    }
 
 
 @dataclass(frozen=True, eq=False)
