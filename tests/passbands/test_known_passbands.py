@@ -149,6 +149,9 @@ def test_filter_res_wants_one_curve(filter_res, selector, says):
         ("# %ECSV 1.0\nwavelength\n5000\n", None, "expected a wavelength and a throughput"),
         ("# %ECSV 1.0\nwavelength T\n5000 x\n", None, "a row is not numbers"),
         ("# %ECSV 1.0\nwavelength T\n5000 1\n", None, "holds 1 rows"),
+        ("2.0e9 0\n2.1e9 1\n2.2e9 0\n", None, "peaks at 2.1e.09 Angstrom .* no models there: leave the curve out"),
+        ("400 0\n500 1\n600 0\n", None, "peaks at 500 Angstrom .* Is the unit nm or um"),
+        ("4000 0\n5000 0\n6000 0\n", None, "no value is positive"),
     ],
 )
 def test_a_broken_file_is_refused_by_name(tmp_path, content, selector, says):

@@ -45,7 +45,10 @@ def read_curve(path: str | Path, selector: str | None = None, name: str | None =
     keys = ("wave_unit", "medium", "detector", "scale", "leaks", "ends")
     settings: dict[str, Any] = {key: found.pop(key) for key in keys if key in found}
     settings |= {"provenance": {"file": path.name, **found}, **options}
-    return Passband.from_arrays(name or label, wave, value, **settings)
+    try:
+        return Passband.from_arrays(name or label, wave, value, **settings)
+    except RequestError as error:
+        raise RequestError(f"{path}: {error}") from error
 
 
 def write_ecsv(path: str | Path, passband: Passband) -> None:

@@ -113,7 +113,7 @@ class Passband:
             raise RequestError(f"{where}: no value is positive")
         if not SHORTEST <= wave[value.argmax()] <= LONGEST:
             below = wave[value.argmax()] < SHORTEST
-            advice = "Is the unit nm or um?" if below else "Take a curve of the radio away"
+            advice = "Is the unit nm or um?" if below else "galprism has no models there: leave the curve out"
             raise RequestError(
                 f"{where}: the curve peaks at {wave[value.argmax()]:.6g} Angstrom when read in {wave_unit}; accepted: "
                 f"{SHORTEST:g} to {LONGEST:g} Angstrom. {advice}"
