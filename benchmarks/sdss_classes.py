@@ -34,6 +34,7 @@ from galprism.evaluate.figures.style import Look
 from galprism.fit.tree_features import tree_features
 from galprism.fit.tree_tuning import tune_boosted
 from galprism.fit.trees import grow_boosted, grow_forest
+from galprism.flags import Flag
 from galprism.infer import ClassPredictor
 from galprism.recipes import Recipe
 from galprism.recipes.classes import class_bundle, learn_classes, temper
@@ -128,7 +129,7 @@ def zero_shot(recipe: Recipe, known: Labelled, splits: list[Split], work: Path) 
     }
     return Zero(
         said,
-        np.asarray(found.flags) == 0,
+        (np.asarray(found.flags) & ~np.uint32(Flag.ERROR_UNKNOWN)) == 0,
         class_probabilities(predictor.predict(measured)),
         sky.take(rows),
         magnitudes(measured),

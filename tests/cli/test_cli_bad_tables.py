@@ -148,6 +148,9 @@ def test_going_without_a_band_is_the_same_as_never_having_observed_it(predicted,
         (("--threads", "0"), ("threads = 0", "1 or more")),
         (("--threads", "many"), ("--threads", "'many'")),
         (("--survey", "kidz"), ("'kidz'", "kids")),
+        (("--posterior", "-o", "answers.csv"), ("answers.csv", "vectors, which CSV cannot hold", "Parquet")),
+        (("--predictive-check", "nowhere/draws.npz"), ("nowhere/draws.npz", "there is no folder nowhere")),
+        (("--predictive-check", "draws.npz", "-o", "nowhere/a.fits"), ("nowhere/a.fits", "there is no folder")),
         (("--survey", "sdss"), ("sdss", "SLOAN/SDSS.u", MODEL)),
     ],
 )
@@ -180,7 +183,7 @@ def test_a_table_without_redshifts_is_refused(verb, refused, catalogue, columns,
 def test_text_in_the_place_of_numbers_is_refused(refused, catalogue, columns, out):
     columns["flux_u"] = np.array(["bright"] * 64)
     path = catalogue(columns)
-    assert refused(asks("predict", path, out), path, "flux_u", "not numbers")
+    assert refused(asks("predict", path, out), path, "flux_u", "holds text", "numbers or empty cells")
 
 
 @pytest.mark.parametrize("verb", ["predict", "fit"])

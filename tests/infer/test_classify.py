@@ -36,6 +36,19 @@ def alone(sources, *, image=True, photometry=True):
     )
 
 
+def test_a_lack_of_errors_is_not_unlike_the_training_set():
+    """The same sources are as odd with their errors untold; and odd colours are seen with errors and without."""
+    photometry = TEST.photometry
+    untold = replace(photometry, ivar=np.full_like(photometry.ivar, np.nan))
+    strange = replace(untold, flux=photometry.flux * np.where(np.arange(9) % 2, 3, 1 / 3).astype(np.float32))
+    odd = [
+        np.mean((of(replace(TEST, photometry=one)).flags & np.uint32(Flag.UNLIKE_TRAINING)) > 0)
+        for one in (photometry, untold, strange)
+    ]
+    assert max(odd[:2]) < 0.01
+    assert odd[2] > 0.95
+
+
 def test_both_know_more_than_either_alone():
     """Photometry tells quasars from stars, the image tells galaxies from both, and together they tell all."""
     both = judge_classes(probability(of(TEST)), TRUE)

@@ -106,6 +106,9 @@ def test_another_prior_by_weights():
     flat = reweighted(draws, np.zeros((200_000, 2)))
     np.testing.assert_allclose(flat[0], draws.mean(axis=0), rtol=1e-9)
     np.testing.assert_allclose(flat[2], 200_000, rtol=1e-9)
+    apart = reweighted(draws, np.stack([ratio[:, 0], np.full(200_000, -np.inf)], axis=1))
+    np.testing.assert_allclose(apart[2], [size[0], 0.0])
+    assert np.isnan(apart[0][1]).all()
     with pytest.raises(RequestError, match=r"expected \(n, N, P\) and \(n, N\)"):
         reweighted(draws, ratio[:10])
 

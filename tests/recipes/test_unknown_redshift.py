@@ -113,6 +113,7 @@ def test_a_redshift_with_an_error_is_weighed_with_the_photometry(kids, blind):
 
     wide, medium, narrow, tiny = (with_error(error) for error in (50.0, 0.05, 0.012, 1e-4))
     np.testing.assert_allclose(wide.column("redshift"), blind.column("redshift")[:60], atol=2e-3)
+    np.testing.assert_allclose(with_error(np.inf).column("redshift"), blind.column("redshift")[:60], rtol=1e-5)
     assert ((wide.flags & np.uint32(Flag.REDSHIFT_INFERRED)) != 0).all()
     assert not (wide.flags & np.uint32(Flag.REDSHIFT_MISSING)).any()
     density = predictor.redshifts(few)  # the product of both, by hand

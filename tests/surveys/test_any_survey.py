@@ -29,3 +29,9 @@ def test_two_curves_of_one_band(tmp_path):
         (tmp_path / name).write_text("".join(f"{middle + 100 * k} {float(abs(k) < 5)}\n" for k in range(-6, 7)))
     with pytest.raises(RequestError, match=r"g.dat and g.txt are both of band g; leave one there"):
         surveys.from_curves(tmp_path)
+    (tmp_path / "g.dat").rename(tmp_path / "r.trans")
+    (tmp_path / "README.md").write_text("of a telescope")
+    with pytest.raises(RequestError, match=r": r.trans: no format of curves ends like this; accepted: .ecsv, .txt"):
+        surveys.from_curves(tmp_path)
+    (tmp_path / "r.trans").rename(tmp_path / "r.dat")
+    assert surveys.from_curves(tmp_path).band_names == ("g", "r")

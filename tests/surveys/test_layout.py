@@ -359,16 +359,17 @@ def test_several_redshifts_and_none(made, kids):
         ({"flux_err_u": "flux_err_g", "flux_ivar_u": "flux_err_g"}, "the error of band u is given twice"),
         ({"flux_u": "flux_g"}, "column flux_g is given for two bands"),
         ({"flux_u": "V[2]"}, "column V has 2 elements a row"),
-        ({"flux_u": "V"}, "no such column"),
-        ({"flux_u": "T"}, "column T holds <U3, not numbers"),
+        ({"flux_u": "V"}, r"no such column; V holds vectors: say which element, as in V\[0\]"),
+        ({"flux_u": "T"}, "column T holds text .*; expected the flux of u"),
+        ({"flux_u": "B"}, "column B holds true and false; expected the flux of u"),
         ({"mag_err_u": "none"}, "lacks the column"),
-        ({"redshift": "T"}, "column T holds <U3, not numbers; expected redshift"),
-        ({"ebv": "T"}, "column T holds <U3, not numbers; expected ebv"),
+        ({"redshift": "T"}, "column T holds text .*; expected redshift, numbers or empty"),
+        ({"ebv": "T"}, "column T holds text .*; expected ebv"),
     ],
 )
 def test_a_map_that_cannot_be_meant_is_refused(made, kids, chosen, says):
     batch, _ = made.plain(kids, *made.catalogue(kids, 3))
-    batch |= {"V": np.ones((3, 2)), "T": np.array(["abc", "b", "c"])}
+    batch |= {"V": np.ones((3, 2)), "T": np.array(["abc", "b", "c"]), "B": np.array([True, False, True])}
     with pytest.raises(RequestError, match=says):
         kids.layout(made.columns_of(batch), columns_map=chosen, unit="nJy")
 

@@ -32,4 +32,6 @@ def cache_path(text: str, option: str) -> Path:
         raise RequestError(f"{option} {text}; accepted: the name of an .npz file")
     if not path.exists():
         require("mock", "making model fluxes")
+        if not path.absolute().parent.is_dir():
+            raise RequestError(f"{option} {text}: there is no folder {path.parent}; make it first")
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from galprism import bundle, surveys
 from galprism.cli.extras import cache_path
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
             progress = Progress("sources", table.n_rows)
             named = table.meta.get(PASSBANDS)
     survey = survey_of(model, args.survey, args.passbands, (args.catalogue, named))
-    models = _models(model, args.survey, args.predictive_check) if args.predictive_check else None
+    models = _models(model, args.survey, args.predictive_check, progress) if args.predictive_check else None
     summary = predict_file(
         model,
         survey,
@@ -117,17 +117,26 @@ def survey_of(
     )
 
 
-def _models(model: bundle.Bundle, survey: str | None, path: str) -> Models:
-    """The models that answers are checked against."""
-    from galprism.recipes.references import models_of  # a second that no other prediction needs
-
+def _models(model: bundle.Bundle, survey: str | None, path: str, progress: Progress) -> Callable[[], Models]:
+    """What reads or makes the models that answers are checked against, once all else of the request is in order."""
     check_posteriors(model)
     if model.any_bands and not survey:
         raise RequestError(
             f"--predictive-check {path}: models are of a survey, which --survey has to name; with curves alone, write "
             "its file first: galprism survey NAME --passbands FOLDER"
         )
-    return models_of(model, survey, cache_path(path, "--predictive-check"))
+    place = cache_path(path, "--predictive-check")
+
+    def models() -> Models:
+        from galprism.recipes.references import models_of  # a second that no other prediction needs
+
+        if not place.exists():
+            print(f"  {place} is not there: making models of {survey or model.survey}, which takes minutes")
+        found = models_of(model, survey, place)
+        progress.restart()
+        return found
+
+    return models
 
 
 def _levels(text: str) -> tuple[float, ...]:

@@ -23,6 +23,10 @@ class Progress:
             self.shown = now
             self._show(now)
 
+    def restart(self) -> None:
+        """Count time from here: what came before was something else."""
+        self.started = self.shown = time.perf_counter()
+
     def finish(self) -> None:
         """The last line, with the rate."""
         self._show(time.perf_counter())

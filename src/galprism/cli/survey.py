@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from galprism import surveys
 from galprism.cli.reading import add_reading_arguments, reading_options
 from galprism.errors import RequestError
 from galprism.surveys import from_curves
@@ -32,6 +33,10 @@ def run(args: argparse.Namespace) -> None:
     path = Path(args.output)
     if path.suffix != ".toml" or path.exists() or not path.absolute().parent.is_dir():
         raise RequestError(f"-o {args.output}; accepted: a new file FILE.toml in a folder that exists")
+    if not args.name.strip() or args.name in surveys.names():
+        raise RequestError(
+            f"survey {args.name!r}: accepted: a name that no survey of galprism has ({', '.join(surveys.names())})"
+        )
     proposal = propose(args.name, _curves(args.passbands), args.catalogue, **reading_options(args))
     path.write_text(as_toml(proposal))
     print(f"{path}: {len(proposal.survey.bands)} bands, {' '.join(proposal.survey.band_names)}")

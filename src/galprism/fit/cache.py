@@ -170,9 +170,11 @@ class ModelCache:
         made_with = self.meta.get("passbands", {})
         for band in survey.bands:
             if band.name in self.bands and made_with.get(band.name) != passbands.get(band.passband).hash:
+                held = str(made_with.get(band.name))[:12]
                 raise RequestError(
-                    f"the model cache was made with another curve of band {band.name} ({band.passband}): "
-                    f"{made_with.get(band.name)}; expected {passbands.get(band.passband).hash}. Make the cache again"
+                    f"the models were made with another curve of band {band.name} (sha256 {held}…) than "
+                    f"{survey.name}'s {band.passband} ({passbands.get(band.passband).hash[:12]}…); name another file, "
+                    "or take that one away, and they are made anew"
                 )
 
     def _all_blocks(self) -> Iterator[slice]:
@@ -284,7 +286,10 @@ def load_cache(name_or_path: str | os.PathLike, survey: Survey | None = None) ->
     except OSError as error:
         raise RequestError(f"cannot read the model cache {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise RequestError(f"{path} is not a model cache or is damaged: {error}") from error
+        raise RequestError(
+            f"{path} is not a model cache or is damaged; accepted: a file that galprism wrote (`fit --cache`, `predict "
+            "--predictive-check`); take it away, and it is made anew"
+        ) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise RequestError(f"{path} is not a model cache: its header does not say {FORMAT}")
     if header.get("version") != VERSION:

@@ -184,16 +184,20 @@ def reweighted(draws: np.ndarray, log_ratio: np.ndarray) -> tuple[np.ndarray, np
     """Means (N, P) and standard deviations (N, P) under another prior, and the effective sample size (N,) behind them.
 
     draws : (n, N, P), under the prior of the training; log_ratio : (n, N), ln of the new prior over the old one at each
-    draw, up to a constant of each source. A size far below n says that the two priors hardly overlap there (Kish 1965).
+    draw, up to a constant of each source. A size far below n says that the two priors hardly overlap there (Kish 1965);
+    where the new prior has nothing at any draw it is 0 and the others NaN.
     """
     if draws.ndim != 3 or log_ratio.shape != draws.shape[:2]:
         raise RequestError(f"draws {draws.shape} and log_ratio {log_ratio.shape}; expected (n, N, P) and (n, N)")
     if np.isnan(log_ratio).any():
         raise RequestError("log_ratio is nan somewhere; accepted: numbers, and -inf where the new prior has nothing")
-    weight = np.exp(log_ratio - log_ratio.max(axis=0))
-    weight /= weight.sum(axis=0)
+    top = log_ratio.max(axis=0)
+    overlap = top > -np.inf
+    weight = np.exp(log_ratio - np.where(overlap, top, 0.0))
+    weight /= np.where(overlap, weight.sum(axis=0), np.nan)
     mean = np.einsum("ni,nip->ip", weight, draws)
-    return mean, np.sqrt(np.einsum("ni,nip->ip", weight, (draws - mean) ** 2)), 1.0 / (weight**2).sum(axis=0)
+    sigma = np.sqrt(np.einsum("ni,nip->ip", weight, (draws - mean) ** 2))
+    return mean, sigma, np.where(overlap, 1.0 / (weight**2).sum(axis=0), 0.0)
 
 
 def read_posteriors(path: str | os.PathLike[str]) -> Posteriors:

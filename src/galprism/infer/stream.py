@@ -28,6 +28,8 @@ from galprism.bundle import Bundle
 from galprism.data import LEVELS, Photometry, Predictions, Sources
 from galprism.data.cutout_file import CutoutFile
 from galprism.data.tables import BATCH_ROWS, PredictionsWriter, TableReader, check_writable, open_table
+from galprism.data.tables.csv import NOT_CSV
+from galprism.data.tables.formats import format_of
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer.classes import ClassPredictor, check_class_options
@@ -77,14 +79,14 @@ def predict_file(
     redshift_path: str | os.PathLike[str] | None = None,
     cutouts: str | os.PathLike[str] | None = None,
     priors: Sequence[float] | None = None,
-    models: Models | None = None,
+    models: Models | Callable[[], Models] | None = None,
     progress: Callable[[int], None] | None = None,
     **reading: Any,
 ) -> Summary:
     """Infer every row of a catalogue; formats by suffix. `reading` are the options of `Survey.layout`.
 
     threads : batches that are inferred at the same time. posterior, infer_redshift, models : as of
-    galprism.infer.predict.
+    galprism.infer.predict; models that take long may be made by a function, once all else is found in order.
     redshift_path : write the posteriors of the redshifts there, see galprism.infer.redshift_file.
     cutouts, priors : of classifiers; a file of the sources' cutouts, put to them by id (`in_path` may be such a file
     itself, for images alone), and the shares of star, qso and galaxy where the sources are.
@@ -98,8 +100,11 @@ def predict_file(
     out_path = check_writable(out_path, reads=[in_path, *([cutouts] if cutouts else [])])
     check_class_options(bundle, cutouts, priors)
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
-    if threads < 1 or batch_rows < 1:
-        raise RequestError(f"threads = {threads}, batch_rows = {batch_rows}; accepted: 1 or more")
+    for name, number in (("threads", threads), ("batch_rows", batch_rows)):
+        if number < 1:
+            raise RequestError(f"{name} = {number}; accepted: 1 or more")
+    if posterior and format_of(out_path).name == "CSV":
+        raise RequestError(f"{out_path}: posteriors are vectors, which CSV cannot hold; accepted: {NOT_CSV}")
     if infer_redshift or models is not None:
         batch_rows = min(batch_rows, SLOW_ROWS)
     check_options(bundle, posterior, infer_redshift)
@@ -115,30 +120,28 @@ def predict_file(
         bundle = bundle.bind(survey)
     check_passbands(bundle, survey)
     options: dict[str, Any]
+    checked: Models | None = None
     if bundle.kind == "classes":
         table, layout, images = _opened(in_path, survey, cutouts, reading)
         batch_rows = batch_rows if images is None else min(batch_rows, IMAGE_ROWS)
         options = {"cutouts": None if images is None else _stamp(images.path), "priors": priors and list(priors)}
         ask = _asking(ClassPredictor(bundle, priors), images)
     else:
-        predictor = Predictor(bundle, models)
+        table = open_table(in_path)
+        layout = understood(table, survey, **reading)
+        check_redshifts(bundle, in_path, layout, infer_redshift)
+        checked = models() if callable(models) else models
+        predictor = Predictor(bundle, checked)
         options = {"posterior": posterior, "infer_redshift": infer_redshift, "redshift_pdf": redshift_path is not None}
 
         def ask(sources: Sources) -> Predictions:
             return predictor.predict(sources, levels, **options)
 
-        table = open_table(in_path)
-        layout = understood(table, survey, **reading)
-    if bundle.kind != "classes" and layout.redshift is None and not infer_redshift:
-        instead = ", or infer them with --infer-redshift" if bundle.ranking else ""
-        raise RequestError(
-            f"{in_path}: {bundle.name} needs redshifts; give their column with --column redshift=NAME{instead}"
-        )
     parts = Parts(
         out_path,
         request(bundle, table, layout, levels, batch_rows)
         | options
-        | {"models": None if models is None else models.identity},
+        | {"models": None if checked is None else checked.identity},
         table.n_rows,
         batch_rows,
     )
@@ -165,6 +168,15 @@ def predict_file(
         raise
     parts.remove()
     return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start)
+
+
+def check_redshifts(bundle: Bundle, path: str | os.PathLike[str], layout: Layout, infer: bool) -> None:
+    """Raises RequestError where a catalogue has no redshifts, they are not to be inferred, and parameters need them."""
+    if bundle.kind != "classes" and layout.redshift is None and not infer:
+        instead = ", or infer them with --infer-redshift" if bundle.ranking else ""
+        raise RequestError(
+            f"{path}: {bundle.name} needs redshifts; give their column with --column redshift=NAME{instead}"
+        )
 
 
 def check_passbands(bundle: Bundle, survey: Survey) -> None:

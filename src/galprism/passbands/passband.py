@@ -104,8 +104,12 @@ class Passband:
             raise RequestError(
                 f"{where}: wave {wave.shape} and value {value.shape}; expected two columns of one length"
             )
-        if not (np.isfinite(wave).all() and np.isfinite(value).all()):
-            raise RequestError(f"{where}: a wavelength or a value is not finite")
+        odd = np.flatnonzero(~(np.isfinite(wave) & np.isfinite(value) & (wave > 0)))
+        if len(odd):
+            raise RequestError(
+                f"{where}: point {odd[0] + 1} is {wave[odd[0]]:g}, {value[odd[0]]:g}; accepted: a wavelength above "
+                "zero and a number"
+            )
         wave, value = _ascending(where, wave * _angstrom_per(where, wave_unit), value)
         notes = dict(provenance or {})
         peak = value.max()
@@ -272,7 +276,7 @@ def _closed(where: str, wave: np.ndarray, value: np.ndarray, ends: str) -> tuple
         if ends == "refuse" and value[end] > OPEN_END * value.max():
             raise RequestError(
                 f"{where}: not closed: it {word} at {wave[end]:g} Angstrom with {value[end] / value.max():.2g} of its "
-                "peak; add a row with zero there if the edge is real (or say ends='close')"
+                "peak; add a row with zero there if the edge is real"
             )
     within = np.flatnonzero(value)
     low, high = max(within[0] - 1, 0), within[-1] + 2

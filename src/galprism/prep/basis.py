@@ -102,7 +102,8 @@ class Basis:
             if np.isnan(seen).all():
                 raise RequestError(
                     f"band {band} ({passband.name}, {passband.wave[0]:.5g} to {passband.wave[-1]:.5g} A) sees "
-                    f"rest-frame light beyond {self.grid.wave[-1]:.5g} A up to z = {z_max:g}; nothing is known of it"
+                    f"rest-frame light beyond {self.grid.wave[-1]:.5g} A up to z = {z_max:g}, of which nothing is "
+                    "known; leave this band's curve out"
                 )
         return BandTable(tuple(bands), self.grid.step, values.astype(np.float32))
 

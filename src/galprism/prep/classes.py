@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -119,7 +119,7 @@ class ClassPreparation:
             return cls(config, started.bands, errors, scaling, (-np.inf, np.inf), "")
         magnitude = started.magnitude(sources)
         low, high = np.quantile(magnitude[np.isfinite(magnitude)], [0.001, 0.999])
-        values = scaling.apply(inputs)[inputs.n_bands == len(bands)]
+        values = scaling.apply(started.measure(started._supposed(sources)))[inputs.n_bands == len(bands)]
         typical = Typical.fit(values[:, started.judged]) if len(values) else None
         return cls(config, started.bands, errors, scaling, (float(low), float(high)), started.magnitude_band, typical)
 
@@ -215,8 +215,16 @@ class ClassPreparation:
         flags[rows & odd] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
         if self.typical is not None:
             whole = rows & (inputs.n_bands == len(self.bands))
+            if np.isnan(self._photometry(sources).ivar).any():
+                scaled = self.scaling.apply(self.measure(self._supposed(sources)))
             odd = self.typical.unlike(scaled[:, self.judged])
             flags[whole & odd] |= np.uint32(Flag.UNLIKE_TRAINING)
+
+    def _supposed(self, sources: Sources) -> Sources:
+        """With the usual errors where they are not known: what is like the training set is not told by their lack."""
+        photometry = self._photometry(sources)
+        ivar = np.where(np.isnan(photometry.ivar), self.assumed_err**-2.0, photometry.ivar).astype(np.float32)
+        return replace(sources, photometry=replace(photometry, ivar=ivar))
 
     def _psf_beyond(self, inputs: Inputs) -> np.ndarray:
         """(N,), bool: the PSF of an image is told, and narrower or wider than any in training."""

@@ -16,6 +16,8 @@ from galprism.surveys.registry import get, names
 from galprism.surveys.survey import Survey
 
 SUFFIXES = (".ecsv", ".txt", ".dat", ".res", ".par", ".csv", ".tab")
+BESIDE = (".md", ".toml", ".json", ".png", ".pdf", ".fits", ".parquet")
+"""What may lie in a folder of curves and is none, as do hidden files, folders and what has no suffix."""
 DEPTH, ZEROPOINT_ERROR = 25.0, 0.02
 """AB mag, mag: stand in where nothing is known of a survey; errors in its tables do not need them."""
 BRIGHTEST, FAINTEST = 5.0, 35.0
@@ -37,14 +39,22 @@ def from_curves(folder: str | Path) -> Survey:
 
     Its depths are not known, so that wrong units are not noticed. Extinctions are those of other surveys at the same
     wavelength, and every zero point has ZEROPOINT_ERROR.
-    Raises RequestError where the folder has no curve, one that cannot be read, or two of one band.
+    Raises RequestError where the folder has no curve, one that cannot be read, one in another format, or two of one
+    band.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise RequestError(
             f"{folder}: is not a folder; expected one with a curve for each band ({', '.join(SUFFIXES)})"
         )
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    paths = [path for path in files if path.suffix.lower() in SUFFIXES]
+    strange = [path.name for path in files if path.suffix and path.suffix.lower() not in SUFFIXES + BESIDE]
+    if strange:
+        raise RequestError(
+            f"{folder}: {', '.join(strange)}: no format of curves ends like this; accepted: {', '.join(SUFFIXES)}; "
+            "take away what is no curve"
+        )
     if not paths:
         raise RequestError(f"{folder}: no curve in it; expected a file for each band ({', '.join(SUFFIXES)})")
     for before, path in pairwise(paths):

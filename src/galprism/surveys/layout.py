@@ -213,7 +213,7 @@ class Layout:
         if self.redshift is None or self.redshift_err is None:
             return None
         error = np.array(batch[self.redshift_err], np.float64)
-        return np.where(np.isfinite(error) & (error > 0), error, 0.0)
+        return np.where(error > 0, error, 0.0)
 
     def _redshift(self, batch, flags: np.ndarray) -> np.ndarray | None:
         if self.redshift is None:

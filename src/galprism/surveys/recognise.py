@@ -90,8 +90,8 @@ def recognise(
         column = getattr(layout, role)
         if column and columns[column].dtype.kind not in "fiu":
             raise RequestError(
-                f"column {column} holds {columns[column].dtype}, not numbers; expected {role} (map {role}=COLUMN, or "
-                f"{role}={NONE})"
+                f"column {column} holds {kind_of(columns[column])}; expected {role}, numbers or empty cells (map "
+                f"{role}=COLUMN, or {role}={NONE})"
             )
     return replace(layout, unused=tuple(name for name in columns if name not in layout.needs))
 
@@ -154,13 +154,22 @@ def _cell(columns: Mapping[str, ColumnInfo], name: str) -> Cell | None:
     return None
 
 
-def _near(name: str, columns: Iterable[str]) -> str:
-    columns = list(columns)
-    close = difflib.get_close_matches(name, columns, n=3, cutoff=0.5)
+def kind_of(column: ColumnInfo) -> str:
+    """What a column that holds no numbers holds, in words."""
+    kinds = {"b": "true and false", "U": "text (a cell that is no number makes a column of text)", "M": "dates"}
+    return kinds.get("U" if column.dtype.kind in "OS" else column.dtype.kind, str(column.dtype))
+
+
+def _near(name: str, columns: Mapping[str, ColumnInfo]) -> str:
+    if name in columns:
+        return f"; {name} holds vectors: say which element, as in {name}[0]"
+    names = list(columns)
+    close = [column for column in names if column.lower() == name.lower()]
+    close = close or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return f"; did you mean {', '.join(close)}?"
-    more = ", …" if len(columns) > 12 else ""
-    return f"; it has {', '.join(columns[:12])}{more}" if columns else "; it has none"
+    more = ", …" if len(names) > 12 else ""
+    return f"; it has {', '.join(names[:12])}{more}" if names else "; it has none"
 
 
 def _choose(
@@ -255,7 +264,9 @@ def _present(preset: Preset, columns, wanted, given) -> int:
     return sum(_cell(columns, value) is not None for _, value, _ in _band_names(preset, wanted, given))
 
 
-def _missing_message(survey: str, preset: Preset, missing: list[tuple[str, str]], columns: Iterable[str]) -> str:
+def _missing_message(
+    survey: str, preset: Preset, missing: list[tuple[str, str]], columns: Mapping[str, ColumnInfo]
+) -> str:
     names = ", ".join(name for _, name in missing)
     bands = list(dict.fromkeys(band for band, _ in missing))
     errors_only = all(name == preset.column(preset.error, band) for band, name in missing)
@@ -285,10 +296,10 @@ def _band_columns(
     error = None if error_name == NONE else _cell(columns, error_name)
     assert value is not None
     for cell in (value, error):
-        if cell is not None and columns[cell.column].dtype.kind not in "fiub":
+        if cell is not None and columns[cell.column].dtype.kind not in "fiu":
             raise RequestError(
-                f"column {cell.column} holds {columns[cell.column].dtype}, not numbers; "
-                f"expected the {kind} of {band.name} or its error"
+                f"column {cell.column} holds {kind_of(columns[cell.column])}; expected the {kind} of {band.name} or "
+                "its error, numbers or empty cells"
             )
     if kind == "mag":
         said = (columns[value.column].unit or "").strip()

@@ -87,6 +87,10 @@ class CSVReader(DelimitedReader):
         self._hold(ColumnInfo(name, dtype=numpy_dtype(arrow)) for name, arrow in self._types.items())
 
 
+NOT_CSV = "FITS, Parquet, VOTable, ECSV, HDF5"
+"""The formats that can hold vectors."""
+
+
 class CSVSink(TableSink):
     """Comma, a header, text in quotes, an empty cell for NaN."""
 
@@ -94,7 +98,7 @@ class CSVSink(TableSink):
         for column in columns:
             if column.shape:
                 raise RequestError(
-                    f"{path.name}: column {column.name!r} is a vector, which CSV cannot hold; accepted: ECSV, Parquet"
+                    f"{path.name}: column {column.name!r} is a vector, which CSV cannot hold; accepted: {NOT_CSV}"
                 )
         self._schema = pa.schema([pa.field(column.name, arrow_type(column)) for column in columns])
         header = io.StringIO()
