@@ -43,12 +43,18 @@ def failures(
             _recall(panel, sample.called(method), sample.true, CLASSES.index(of), redshift, edges, look, method)
         panel.set(xlabel=f"$z$ of a {of}", ylabel="recall", ylim=(0, 1.03))
     right.set(xlim=(-0.3, 2.3), ylim=(-0.3, 2.3), xlabel="$g-r$ [AB mag]", ylabel="$r-i$ [AB mag]")
-    right.plot(*stars, ".", color=CLASS_COLOUR["star"], markersize=1.2, alpha=0.25, markeredgewidth=0)
+    right.plot(*stars, ".", color=CLASS_COLOUR["star"], markersize=2.4, alpha=0.7, markeredgewidth=0, zorder=3)
     galaxy = sample.true == CLASSES.index("galaxy")
     lost = galaxy & (sample.called(sample.methods[-1]) == CLASSES.index("star"))
     contours(right, colours[0][galaxy], colours[1][galaxy], CLASS_COLOUR["galaxy"])
-    right.plot(colours[0][lost], colours[1][lost], ".", color=CLASS_COLOUR["galaxy"], markersize=2.2, alpha=0.7)
-    note(right, ["simulated stars", "lines: galaxies of SDSS", f"points: {lost.sum():,} called stars"])
+    right.plot(
+        colours[0][lost], colours[1][lost], ".", color=CLASS_COLOUR["galaxy"], markersize=1.6, alpha=0.55, zorder=2
+    )
+    note(
+        right,
+        ["orange: simulated stars", "lines: galaxies of SDSS", f"points: {lost.sum():,} called stars"],
+        place="lower right",
+    )
     return png(figure)
 
 
