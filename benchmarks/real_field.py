@@ -3,8 +3,7 @@
     GALPRISM_DATA=DIR OMP_NUM_THREADS=1 python benchmarks/real_field.py --docs docs/results
 
 Sources to r = 22.5 of `images/kids_viking_field` in GALPRISM_DATA are found, cut out and measured (`galprism cutouts`)
-and classified (`galprism predict`); the same is done to simulated fields. Needs the extras mock and images, and
-scikit-image, with which photutils takes blends apart (pip install scikit-image).
+and classified (`galprism predict`); the same is done to simulated fields. Needs the extras mock and images.
 
 Writes real-field.md and figures/real-field-*.png. Exit status 0 when every bar is met, 1 when one is not, 2 without the
 data.
