@@ -82,6 +82,14 @@ def test_priors_are_taken_and_told(predict, tmp_path):
     assert said == {"star": 0.9, "qso": 0.05, "galaxy": 0.05}
 
 
+def test_a_table_without_redshifts_is_as_it_should_be(made, galprism):
+    """Classes need none, and `check` does not ask for them."""
+    checked = galprism("check", made / "toy", made / "table.parquet")
+    assert checked.status == 0, checked.err
+    assert f"{N} rows" in checked.out
+    assert "needs redshifts" not in checked.out
+
+
 def test_an_empty_table_has_its_columns(predict, made, tmp_path):
     table = open_table(made / "table.parquet")
     columns = table.read(list(table.columns))

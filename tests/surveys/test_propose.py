@@ -77,6 +77,14 @@ def test_wrong_words_write_nothing(tmp_path, capsys, words, message):
     assert not out.exists()
 
 
+@pytest.mark.parametrize("name", ["kids", "", " "])
+def test_a_name_that_is_taken_or_none_is_refused(tmp_path, capsys, name):
+    out = tmp_path / "mine.toml"
+    assert main(["survey", name, "--passbands", "g=kids/g", "-o", str(out)]) == 2
+    assert f"survey {name!r}: accepted: a name that no survey of galprism has (euclid, hsc" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_table_that_lacks_a_band_is_refused(tmp_path, kids, made):
     with pytest.raises(RequestError, match="lacks the columns flux_H, flux_err_H"):
         propose("mine", {"g": "kids/g", "H": "viking/H"}, str(table(tmp_path, kids, made)))

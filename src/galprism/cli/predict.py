@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, the catalogue, the output and the quantiles."""
     parser.add_argument("bundle", help="a model by name (see `galprism list models`) or the path of a bundle")
     parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the table to write; format by suffix")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="the table to write, or to replace; format by suffix"
+    )
     parser.add_argument(
         "--quantiles", default=",".join(map(str, LEVELS)), help="levels, separated by commas (default: 0.16,0.5,0.84)"
     )
