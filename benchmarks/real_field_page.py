@@ -9,6 +9,7 @@ import numpy as np
 from galprism.data import CLASSES
 from galprism.evaluate import bars_table
 from galprism.evaluate.tables import percent
+from galprism.mocks.images.cutouts import WITHIN
 from real_field_classes import EXTENDED, GALAXY, QSO, STAR, UNTOLD
 from real_field_mocks import NOISY, PATCHES
 from real_field_samples import BANDS, SHARP, R
@@ -51,7 +52,8 @@ def _values(found: Found) -> dict[str, str]:
     real, both, sizes, mock = found.real, found.calls["both"], found.sizes, found.home[0]
     known, trained = np.isfinite(sizes.scaled), found.network.recipe["images"]
     expected = [float((mock.classes == code).sum()) / PATCHES for code in range(len(CLASSES))]
-    low, high = (trained["fwhm"][0] * np.exp(sign * 3 * trained["fwhm_scatter"]) for sign in (-1, 1))
+    low, high = (trained["fwhm"][0] * np.exp(sign * WITHIN * trained["fwhm_scatter"]) for sign in (-1, 1))
+    trained_beta = [trained["beta"] * np.exp(sign * WITHIN * trained["beta_scatter"]) for sign in (-1, 1)]
     n_red, redder = red_dwarfs(found, found.locus)
     j_ks = found.offset[BANDS.index("Ks")] - found.offset[BANDS.index("J")]
     clean = (sizes.scaled > EXTENDED) & ~real.blended & ~real.edge
@@ -69,7 +71,8 @@ def _values(found: Found) -> dict[str, str]:
         "fwhm_range": f"{real.fwhm.min():.2f} to {real.fwhm.max():.2f}",
         "beta": f"{real.psf[R, 1]:.1f}",
         "trained_fwhm": f"{low:.2f} to {high:.2f}",
-        "trained_beta": f"{trained['beta']:g}",
+        "trained_beta": f"{trained_beta[0]:.1f} to {trained_beta[1]:.1f}",
+        "trained_shallower": f"{found.network.recipe['noise']['shallower'][1]:g}",
         "cutouts": found.commands[0].replace(" --image", " \\\n    --image"),
         "predict": found.commands[1],
         "model": f"{found.network.name} ({found.network.hash[:12]})",
