@@ -48,6 +48,7 @@ from galprism.recipes.training import best_device
 from galprism.units import abmag_from_njy
 
 PAPER_NETWORK, OURS = "kids-mnn", "star-qso-galaxy"
+PHO9 = f"{PAPER_NETWORK}, photometry alone"
 UGRI = ("u", "g", "r", "i")
 LIMIT = "exact posterior of the photometry"
 MODELS = 30_000
@@ -150,6 +151,7 @@ class Reproduction:
         shared = self.size.settings
         self.recipes = {
             PAPER_NETWORK: load(PAPER_NETWORK, (*shared, *self.size.epochs)),
+            PHO9: load(PAPER_NETWORK, (*shared, *self.size.epochs, *ABLATIONS["Pho9"])),
             OURS: load(OURS, (*shared, *(QUICK_OURS if quick else ()))),
         }
         few = {name: load(PAPER_NETWORK, (*FOUR_BANDS, *self.size.few, *own)) for name, own in ABLATIONS.items()}
@@ -160,10 +162,10 @@ class Reproduction:
         return [
             self._sky("sky", self.recipes[OURS]),
             self._sky("sky-ugri", self.few[OURS]),
-            *(self._train(name) for name in self.recipes),
-            *(self._ablation(name) for name in self.few),
             self._baselines(),
             self._limit(),
+            *(self._train(name) for name in self.recipes),
+            *(self._ablation(name) for name in self.few),
             self._study("fainter", self._fainter),
             self._study("fewer", self._fewer),
             self._evaluate(),
@@ -186,10 +188,10 @@ class Reproduction:
     # Where things are.
 
     def _bundle(self, name: str) -> Path:
-        return self.folder / "bundles" / name
+        return self.folder / "bundles" / _plain(name)
 
     def _table(self, sample: str, method: str) -> Path:
-        return self.folder / "predictions" / sample / f"{method.replace(', ', '-').replace(' ', '-')}.parquet"
+        return self.folder / "predictions" / sample / f"{_plain(method)}.parquet"
 
     def _report(self, sample: str) -> Path:
         return self.folder / f"report-{sample}"
@@ -209,6 +211,11 @@ class Reproduction:
         sources = measure_of(recipe, known)(rows, np.random.default_rng((recipe.seed, 3)))
         return replace(sources, redshift=None), np.asarray(known.classes[rows])
 
+    def _sample(self, recipe: Recipe) -> list[Any]:
+        """What sources there are and how they are measured, whoever learns from them."""
+        parts = (recipe.field, recipe.chosen, recipe.images, recipe.sample, recipe.noise)
+        return [*(plain(part) for part in parts), recipe.seed]
+
     def _sky(self, name: str, recipe: Recipe) -> Stage:
         def run() -> None:
             self._known(recipe)
@@ -217,11 +224,11 @@ class Reproduction:
         n = recipe.sample.train + recipe.sample.validation + recipe.sample.test
         assert recipe.images is not None
         text = f"{n:,} chosen sources of a simulated field with images in {', '.join(recipe.images.bands)}"
-        key = [plain(part) for part in (recipe.field, recipe.chosen, recipe.images, recipe.sample)]
+        key = self._sample(recipe)[:-2]
         return Stage(name, text, 0.005 * n + 30, (self.folder / f"{name}.done",), key, run)
 
     def _learn(self, name: str, recipe: Recipe, rows: tuple[np.ndarray, np.ndarray] | None = None) -> bundle.Bundle:
-        work = self.folder / "work" / name.replace(", ", "-").replace(" ", "-")
+        work = self.folder / "work" / _plain(name)
 
         def report(epoch: Any, n_epochs: int) -> None:
             self.say(f"    epoch {epoch.epoch + 1} of {n_epochs}: validation loss {epoch.valid_loss:.5f}")
@@ -250,8 +257,8 @@ class Reproduction:
 
         passes = recipe.train["epochs"][0]
         text = f"the network of {name} on {recipe.sample.train:,} sources, {passes} passes"
-        per_pass = recipe.sample.train / (3500.0 if name == OURS else 250.0)
-        return Stage(f"train-{name}", text, passes * per_pass, (out, *tables.values()), plain(recipe), run)
+        per_pass = recipe.sample.train / {OURS: 5000.0, PHO9: 2000.0}.get(name, 150.0)
+        return Stage(f"train-{_plain(name)}", text, passes * per_pass, (out, *tables.values()), plain(recipe), run)
 
     def _ablation(self, name: str) -> Stage:
         recipe, table = self.few[name], self._table("few", name)
@@ -293,7 +300,8 @@ class Reproduction:
             done.write_text(json.dumps(list(found.predictions)))
 
         text = "boosted trees, a forest, a cut in size, templates"
-        return Stage("baselines", text, 60 if self.quick else 1200, (done,), [plain(recipe), self.size.trials], run)
+        key = [*self._sample(recipe), self.size.trials]
+        return Stage("baselines", text, 60 if self.quick else 600, (done,), key, run)
 
     def _limit(self) -> Stage:
         """What photometry can tell at the most: the posterior by sources of the sample's own kind without noise."""
@@ -316,7 +324,7 @@ class Reproduction:
             write_predictions(table, found)
 
         text = f"the posterior by {MODELS:,} sources of the sample's kind without noise: the limit of photometry"
-        return Stage("limit", text, 20 if self.quick else 300, (table,), [plain(recipe), MODELS], run)
+        return Stage("limit", text, 20 if self.quick else 120, (table,), [*self._sample(recipe), MODELS], run)
 
     def _study(self, name: str, run: Callable[[], None]) -> Stage:
         recipe, path = self.recipes[OURS], self.folder / f"{name}.md"
@@ -370,7 +378,7 @@ class Reproduction:
 
         def run() -> None:
             others = json.loads((self.folder / "baselines.done").read_text())
-            names = [PAPER_NETWORK, OURS, WITHOUT_IMAGE, WITHOUT_PHOTOMETRY, LIMIT, *others]
+            names = [PAPER_NETWORK, PHO9, OURS, WITHOUT_IMAGE, WITHOUT_PHOTOMETRY, LIMIT, *others]
             self._judge("all", names, recipe)
 
         outputs = (out, self._summary("all"))
@@ -436,6 +444,9 @@ def bars(numbers: dict[str, Any], few: dict[str, Any], weights: dict[str, int]) 
         gain = _less(of("f1", "Img1+Pho9", name, few), of("f1", "Pho9", name, few))
         text = f"kids-mnn on few sources: what the image adds to the F1 of {name}"
         found.append(Bar(text, 0.0, gain, ">=", paper=with_image - without))
+        gain = _less(of("f1", PAPER_NETWORK, name), of("f1", PHO9, name))
+        text = f"kids-mnn: what the image adds to the F1 of {name}"
+        found.append(Bar(text, 0.0, gain, ">=", paper=with_image - without))
     found.append(
         Bar("ours: accuracy over kids-mnn's", 0.0, _less(of("accuracy", OURS), of("accuracy", PAPER_NETWORK)), ">=")
     )
@@ -453,6 +464,11 @@ def bars(numbers: dict[str, Any], few: dict[str, Any], weights: dict[str, int]) 
             Bar(f"ours: F1 of {name} over the best boosted trees'", 0.0, _less(of("f1", OURS, name), best), ">=")
         )
     return found
+
+
+def _plain(name: str) -> str:
+    """A name as files have it."""
+    return name.replace(", ", "-").replace(" ", "-")
 
 
 def _methods(numbers: dict[str, Any]) -> list[str]:
