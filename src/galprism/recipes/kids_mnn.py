@@ -17,7 +17,7 @@ import numpy as np
 
 from galprism import bundle, surveys
 from galprism.config import plain
-from galprism.data import CLASSES, Sources, Truth
+from galprism.data import CLASSES, Predictions, Sources, Truth
 from galprism.data.classes import class_probabilities
 from galprism.data.tables import read_predictions, write_predictions
 from galprism.evaluate import Bar, evaluate
@@ -43,7 +43,7 @@ from galprism.recipes.classes import class_bundle, learn_classes
 from galprism.recipes.labelled import Labelled, labelled, measure_of
 from galprism.recipes.recipe import Recipe, load
 from galprism.recipes.sky import libraries_of
-from galprism.recipes.stages import Stage, timings
+from galprism.recipes.stages import Stage, digest, timings
 from galprism.recipes.training import best_device
 from galprism.units import abmag_from_njy
 
@@ -53,6 +53,14 @@ UGRI = ("u", "g", "r", "i")
 LIMIT = "exact posterior of the photometry"
 MODELS = 30_000
 """Sources without noise that it is by."""
+BEST_TREES = ("boosted trees, tuned", "boosted trees, tuned, with size")
+"""Of the baselines, those that stand beside the networks in every figure."""
+SAMPLES = {
+    "all": "the published network and ours",
+    "baselines": "all that learns nothing, or otherwise, on the same sources",
+    "few": "the published network's other forms, from few sources",
+}
+"""Reports, and what each is of."""
 WITHOUT_IMAGE, WITHOUT_PHOTOMETRY = f"{OURS}, photometry alone", f"{OURS}, image alone"
 
 PAPER = {
@@ -168,22 +176,18 @@ class Reproduction:
             *(self._ablation(name) for name in self.few),
             self._study("fainter", self._fainter),
             self._study("fewer", self._fewer),
-            self._evaluate(),
-            self._evaluate_few(),
+            *(self._evaluate(sample) for sample in SAMPLES),
         ]
 
     def bars(self) -> list[Bar]:
         """The paper's figures and ours, once all stages are done."""
-        numbers, few = (json.loads((self._report(name) / "metrics.json").read_text()) for name in ("all", "few"))
+        numbers = {name: json.loads((self._report(name) / "metrics.json").read_text()) for name in SAMPLES}
         weights = {name: bundle.load(self._bundle(name)).network["weights"] for name in self.recipes}
-        return bars(numbers, few, weights)
+        return bars(numbers, weights)
 
     def results(self) -> list[tuple[str, Path, Path]]:
         """Of each sample: what it is, its tables in Markdown, and the folder of its report."""
-        return [
-            ("the published network and ours", self._summary("all"), self._report("all")),
-            ("the published network's other forms, from few sources", self._summary("few"), self._report("few")),
-        ]
+        return [(title, self._summary(name), self._report(name)) for name, title in SAMPLES.items()]
 
     # Where things are.
 
@@ -228,7 +232,7 @@ class Reproduction:
         return Stage(name, text, 0.005 * n + 30, (self.folder / f"{name}.done",), key, run)
 
     def _learn(self, name: str, recipe: Recipe, rows: tuple[np.ndarray, np.ndarray] | None = None) -> bundle.Bundle:
-        work = self.folder / "work" / _plain(name)
+        work = self.folder / "work" / f"{_plain(name)}-{digest(plain(recipe))}"
 
         def report(epoch: Any, n_epochs: int) -> None:
             self.say(f"    epoch {epoch.epoch + 1} of {n_epochs}: validation loss {epoch.valid_loss:.5f}")
@@ -252,8 +256,7 @@ class Reproduction:
                 WITHOUT_PHOTOMETRY: replace(sources, photometry=None),
             }
             for method, table in tables.items():
-                table.parent.mkdir(parents=True, exist_ok=True)
-                write_predictions(table, ClassPredictor(made).predict(seen[method]))
+                _write(table, ClassPredictor(made).predict(seen[method]))
 
         passes = recipe.train["epochs"][0]
         text = f"the network of {name} on {recipe.sample.train:,} sources, {passes} passes"
@@ -265,8 +268,7 @@ class Reproduction:
 
         def run() -> None:
             found = ClassPredictor(self._learn(f"few-{name}", recipe)).predict(self._test(recipe)[0])
-            table.parent.mkdir(parents=True, exist_ok=True)
-            write_predictions(table, found)
+            _write(table, found)
 
         images = len(recipe.classes.inputs.image.bands) if recipe.classes else 0
         each = 0.0003 if name == OURS else 0.004 * images + 0.0005
@@ -296,7 +298,7 @@ class Reproduction:
                 most=10_000,
             )
             for method, table in found.predictions.items():
-                write_predictions(self._table("all", method), table)
+                _write(self._table("all", method), table)
             done.write_text(json.dumps(list(found.predictions)))
 
         text = "boosted trees, a forest, a cut in size, templates"
@@ -321,7 +323,7 @@ class Reproduction:
             prior = shares_by_magnitude(own, np.asarray(known.classes[every]), asked)
             templates, zero_points = ClassTemplates(survey.band_names, *parts), calibration_error(survey)
             found = fit_classes(sources, templates, prior=prior, flux_err=survey.flux_err, model_error=zero_points)
-            write_predictions(table, found)
+            _write(table, found)
 
         text = f"the posterior by {MODELS:,} sources of the sample's kind without noise: the limit of photometry"
         return Stage("limit", text, 20 if self.quick else 120, (table,), [*self._sample(recipe), MODELS], run)
@@ -373,31 +375,38 @@ class Reproduction:
         sources = replace(measure(asked, np.random.default_rng((recipe.seed, 6))), redshift=None)
         return judge_classes(class_probabilities(predictor.predict(sources)), np.asarray(known.classes[asked]))
 
-    def _evaluate(self) -> Stage:
-        out, recipe = self._report("all"), self.recipes[OURS]
+    def _evaluate(self, sample: str) -> Stage:
+        recipe = (self.few if sample == "few" else self.recipes)[OURS]
 
         def run() -> None:
-            others = json.loads((self.folder / "baselines.done").read_text())
-            names = [PAPER_NETWORK, PHO9, OURS, WITHOUT_IMAGE, WITHOUT_PHOTOMETRY, LIMIT, *others]
-            self._judge("all", names, recipe)
+            self._judge(sample, self._shown(sample), recipe)
 
-        outputs = (out, self._summary("all"))
-        key = [plain(each) for each in self.recipes.values()]
-        return Stage("evaluate", "metrics, figures and report", 60, outputs, key, run)
+        outputs = (self._report(sample), self._summary(sample))
+        key = [plain(each) for each in (self.few if sample == "few" else self.recipes).values()]
+        return Stage(f"evaluate-{sample}", f"metrics and figures: {SAMPLES[sample]}", 40, outputs, key, run)
 
-    def _evaluate_few(self) -> Stage:
-        out, recipe = self._report("few"), self.few[OURS]
-
-        def run() -> None:
-            self._judge("few", list(self.few), recipe)
-
-        key = [plain(each) for each in self.few.values()]
-        return Stage("evaluate-few", "metrics and figures of the ablations", 30, (out, self._summary("few")), key, run)
+    def _shown(self, sample: str) -> list[str]:
+        """The methods of a report."""
+        if sample == "few":
+            return list(self.few)
+        others = json.loads((self.folder / "baselines.done").read_text())
+        if sample == "baselines":
+            return [OURS, WITHOUT_IMAGE, LIMIT, *others]
+        return [
+            PAPER_NETWORK,
+            PHO9,
+            OURS,
+            WITHOUT_IMAGE,
+            WITHOUT_PHOTOMETRY,
+            LIMIT,
+            *(n for n in BEST_TREES if n in others),
+        ]
 
     def _judge(self, sample: str, names: Iterable[str], recipe: Recipe) -> None:
         sources, classes = self._test(recipe)
         truth = Truth(sources.id, (), np.zeros((len(classes), 0)), classes)
-        methods = {name: read_predictions(self._table(sample, name)) for name in names}
+        place = "few" if sample == "few" else "all"
+        methods = {name: read_predictions(self._table(place, name)) for name in names}
         shown = Shown(size=Column(sources.id, sizes_over_psf(sources, "r"), "half-light radius / FWHM"))
         meta, out = self._meta(sample, recipe), self._report(sample)
         report = evaluate(methods, truth, sources, out, band="r", shown=shown, meta=meta, force=True)
@@ -428,11 +437,11 @@ class Reproduction:
         }
 
 
-def bars(numbers: dict[str, Any], few: dict[str, Any], weights: dict[str, int]) -> list[Bar]:
-    """The table that the reproduction ends in."""
+def bars(numbers: dict[str, dict[str, Any]], weights: dict[str, int]) -> list[Bar]:
+    """The table that the reproduction ends in; numbers : by report."""
 
-    def of(metric: str, method: str, name: str | None = None, where: dict[str, Any] = numbers) -> float | None:
-        return class_value(where, metric, method=method, of=name)
+    def of(metric: str, method: str, name: str | None = None, where: str = "all") -> float | None:
+        return class_value(numbers[where], metric, method=method, of=name)
 
     ratio = weights[PAPER_NETWORK] / PAPER_WEIGHTS
     note = "the paper does not say how its shortcuts and norms are made"
@@ -441,7 +450,7 @@ def bars(numbers: dict[str, Any], few: dict[str, Any], weights: dict[str, int]) 
     for name, paper in zip(CLASSES, PAPER_F1, strict=True):
         found.append(Bar(f"kids-mnn: F1 of {name}", paper, of("f1", PAPER_NETWORK, name), ">=", paper=paper))
     for name, with_image, without in zip(CLASSES, PAPER["Img1+Pho9"], PAPER["Pho9"], strict=True):
-        gain = _less(of("f1", "Img1+Pho9", name, few), of("f1", "Pho9", name, few))
+        gain = _less(of("f1", "Img1+Pho9", name, "few"), of("f1", "Pho9", name, "few"))
         text = f"kids-mnn on few sources: what the image adds to the F1 of {name}"
         found.append(Bar(text, 0.0, gain, ">=", paper=with_image - without))
         gain = _less(of("f1", PAPER_NETWORK, name), of("f1", PHO9, name))
@@ -455,9 +464,9 @@ def bars(numbers: dict[str, Any], few: dict[str, Any], weights: dict[str, int]) 
         found.append(Bar(f"ours: F1 of {name} over kids-mnn's", 0.0, gain, ">="))
     found.append(Bar("ours: weights over the paper's", 1 / 18, weights[OURS] / PAPER_WEIGHTS))
     found.append(Bar("ours: expected calibration error", 0.01, of("calibration_error", OURS)))
-    trees = [name for name in _methods(numbers) if name.startswith("boosted trees") and "size" not in name]
+    trees = [name for name in _methods(numbers["baselines"]) if name.startswith("boosted trees") and "size" not in name]
     for name in CLASSES:
-        best = max(of("f1", method, name) or 0.0 for method in trees)
+        best = max(of("f1", method, name, "baselines") or 0.0 for method in trees)
         alone = _less(of("f1", WITHOUT_IMAGE, name), best)
         found.append(Bar(f"ours, photometry alone: F1 of {name} over the best boosted trees'", 0.0, alone, ">="))
         found.append(
@@ -469,6 +478,11 @@ def bars(numbers: dict[str, Any], few: dict[str, Any], weights: dict[str, int]) 
 def _plain(name: str) -> str:
     """A name as files have it."""
     return name.replace(", ", "-").replace(" ", "-")
+
+
+def _write(table: Path, predictions: Predictions) -> None:
+    table.parent.mkdir(parents=True, exist_ok=True)
+    write_predictions(table, predictions)
 
 
 def _methods(numbers: dict[str, Any]) -> list[str]:

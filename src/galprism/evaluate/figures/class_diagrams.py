@@ -22,6 +22,7 @@ from galprism.evaluate.figures.style import (
     class_legend,
     contours,
     density,
+    heading,
     new_figure,
     note,
     plain_log_ticks,
@@ -126,7 +127,7 @@ def size_magnitude(name: str, title: str, sample: ClassSample, size: Column) -> 
             if rows.sum() >= FEW:
                 coarse = int(np.clip(np.sqrt(rows.sum()), 15, 40))
                 contours(panel, sample.magnitude[rows], np.log10(value[rows]), CLASS_COLOUR[of], (0.393, 0.865), coarse)
-        panel.set_title(who)
+        panel.set_title(heading(who))
         panel.set_xlabel(quantity_label(f"mag_{sample.band}"))
     unit = f" [{size.unit}]" if size.unit else ""
     for row in axes:

@@ -19,6 +19,7 @@ from galprism.evaluate.figures.style import (
     INK,
     Drawing,
     Look,
+    heading,
     legend,
     log_numbers,
     new_figure,
@@ -52,7 +53,7 @@ def confusion(name: str, title: str, entries: Sequence[ClassEntry]) -> Drawing:
     some = any(entry.found.not_classified for entry in entries)
     for panel, (entry, of_called) in zip(axes.ravel(), panels, strict=False):
         _confusion(panel, entry, some, of_called)
-        panel.set_title(entry.method + (f", % of {'columns' if of_called else 'rows'}" if alone else ""))
+        panel.set_title(heading(entry.method) + (f", % of {'columns' if of_called else 'rows'}" if alone else ""))
     right = "; right: of those that were called so (of each column)" if alone else ""
     caption = (
         f"{entries[0].sample.describe()}. Numbers, and per cent of the sources that are of the class (of each "

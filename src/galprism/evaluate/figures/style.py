@@ -26,6 +26,10 @@ from galprism.params import PARAMS
 
 WIDTH = 7.2
 """Inches: the text width of a two-column journal page."""
+LONG = 24
+"""Letters that fit over a panel."""
+LETTER, HANDLE = 0.062, 0.65
+"""Inches that a letter of a legend takes, and a line with the space around it."""
 DPI = 160
 
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -97,8 +101,11 @@ class Look:
         return LIMIT_COLOUR if method == self.limit else CYCLE[self._place(method) % len(CYCLE)]
 
     def line(self, method: str):
-        """A matplotlib line style: dotted for the limit."""
-        return ":" if method == self.limit else LINES[self._place(method) % len(LINES)]
+        """A matplotlib line style: dotted for the limit. Methods that share a colour have different lines."""
+        if method == self.limit:
+            return ":"
+        place = self._place(method)
+        return LINES[(place + place // len(CYCLE)) % len(LINES)]
 
     def density(self, method: str) -> Colormap:
         """A pale tint of the method's colour to a dark shade of it; lines in ink stay visible on all."""
@@ -252,7 +259,14 @@ def running_medians(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, insid
 def legend(figure: Figure, methods: Sequence[str], look: Look) -> None:
     """One legend for the whole figure, above its panels."""
     handles = [Line2D([], [], color=look.colour(m), linestyle=look.line(m), linewidth=1.8, label=m) for m in methods]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4), handlelength=2.6)
+    beside = int(WIDTH / (LETTER * max(map(len, methods), default=1) + HANDLE))
+    columns = min(max(beside, 1), 4, len(handles))
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, handlelength=2.6)
+
+
+def heading(method: str) -> str:
+    """A method's name over a third of a page, in two lines where it is long."""
+    return method.replace(", ", ",\n", 1) if len(method) > LONG else method
 
 
 def class_legend(figure: Figure) -> None:
