@@ -6,6 +6,7 @@ Only their attributes are asked for (spectral_axis, flux, uncertainty, mask, red
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import astropy.units as u
@@ -30,45 +31,52 @@ def from_specutils(objects: Any, ids: Sequence[object] | None = None, *, air: bo
     RequestError where there is no uncertainty, its kind is not known, or a unit is no flux density or no wavelength.
     """
     several = objects if isinstance(objects, list | tuple) else [objects]
-    rows = [row for i, one in enumerate(several) for row in _rows(f"spectrum {i}", one)]
-    if ids is not None and len(ids) != len(rows):
-        raise RequestError(f"{len(ids)} ids were given for {len(rows)} spectra")
-    names = [_id(i, meta) if ids is None else ids[i] for i, (_, meta, _, _) in enumerate(rows)]
-    return [
-        _spectrum(where, str(name), meta, said, arrays, air)
-        for name, (where, meta, said, arrays) in zip(names, rows, strict=True)
-    ]
+    found = [one for i, each in enumerate(several) for one in _read(f"spectrum {i}", each, air)]
+    if ids is not None and len(ids) != len(found):
+        raise RequestError(f"{len(ids)} ids were given for {len(found)} spectra")
+    return [replace(one, id=str(ids[i]) if ids is not None else one.id or str(i)) for i, one in enumerate(found)]
 
 
-def _rows(where: str, one: Any) -> list[tuple[str, dict, dict, tuple]]:
-    """Of one object, row by row: where it is, its meta, what else it says, and wave, flux, ivar and mask."""
+def _read(where: str, one: Any, air: bool) -> list[Spectrum]:
     for name in ("spectral_axis", "flux"):
         if getattr(one, name, None) is None:
             raise RequestError(f"{where} is {type(one).__name__}, without {name}; accepted: objects like specutils'")
-    axis, flux = one.spectral_axis, one.flux
-    wave = angstrom(where, axis.unit, np.asarray(u.Quantity(axis).value, np.float64))
-    values = np.asarray(u.Quantity(flux).value, np.float64)
-    if values.ndim not in (1, 2) or wave.shape not in (values.shape, values.shape[-1:]):
-        raise RequestError(f"{where} has flux of shape {values.shape} and wavelengths {wave.shape}")
-    ivar = _ivar(where, one, values.shape)
-    mask = getattr(one, "mask", None)
-    bad = np.zeros(values.shape, bool) if mask is None else np.broadcast_to(np.asarray(mask, bool), values.shape)
-    meta = getattr(one, "meta", None)
-    redshift = np.atleast_1d(np.asarray(getattr(one, "redshift", None) or 0.0, np.float64)).ravel()
-    values, ivar, bad = (np.atleast_2d(array) for array in (values, ivar, bad))
-    wave = np.broadcast_to(wave, values.shape)
-    redshift = np.broadcast_to(redshift, len(values))
-    whole = [meta] * len(values) if not isinstance(meta, list | tuple) else list(meta)
-    place = [where] if len(values) == 1 else [f"{where}[{k}]" for k in range(len(values))]
-    return [
-        (
-            place[k],
-            dict(whole[k] or {}),
-            {"redshift": float(redshift[k]) if redshift[k] else np.nan},
-            (wave[k], values[k], ivar[k], bad[k], flux.unit),
+    wave = angstrom(where, one.spectral_axis.unit, np.asarray(one.spectral_axis.value, np.float64))
+    flux = np.asarray(one.flux.value, np.float64)
+    if flux.ndim not in (1, 2) or wave.shape not in (flux.shape, flux.shape[-1:]):
+        raise RequestError(
+            f"{where} has flux of shape {flux.shape} and wavelengths {wave.shape}; accepted: one or two "
+            "dimensions, the last along the wavelengths"
         )
-        for k in range(len(values))
-    ]
+    ivar = _ivar(where, one, flux.shape)
+    mask = getattr(one, "mask", None)
+    if mask is not None:
+        flux, ivar = np.where(mask, 0.0, flux), np.where(mask, 0.0, ivar)
+    flux, ivar = np.atleast_2d(flux), np.atleast_2d(ivar)
+    wave = np.broadcast_to(wave, flux.shape)
+    redshift = getattr(one, "redshift", None)
+    redshift = np.nan if redshift is None else np.asarray(redshift, np.float64)
+    redshift = np.broadcast_to(np.where(redshift == 0, np.nan, redshift), len(flux))
+    meta = getattr(one, "meta", None)
+    metas = meta if isinstance(meta, list | tuple) else [meta] * len(flux)
+    found = []
+    for row, said in enumerate(metas):
+        said = said or {}
+        origin = where if len(flux) == 1 else f"{where}[{row}]"
+        scale = flux_scale(origin, one.flux.unit, wave[row])
+        order = slice(None, None, -1) if wave[row, 0] > wave[row, -1] else slice(None)
+        found.append(
+            spectrum(
+                origin,
+                str(said.get("id", "")),
+                vacuum_from_air(wave[row, order]) if air else wave[row, order],
+                (flux[row] * scale)[order],
+                (ivar[row] / scale**2)[order],
+                redshift=float(redshift[row]),
+                **{name: float(said[name]) for name in ("ra", "dec") if name in said},
+            )
+        )
+    return found
 
 
 def _ivar(where: str, one: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -85,17 +93,3 @@ def _ivar(where: str, one: Any, shape: tuple[int, ...]) -> np.ndarray:
     scale = 1.0 if unit is None else u.Unit(unit).to(one.flux.unit ** POWER[kind])
     with np.errstate(divide="ignore", invalid="ignore"):
         return IVAR_OF[kind](array * scale)
-
-
-def _id(i: int, meta: dict) -> object:
-    return meta.get("id", i)
-
-
-def _spectrum(where: str, ident: str, meta: dict, said: dict, arrays: tuple, air: bool) -> Spectrum:
-    wave, flux, ivar, bad, unit = arrays
-    scale = flux_scale(where, unit, wave)
-    order = slice(None, None, -1) if wave[0] > wave[-1] else slice(None)
-    wave = vacuum_from_air(wave[order]) if air else wave[order]
-    flux, ivar = np.where(bad, 0.0, flux * scale)[order], np.where(bad, 0.0, ivar / scale**2)[order]
-    place = {name: float(meta[name]) for name in ("ra", "dec") if name in meta}
-    return spectrum(where, ident, wave, flux, ivar, **place, **said)
