@@ -5,9 +5,12 @@ import pytest
 
 from galprism import surveys
 from galprism.data import Photometry, Sources, Spectra
+from galprism.data.rest_frame import observed_from_rest, rest_from_observed
 from galprism.data.spectra import gaps
+from galprism.data.spectrum_files import with_spectra
 from galprism.data.spectrum_noise import signal_to_noise
 from galprism.errors import RequestError
+from galprism.flags import names
 from galprism.surveys.reading import concatenate
 
 N, L = 5, 40
@@ -122,6 +125,36 @@ class TestOfSources:
         np.testing.assert_array_equal(again.spectra.flux, whole.spectra.flux)
         with pytest.raises(RequestError, match="rows of spectra"):
             concatenate([whole, replace(whole, spectra=None)], survey)
+
+
+class TestJoinedById:
+    def test_put_to_sources(self):
+        sources = Sources(id=np.array(["a", "b", "c"]))
+        sigma = np.tile(np.arange(1.0, N + 1)[:, None], (1, L))
+        joined = with_spectra(sources, np.array(["c", "x", "a", "y", "z"]), spectra(lsf_sigma=sigma))
+        np.testing.assert_array_equal(joined.spectra.flux[:, 1], [21, 0, 1])
+        np.testing.assert_array_equal(joined.spectra.lsf_sigma[:, 0], [3, np.nan, 1])
+        assert [names(value) for value in joined.flags] == [(), ("SPECTRUM_MISSING",), ()]
+
+    def test_refused(self):
+        sources = Sources(id=np.arange(2))
+        with pytest.raises(RequestError, match="there are several spectra of id 1"):
+            with_spectra(sources, np.array([1, 0, 1, 2, 3]), spectra())
+        with pytest.raises(RequestError, match="4 ids were given for 5 spectra"):
+            with_spectra(sources, np.arange(4), spectra())
+
+
+def test_rest_and_observed():
+    """Lyman alpha of z = 2.5 falls at 4254.85 Angstrom, and comes back."""
+    assert observed_from_rest(1215.67, 2.5) == pytest.approx(4254.845)
+    redshift = np.array([0.0, 0.1, np.nan])
+    rest = rest_from_observed(WAVE, redshift)
+    assert rest.shape == (3, L)
+    np.testing.assert_allclose(rest[1] * 1.1, WAVE)
+    assert np.isnan(rest[2]).all()
+    np.testing.assert_allclose(observed_from_rest(rest[1], 0.1), WAVE)
+    with pytest.raises(RequestError, match=r"redshift -1.5; accepted: above -1"):
+        rest_from_observed(WAVE, [-1.5, 0])
 
 
 def test_gaps():

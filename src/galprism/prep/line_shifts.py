@@ -17,6 +17,7 @@ import numpy as np
 
 from galprism.data import Spectra
 from galprism.data.blocks import check_shape
+from galprism.data.rest_frame import rest_from_observed
 from galprism.data.spectra import pixel_edges
 from galprism.medium import refractive_index
 
@@ -71,7 +72,7 @@ def line_shifts(spectra: Spectra, redshift: np.ndarray) -> tuple[np.ndarray, np.
     check_shape("line_shifts", "redshift", redshift, (len(spectra),))
     shift, error = np.full((2, len(spectra)), np.nan)
     for row in np.flatnonzero(np.isfinite(redshift)):
-        rest = spectra.wave / (1.0 + redshift[row])
+        rest = rest_from_observed(spectra.wave, redshift[row])
         found = [f for lines in LINES if (f := _shift(rest, spectra.flux[row], spectra.ivar[row], lines)) is not None]
         if len(found) < FEWEST:
             continue
