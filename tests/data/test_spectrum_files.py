@@ -60,6 +60,19 @@ class TestSDSS:
         np.testing.assert_allclose(np.log10(spectra.wave) * 1e4, FIRST + k, rtol=1e-12)
         np.testing.assert_array_equal(got.sources.id, [f"0266-51602-{i:04d}" for i in range(3)])
 
+    def test_rows_that_are_not_in_the_file_stay_on_the_grid(self, tmp_path):
+        k = FIRST + np.delete(np.arange(2000), np.s_[700:1500])
+        columns = {"loglam": 1e-4 * k, "flux": k - FIRST, "ivar": np.ones(1200), "and_mask": np.zeros(1200, "i4")}
+        files = [
+            write_sdss(tmp_path / "a.fits", **columns, wdisp=np.ones(1200)),
+            write_sdss(tmp_path / "b.fits", n=2000, FIBERID=14),
+        ]
+        got = read_spectra(files)
+        there = np.isin(FIRST + np.arange(2000), k)
+        np.testing.assert_array_equal(got.sources.spectra.observed[0], there)
+        np.testing.assert_array_equal(got.sources.spectra.flux[0], np.where(there, np.arange(2000), 0))
+        assert "a.fits: 800 pixels between its first and last are not in it" in got.notes[0]
+
     @pytest.mark.parametrize(
         ("other", "said"),
         [

@@ -74,8 +74,8 @@ def test_as_specutils_has_it():
         ),
         NEW * u.AA,
     )
-    np.testing.assert_allclose(found.flux[0], theirs.flux.value, rtol=2e-3)
-    np.testing.assert_allclose(found.ivar[0], theirs.uncertainty.represent_as(InverseVariance).array, rtol=2e-2)
+    np.testing.assert_allclose(found.flux[0], theirs.flux.value, rtol=1e-10)
+    np.testing.assert_allclose(found.ivar[0], theirs.uncertainty.represent_as(InverseVariance).array, rtol=1e-10)
 
 
 class TestWithoutData:

@@ -17,6 +17,8 @@ from galprism.errors import RequestError
 
 LEAST_COVERED = 0.5
 """Of a new pixel's width: with less of it covered by data it has none."""
+ROUNDING = 1e-9
+"""What half of a pixel may lack and be half of it."""
 
 
 def resample(spectra: Spectra, wave: np.ndarray) -> Spectra:
@@ -34,31 +36,38 @@ def resample(spectra: Spectra, wave: np.ndarray) -> Spectra:
         raise RequestError("spectres is not installed; pip install galprism[spectra]") from error
     wave = check_wave("resample: wave", wave)
     before, after = _pads(spectra.wave, wave)
-    old = np.concatenate([before, spectra.wave, after])
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return spectres(wave, old, _padded(values, len(before), len(after)), verbose=False)
-
     there = spectra.observed
-    covered = mean(there.astype(np.float64))
     sigma = np.divide(1.0, np.sqrt(spectra.ivar, dtype=np.float64), out=np.zeros(there.shape), where=there)
-    padded = (_padded(values, len(before), len(after)) for values in (spectra.flux, sigma))
-    flux, sigma = spectres(wave, old, *padded, verbose=False)
-    kept = covered >= LEAST_COVERED - 1e-9  # half of a pixel, whatever rounding makes of it
-    ivar = np.divide(covered, sigma, out=np.zeros(kept.shape), where=kept) ** 2
+    parts = [spectra.flux, there]
+    if spectra.lsf_sigma is not None:
+        lsf = np.atleast_2d(spectra.lsf_sigma).astype(np.float64)
+        parts += [np.isfinite(lsf), np.nan_to_num(lsf) ** 2]
+    values = np.concatenate(parts, dtype=np.float64)
+    errors = np.zeros(values.shape)
+    errors[: len(spectra)] = sigma
+    pad = [(0, 0), (len(before), len(after))]
+    grids = wave, np.concatenate([before, spectra.wave, after])
+    means, errors = spectres(*grids, np.pad(values, pad), np.pad(errors, pad), verbose=False)
+    flux, covered, *lsf_parts = np.split(means, np.cumsum([len(part) for part in parts[:-1]]))
+    kept = covered >= LEAST_COVERED - ROUNDING
     return Spectra(
-        np.divide(flux, covered, out=np.zeros(kept.shape), where=kept).astype(spectra.flux.dtype),
-        ivar.astype(spectra.ivar.dtype),
+        _over(flux, covered, kept).astype(spectra.flux.dtype),
+        (_over(covered, errors[: len(spectra)], kept) ** 2).astype(spectra.ivar.dtype),
         wave,
-        None if spectra.lsf_sigma is None else _sigma(spectra.lsf_sigma, mean),
+        None if spectra.lsf_sigma is None else _sigma(lsf_parts[0], lsf_parts[1], spectra.lsf_sigma.ndim),
     )
 
 
-def _sigma(sigma: np.ndarray, mean) -> np.ndarray:
-    known = np.isfinite(sigma)
-    weight = mean(known.astype(np.float64))
-    variance = mean(np.where(known, sigma, 0.0).astype(np.float64) ** 2)
-    return np.sqrt(np.divide(variance, weight, out=np.full(weight.shape, np.nan), where=weight >= LEAST_COVERED))
+def _over(values: np.ndarray, by: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return np.divide(values, by, out=np.zeros(values.shape), where=where)
+
+
+def _sigma(known: np.ndarray, variance: np.ndarray, ndim: int) -> np.ndarray:
+    """(N, L), or (L,) where `ndim` is 1: from the part of each pixel where it is known, and the mean of its variance,
+    taken as 0 where it is not."""
+    there = known >= LEAST_COVERED - ROUNDING
+    sigma = np.where(there, np.sqrt(_over(variance, known, there)), np.nan)
+    return sigma[0] if ndim == 1 else sigma
 
 
 def _pads(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +77,3 @@ def _pads(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n_before = max(0, int(np.ceil((old[0] - edges[0]) / first))) + 1
     n_after = max(0, int(np.ceil((edges[-1] - old[-1]) / last))) + 1
     return old[0] - first * np.arange(n_before, 0, -1), old[-1] + last * np.arange(1, n_after + 1)
-
-
-def _padded(values: np.ndarray, n_before: int, n_after: int) -> np.ndarray:
-    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(n_before, n_after)])

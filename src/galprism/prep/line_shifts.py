@@ -124,9 +124,7 @@ def _shift(rest: np.ndarray, flux: np.ndarray, ivar: np.ndarray, lines: Lines) -
     base, _, _, _ = np.linalg.lstsq(continuum.T, target, rcond=None)
     flat = np.sum((target - base @ continuum) ** 2)
     widths = np.diff(pixel_edges(rest))[there]
-    chi2 = np.array(
-        [[_chi2(wave, widths, root, target, continuum, lines, v, sigma) for v in SHIFTS] for sigma in WIDTHS]
-    )
+    chi2 = np.array([_chi2(wave, widths, root, target, continuum, lines, sigma) for sigma in WIDTHS])
     best = chi2[np.unravel_index(np.argmin(chi2), chi2.shape)[0]]
     i = int(np.argmin(best))
     if i in (0, len(SHIFTS) - 1) or flat - best[i] < LEAST_GAIN:
@@ -139,15 +137,18 @@ def _shift(rest: np.ndarray, flux: np.ndarray, ivar: np.ndarray, lines: Lines) -
     return float(SHIFTS[i] + offset), float(np.sqrt(2 * reduced / curvature))
 
 
-def _chi2(wave, widths, root, target, continuum, lines: Lines, v: float, sigma: float) -> float:
-    profiles = []
-    for group in lines.groups:
-        profile = np.zeros(len(wave))
+def _chi2(wave, widths, root, target, continuum, lines: Lines, sigma: float) -> np.ndarray:
+    """Of the best continuum and strengths at every shift, for lines of a width in km/s."""
+    stretch = 1 + SHIFTS[:, None] / LIGHT_SPEED
+    design = np.empty((len(SHIFTS), len(continuum) + len(lines.groups), len(wave)))
+    design[:, : len(continuum)] = continuum
+    for k, group in enumerate(lines.groups, start=len(continuum)):
+        profile = np.zeros((len(SHIFTS), len(wave)))
         for rest, strength in group:
-            centre = rest * (1 + v / LIGHT_SPEED)
             variance = (rest * sigma / LIGHT_SPEED) ** 2 + widths**2 / 12
-            profile += strength * np.exp(-((wave - centre) ** 2) / 2 / variance)
-        profiles.append(profile * root)
-    design = np.vstack([continuum, profiles])
-    fitted, _, _, _ = np.linalg.lstsq(design.T, target, rcond=None)
-    return float(np.sum((target - fitted @ design) ** 2))
+            profile += strength * np.exp(-((wave - rest * stretch) ** 2) / 2 / variance)
+        design[:, k] = profile * root
+    products = design @ target
+    normal = design @ design.swapaxes(1, 2)
+    fitted = (np.linalg.pinv(normal, hermitian=True) @ products[..., None])[..., 0]
+    return target @ target - np.sum(fitted * products, axis=1)

@@ -49,7 +49,8 @@ def read_sdss(path: str | os.PathLike[str], *, mask: int = BRIGHTSKY) -> Spectru
             raise RequestError(f"{path}: lacks {', '.join(missing)}; it has {', '.join(sorted(names))}")
         if header.get("VACUUM") is False:
             raise RequestError(f"{path}: VACUUM = F in its header; accepted: wavelengths in vacuum")
-        wave = wave_of(grid_pixels(str(path), np.asarray(pixels["loglam"], np.float64)))
+        place = grid_pixels(str(path), np.asarray(pixels["loglam"], np.float64))
+        wave = wave_of(place)
         ivar = np.asarray(pixels["ivar"], np.float64)
         notes: tuple[str, ...] = ()
         if mask and "and_mask" in names:
@@ -59,13 +60,20 @@ def read_sdss(path: str | os.PathLike[str], *, mask: int = BRIGHTSKY) -> Spectru
         sigma = None
         if "wdisp" in names:
             sigma = np.asarray(pixels["wdisp"], np.float64) * DEX_PER_PIXEL * np.log(10) * wave
+        flux = np.asarray(pixels["flux"], np.float64)
+        lacking = place[-1] - place[0] + 1 - len(place)
+        if lacking > 0 and np.all(np.diff(place) > 0):
+            notes += (f"{path}: {lacking} pixels between its first and last are not in it, and are without data",)
+            wave = wave_of(np.arange(place[0], place[-1] + 1))
+            flux, ivar = _spread(flux, place, 0.0), _spread(ivar, place, 0.0)
+            sigma = None if sigma is None else _spread(sigma, place, np.nan)
         said = _said(file[2]) if len(file) > 2 and isinstance(file[2], fits.BinTableHDU) else {}
         ident = _ident(said, header) or path.name.split(".")[0]
         return spectrum(
             str(path),
             ident,
             wave,
-            pixels["flux"],
+            flux,
             ivar,
             sigma,
             ra=_number(said, "PLUG_RA", "FIBER_RA", "RACAT"),
@@ -91,6 +99,13 @@ def grid_pixels(origin: str, loglam: np.ndarray) -> np.ndarray:
             f"{DEX_PER_PIXEL:g} (a table is read on any wavelengths, and resampled)"
         )
     return np.rint(place).astype(np.int64)
+
+
+def _spread(array: np.ndarray, place: np.ndarray, empty: float) -> np.ndarray:
+    """What stands at pixels `place` of the grid, on all pixels from the first to the last."""
+    whole = np.full(place[-1] - place[0] + 1, empty)
+    whole[place - place[0]] = array
+    return whole
 
 
 def wave_of(pixel: np.ndarray) -> np.ndarray:
