@@ -31,6 +31,7 @@ class Flag(IntFlag):
     MASKED = 1 << 18
     IMAGE_MISSING = 1 << 19
     EXTRAPOLATED = 1 << 20
+    SPECTRUM_MISSING = 1 << 21
 
 
 SENTENCE = {
@@ -55,6 +56,7 @@ SENTENCE = {
     Flag.MASKED: "at the source, pixels of at least one band are masked, saturated or without data",
     Flag.IMAGE_MISSING: "there is no image of the source, or most of its middle is without data; it was left out",
     Flag.EXTRAPOLATED: "the source is brighter or fainter than those that the model learned from",
+    Flag.SPECTRUM_MISSING: "there is no spectrum of the source, or none of its pixels has data",
 }
 
 

@@ -3,6 +3,7 @@
 from galprism.data.cutouts import Cutouts
 from galprism.data.predictions import LEVELS, Predictions
 from galprism.data.sources import Photometry, Sources
+from galprism.data.spectra import Spectra
 from galprism.data.truth import CLASSES, Truth
 
-__all__ = ["CLASSES", "LEVELS", "Cutouts", "Photometry", "Predictions", "Sources", "Truth"]
+__all__ = ["CLASSES", "LEVELS", "Cutouts", "Photometry", "Predictions", "Sources", "Spectra", "Truth"]

@@ -12,6 +12,7 @@ import numpy as np
 
 from galprism.data.blocks import check_shape, readonly
 from galprism.data.cutouts import Cutouts
+from galprism.data.spectra import Spectra
 from galprism.errors import RequestError
 from galprism.flags import Flag
 
@@ -121,6 +122,8 @@ class Sources:
     """(N,), standard deviations; 0 or NaN where a redshift is as good as exact; None when the catalogue has none."""
     cutouts: Cutouts | None = None
     """Put to sources by id (galprism.data.cutout_file.with_cutouts); ivar = 0 throughout where one has no image."""
+    spectra: Spectra | None = None
+    """On one grid of wavelengths; ivar = 0 throughout where one has no spectrum."""
 
     def __post_init__(self) -> None:
         ident = np.asarray(self.id)
@@ -136,7 +139,7 @@ class Sources:
         flags = np.zeros(ident.shape, np.uint32) if self.flags is None else np.asarray(self.flags, dtype=np.uint32)
         check_shape("Sources", "flags", flags, ident.shape)
         object.__setattr__(self, "flags", readonly(flags))
-        for name in ("photometry", "cutouts"):
+        for name in ("photometry", "cutouts", "spectra"):
             block = getattr(self, name)
             if block is not None and len(block) != len(ident):
                 raise RequestError(f"Sources has {len(ident)} ids and {len(block)} rows of {name}")
@@ -149,7 +152,7 @@ class Sources:
         parts: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, Photometry | Cutouts):
+            if isinstance(value, Photometry | Cutouts | Spectra):
                 parts[field.name] = value.take(index)
             elif value is not None:
                 parts[field.name] = value[index]

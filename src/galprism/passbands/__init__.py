@@ -1,8 +1,8 @@
 """Passbands: a curve, a library of curves by name, and synthetic photometry through them."""
 
+from galprism.medium import air_from_vacuum, vacuum_from_air
 from galprism.passbands.files import read_curve, write_ecsv
 from galprism.passbands.known import ALIASES, aliases, get, names
-from galprism.passbands.medium import air_from_vacuum, vacuum_from_air
 from galprism.passbands.passband import Passband
 from galprism.passbands.photometry import abflux, band_matrix, line_abflux
 

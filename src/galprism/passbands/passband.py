@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from galprism.errors import RequestError
-from galprism.passbands.medium import vacuum_from_air
+from galprism.medium import vacuum_from_air
 
 ANGSTROM_PER_UNIT = {
     "angstrom": 1.0,

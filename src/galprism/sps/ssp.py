@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from galprism.errors import RequestError
-from galprism.passbands.medium import vacuum_from_air
+from galprism.medium import vacuum_from_air
 
 Z_SUN = 0.02
 """The solar metallicity of BC03 (Bruzual & Charlot 2003) and of galprism's [M/H] = log10(Z / 0.02)."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from galprism.data import Cutouts, Photometry, Sources
+from galprism.data import Cutouts, Photometry, Sources, Spectra
 from galprism.data.tables import BATCH_ROWS, TableReader, open_table
 from galprism.errors import RequestError
 from galprism.surveys.layout import Layout
@@ -60,6 +60,7 @@ def concatenate(parts: list[Sources], survey: Survey) -> Sources:
             [np.zeros(block.flux.shape, bool) if block.limit is None else block.limit for block in photometry]
         )
     cutouts = [part.cutouts for part in parts if part.cutouts is not None]
+    spectra = [part.spectra for part in parts if part.spectra is not None]
     return Sources(
         id=joined("id"),
         ra=joined("ra"),
@@ -74,6 +75,7 @@ def concatenate(parts: list[Sources], survey: Survey) -> Sources:
         ),
         flags=joined("flags"),
         cutouts=Cutouts.joined(cutouts) if cutouts else None,
+        spectra=Spectra.joined(spectra) if spectra else None,
     )
 
 
