@@ -6,8 +6,8 @@ First what ONNX Runtime says is held against PyTorch, and a prediction file to f
 network (Feng et al. 2025) has its first weights: how fast it is does not depend on them. Ours is the shipped
 star-qso-galaxy. Each is timed alone, in memory with its preparation, and ours from a catalogue and a file of cutouts to
 the table, beside what reading those files alone takes; and from a tile and a catalogue, `galprism cutouts` and then
-`galprism predict`, beside what reading the tile and the catalogue takes. Sources are stars and galaxies as simple as can be: what is in a
-pixel does not change the work. The number of operations of a network is counted from its layers.
+`galprism predict`, beside what reading the tile and the catalogue takes. Sources are stars and galaxies as simple as
+can be: what is in a pixel does not change the work. The number of operations of a network is counted from its layers.
 """
 
 from __future__ import annotations
