@@ -29,6 +29,7 @@ PLURAL = ("stars", "quasars", "galaxies")
 BY_EYE = {
     (386, 744): "faint, nothing in H and Ks: not to be told",
     (380, 2192): "a point in g and J, blue, red in J-Ks: most likely a quasar",
+    (1003, 340): "faint and irregular: a galaxy",
     (466, 2114): "in the light of the saturated star beside it, nothing in u: a star",
     (452, 1449): "hardly anything in H and Ks: a star",
     (1176, 1366): "in J 0.93 arcsec wide, stars 0.71: a galaxy",

@@ -422,12 +422,15 @@ class Reproduction:
         counts = recipe.chosen.counts(recipe.sample.test)
         told = ", ".join(f"{count:,} {name}" for name, count in zip(CLASSES, counts, strict=True))
         least, most = recipe.noise.shallower
+        seen = self.few["Img1+Pho9"] if sample == "few" else self.recipes[PAPER_NETWORK]
+        passes = [each.train["epochs"][0] for each in (seen, recipe)]
+        told_passes = f"{PAPER_NETWORK} saw {passes[0]} times (the paper: 50) and {OURS} {passes[1]} times"
         schedule = "" if self.device == "cuda" and not self.quick else "; the published network on a reduced schedule"
         return {
             "title": f"KiDS DR5 star-quasar-galaxy classifier (Feng et al. 2025) rebuilt, and ours{schedule}",
             "sample": f"{recipe.sample.test:,} simulated sources never trained on, about {told}, with magnitudes as "
             "SDSS's spectroscopic sources have them, r < 22.5, redshifts not given; learned from "
-            f"{recipe.sample.train:,}",
+            f"{recipe.sample.train:,}, which {told_passes}",
             "noise": f"KiDS's depths, each source {least:+g} to {most:+g} mag shallower, and zero points; r images of "
             "KiDS's depth and seeing, with wings of the PSF as real stacks have them",
             "recipe": recipe.title,

@@ -57,14 +57,15 @@ def colour_colour(name: str, title: str, sample: ClassSample, pairs: Sequence[tu
             density(panel, x[rows], y[rows], CLASS_LOOK, of, bins=60)
             if sample.true is not None:
                 _outlined(panel, x[good & (sample.true == k)], y[good & (sample.true == k)])
-            note(panel, [f"{method}: {CLASS_NAMES[of]}", f"n = {rows.sum():,}"])
+            note(panel, [CLASS_NAMES[of], f"n = {rows.sum():,}"])
         row[0].set_ylabel(_label(pairs[1]))
+        row[0].set_title(method, loc="left")
     for panel in axes[-1]:
         panel.set_xlabel(_label(pairs[0]))
     left = sample.n - int(good.sum())
     without = f" {left:,} of these have no such colours, for want of a positive flux in every band." if left else ""
     lines = (
-        " Lines enclose 39, 86 and 99 % of those that are (of few, {FEW} at most are crosses)."
+        f" Lines enclose 39, 86 and 99 % of those that are (of few, {FEW} at most are crosses)."
         if sample.true is not None
         else ""
     )

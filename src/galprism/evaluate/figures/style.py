@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -265,8 +266,8 @@ def legend(figure: Figure, methods: Sequence[str], look: Look) -> None:
 
 
 def heading(method: str) -> str:
-    """A method's name over a third of a page, in two lines where it is long."""
-    return method.replace(", ", ",\n", 1) if len(method) > LONG else method
+    """A method's name over a third of a page, in several lines where it is long."""
+    return "\n".join(textwrap.wrap(method, LONG, break_long_words=False))
 
 
 def class_legend(figure: Figure) -> None:
