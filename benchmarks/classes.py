@@ -36,7 +36,7 @@ from galprism.data.tables import open_table, read_predictions, write_table
 from galprism.infer import ClassPredictor, predict_file
 from galprism.nets import CLASSIFIERS, Classifier, classifiers_to_onnx
 from galprism.prep.classes import ClassFeatures, ClassPreparation
-from rates import best_rate, matrix_peak
+from rates import best_rate, fastest_peak
 
 TILE = 8000
 """px, a side of the tile that sources are cut out of."""
@@ -185,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
         if not off < AGREE:
             raise SystemExit(f"file and memory differ by {off:.2e}; at most {AGREE:g} is right")
 
-        top = matrix_peak()
+        top = fastest_peak()
         found["matrix-product peak of this core, GFLOP/s"] = top
         own = bundle.load("star-qso-galaxy").network
         config = fill(

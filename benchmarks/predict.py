@@ -30,7 +30,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
 
 from galprism import bundle, passbands, recipes, surveys
 from galprism.bundle import Bundle
@@ -44,6 +43,7 @@ from galprism.mocks import observe
 from galprism.nets import MLP, Estimator, MLPConfig, readout_to_onnx
 from galprism.prep import Preparation, PreparationConfig
 from galprism.recipes.sky import sky
+from rates import fastest_peak
 
 KIDS = surveys.get("kids")
 N_SIMULATED = 32_768
@@ -145,33 +145,6 @@ def best(call: Callable[[], object], repeats: int) -> tuple[float, float]:
     return min(wall), min(cpu)
 
 
-def matrix_peak() -> float:
-    """GFLOP/s of the fastest float32 matrix product found: NumPy's, PyTorch's or ONNX Runtime's, at four sizes."""
-    rate = 0.0
-    for n in (384, 512, 768, 1536):
-        a = np.random.default_rng(0).random((n, n), dtype=np.float32)
-        t, product = torch.from_numpy(a), onnx_product(a)
-        for call in (lambda a=a: a @ a, lambda t=t: t @ t, lambda a=a, p=product: p.run(None, {"x": a})):
-            rate = max(rate, 2 * n**3 / best(call, 60)[0] / 1e9)
-    return rate
-
-
-def onnx_product(a: np.ndarray) -> onnxruntime.InferenceSession:
-    """x @ a in ONNX Runtime."""
-    shape = [len(a), len(a)]
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "a"], ["y"])],
-        "product",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
-        [numpy_helper.from_array(a, "a")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-
 def network_flop(made: Bundle) -> float:
     """Floating-point operations a galaxy in the network's matrix products."""
     graph = onnx.load_from_string(made.model).graph
@@ -220,7 +193,7 @@ def main(argv: list[str] | None = None) -> int:
             "paper": best(lambda: predict_file(paper, KIDS, exact_path, folder / "out.parquet"), args.repeats),
             "ours": best(lambda: predict_file(ours, KIDS, noisy_path, folder / "out.parquet"), args.repeats),
         }
-    peak = matrix_peak()
+    peak = fastest_peak()
     alone = {
         "paper": network_seconds(paper, paper.preparation.features(exact.take(few)).inputs, args.repeats),
         "ours": network_seconds(ours, ours.preparation.features(noisy.take(few)).inputs, args.repeats),
