@@ -195,15 +195,16 @@ def _positions(args: argparse.Namespace, table: TableReader) -> _Positions:
 
 def _fwhm_columns(args: argparse.Namespace) -> dict[str, str]:
     """Band to column, where --fwhm names one."""
-    return {band: values[0] for band, values in _by_band("fwhm", args.fwhm).items() if not _is_number(values[0])}
+    return {band: values[0] for band, values in _by_band("fwhm", args.fwhm).items() if _names_column(values)}
 
 
-def _is_number(text: str) -> bool:
+def _names_column(values: Sequence[str]) -> bool:
+    """One word, and no number."""
     try:
-        float(text)
+        float(values[0])
     except ValueError:
-        return False
-    return True
+        return len(values) == 1
+    return False
 
 
 def _first(table: TableReader, names: Sequence[str]) -> str | None:
