@@ -248,6 +248,13 @@ def test_templates_keep_flux_and_are_normalised():
     np.testing.assert_allclose(some.lsf_sigma, MILES_FWHM / FWHM)
 
 
+def test_stars_of_no_age_are_left_out():
+    stars = library()
+    newborn = replace(stars, age=np.r_[0.0, AGE[1:]])
+    np.testing.assert_array_equal(spectrum_templates(newborn).age, AGE[1:])
+    np.testing.assert_array_equal(spectrum_templates(newborn).flux, spectrum_templates(stars).flux[:, 1:])
+
+
 def test_libraries_in_air_are_brought_to_vacuum():
     air = spectrum_templates(replace(library(), medium="air"))
     shift = 5200 * 2.78e-4

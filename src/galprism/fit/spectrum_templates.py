@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,8 @@ def spectrum_templates(
     The integral of a spectrum over wavelength goes through a cubic spline, so that new pixels narrower than the old
     ones do not add the old ones' width a second time.
 
-    ages, logzsol : Gyr, and log10(Z / 0.02), those of the library to take; None takes all
+    ages, logzsol : Gyr, and log10(Z / 0.02), those of the library to take; None takes all, but an age of 0,
+        whose logarithm has no part in a mean
     fwhm : Angstrom, of the library's line-spread function: one, or (W,) at the library's wavelengths. Libraries do not
         say theirs; the default is that of MILES, E-MILES and BC03-MILES within the default `wave_range`.
     wave_range : Angstrom in vacuum. What the library lacks of it is left out.
@@ -77,7 +78,8 @@ def spectrum_templates(
     """
     from galprism.sps.ssp import Z_SUN
 
-    columns = _chosen(library.name, "age", library.age, ages, np.log10)
+    aged = np.flatnonzero(library.age > 0)
+    columns = aged[_chosen(library.name, "age", library.age[aged], ages, np.log10)]
     own = np.log10(library.z_met / Z_SUN)
     rows = _chosen(library.name, "logzsol", own, logzsol, np.asarray)
     wave = library.to_vacuum(library.wave)
@@ -110,7 +112,9 @@ def spectrum_templates(
     )
 
 
-def _chosen(library: str, name: str, have: np.ndarray, asked: Sequence[float] | None, scale) -> np.ndarray:
+def _chosen(
+    library: str, name: str, have: np.ndarray, asked: Sequence[float] | None, scale: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
     """Places in `have` of what is asked for, each once and ascending."""
     if asked is None:
         return np.arange(len(have))
