@@ -112,7 +112,7 @@ class _Step:
         # columns of any sign first: what is below them in R is the problem with them projected out
         (triangle,) = qr(np.column_stack([self.columns, self.data]), mode="r", overwrite_a=True, check_finite=False)
         square, right = triangle[: q + len(spectra), :-1], triangle[: q + len(spectra), -1]
-        self.weights, _ = nnls(square[q:, q:], right[q:])
+        self.weights, _ = nnls(square[q:, q:], right[q:], maxiter=30 * len(spectra))
         extra = np.zeros(0)
         if q:
             extra = solve_triangular(square[:q, :q], right[:q] - square[:q, q:] @ self.weights)
