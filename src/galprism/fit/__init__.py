@@ -1,7 +1,8 @@
 """Template fitting: the references that every network is held against.
 
 A grid of models weighted by their likelihood, as CIGALE does it; the exact posterior by weighting prior draws; and
-CIGALE's own files. Making a cache of model fluxes needs PyTorch and is in `galprism.fit.make_cache`.
+CIGALE's own files. Making a cache of model fluxes needs PyTorch and is in `galprism.fit.make_cache`. Spectra are fitted
+by `galprism.fit.full_spectrum`.
 """
 
 from galprism.fit.cache import ModelCache, load_cache, save_cache, shipped
