@@ -105,6 +105,11 @@ def test_an_empty_table_has_its_columns(predict, made, tmp_path):
         (("--priors", "star=1"), "accepted: star, qso, galaxy, each once"),
         (("--priors", "star=x,qso=1,galaxy=1"), "a number for each class"),
         (("--priors", "star=0,qso=0,galaxy=0"), "class shares after"),
+        (
+            ("--priors", "star=.3,star=.3,qso=.1,galaxy=.3"),
+            "names star, star, qso, galaxy; accepted: star, qso, galaxy, each",
+        ),
+        (("--priors", "star=-1,qso=1,galaxy=1"), "the share of star is no number from 0 on"),
         (("--posterior",), "tells classes and infers no parameters"),
         (("--infer-redshift",), "tells classes and infers no parameters"),
         (("--cutouts", "nothing.h5"), "nothing.h5"),

@@ -128,6 +128,7 @@ def test_batches_do_not_matter(galprism, words, sky, monkeypatch):
         (("--zeropoint", "r=bright"), {}, "--zeropoint r=bright; accepted: a number"),
         (("--fwhm", "r=wide"), {}, "--fwhm r=wide; accepted: a number of arcsec, or a column of"),
         (("--fwhm", "r=wide", "--fwhm", "r=1"), {}, "--fwhm: r is given 2 times"),
+        (("--fwhm", "r=-1"), {}, "--fwhm r=-1; accepted: arcsec, above zero"),
         (("--fwhm", "r=naught"), {"catalogue": "psf.fits"}, "column naught is 0 for id 11; accepted as FWHM: arcsec"),
         (("--zeropoint", "r=1", "--zeropoint", "r=2"), {}, "--zeropoint: r is given 2 times"),
         (("--mask", "r=a", "--mask", "r=b"), {}, "--mask: 2 for 1 images of r; accepted: one each"),

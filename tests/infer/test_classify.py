@@ -49,6 +49,30 @@ def test_a_lack_of_errors_is_not_unlike_the_training_set():
     assert odd[2] > 0.95
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda flux, rng: 8.0 * rng.standard_normal(flux.shape, dtype=np.float32),  # wrong positions
+        lambda flux, rng: np.zeros_like(flux),
+        lambda flux, rng: np.full_like(flux, 3.0),
+        lambda flux, rng: -flux,
+        lambda flux, rng: 10 * flux,  # a wrong zero point
+        lambda flux, rng: flux / 10,
+    ],
+)
+def test_an_image_that_cannot_be_of_the_source_is_flagged(shown):
+    cutouts, out = TEST.cutouts, np.uint32(Flag.INPUT_OUT_OF_RANGE)
+    other = replace(cutouts, flux=shown(cutouts.flux, np.random.default_rng(1)))
+    assert np.mean((of(TEST).flags & out) > 0) < 0.03
+    assert np.mean((of(replace(TEST, cutouts=other)).flags & out) > 0) > 0.97
+
+
+def test_an_image_alone_in_which_nothing_is_seen_is_flagged():
+    empty = replace(TEST.cutouts, flux=np.zeros_like(TEST.cutouts.flux))
+    found = of(replace(alone(TEST, photometry=False), cutouts=empty))
+    assert (found.flags & np.uint32(Flag.INPUT_OUT_OF_RANGE)).all()
+
+
 def test_both_know_more_than_either_alone():
     """Photometry tells quasars from stars, the image tells galaxies from both, and together they tell all."""
     both = judge_classes(probability(of(TEST)), TRUE)

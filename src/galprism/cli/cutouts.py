@@ -226,6 +226,9 @@ def _cutter(args: argparse.Namespace) -> Cutter:
                     f"--{word}: {len(files)} for {len(images[band])} images of {band}; accepted: one each"
                 )
     fwhm = numbers.pop("fwhm")
+    for band, value in fwhm.items():
+        if not 0 < value < np.inf:
+            raise RequestError(f"--fwhm {band}={value:g}; accepted: arcsec, above zero")
     opened: dict[str, list[Image]] = {band: [] for band in images}
     for band, files in images.items():
         numbered = {word: by_band.get(band) for word, by_band in numbers.items()}

@@ -6,6 +6,8 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from galprism import bundle, surveys
 from galprism.cli.extras import cache_path
 from galprism.cli.progress import Progress
@@ -153,11 +155,15 @@ def _levels(text: str) -> tuple[float, ...]:
 def _priors(text: str) -> tuple[float, ...]:
     """Shares of the classes in the order of CLASSES."""
     try:
-        said = {name.strip(): float(value) for name, value in (pair.split("=") for pair in text.split(","))}
+        pairs = [(name.strip(), float(value)) for name, value in (pair.split("=") for pair in text.split(","))]
     except ValueError as error:
         raise RequestError(
             f"--priors {text!r}; accepted: a number for each class, such as star=0.2,qso=0.02,galaxy=0.78"
         ) from error
-    if set(said) != set(CLASSES):
-        raise RequestError(f"--priors {text!r} names {', '.join(said)}; accepted: {', '.join(CLASSES)}, each once")
-    return tuple(said[name] for name in CLASSES)
+    if sorted(name for name, _ in pairs) != sorted(CLASSES):
+        named = ", ".join(name for name, _ in pairs)
+        raise RequestError(f"--priors {text!r} names {named}; accepted: {', '.join(CLASSES)}, each once")
+    wrong = [name for name, value in pairs if not 0 <= value < np.inf]
+    if wrong:
+        raise RequestError(f"--priors {text!r}: the share of {wrong[0]} is no number from 0 on")
+    return tuple(dict(pairs)[name] for name in CLASSES)

@@ -14,6 +14,7 @@ from galprism.data import Photometry, Sources
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.prep.colours import relative
+from galprism.prep.image_light import ImageLight
 from galprism.prep.images import ImageInputConfig, check_cutouts, image_inputs
 from galprism.prep.inputs import Inputs
 from galprism.prep.scaling import Scaling
@@ -87,6 +88,8 @@ class ClassPreparation:
     magnitude_band: str
     """Empty where there is no photometry."""
     typical: Typical | None = None
+    light: ImageLight | None = None
+    """None without images."""
 
     any_bands = False
     basis = None
@@ -111,17 +114,21 @@ class ClassPreparation:
             known = photometry.error_known.any(axis=0)
             errors = np.array([usual_err[band] for band in bands])
             errors[known] = np.nanmedian(photometry.flux_err[:, known], axis=0)
+        light = None
+        if config.image.bands and sources.cutouts is not None:
+            light = ImageLight.fit(sources.cutouts, sources.photometry, config.image)
         nothing = Scaling(*(np.zeros(0),) * 4)
         started = cls(config, tuple(bands), errors, nothing, (-np.inf, np.inf), magnitude_band if bands else "")
         inputs = started.measure(sources)
         scaling = Scaling.fit(inputs)
         if not bands:
-            return cls(config, started.bands, errors, scaling, (-np.inf, np.inf), "")
+            return cls(config, started.bands, errors, scaling, (-np.inf, np.inf), "", light=light)
         magnitude = started.magnitude(sources)
         low, high = np.quantile(magnitude[np.isfinite(magnitude)], [0.001, 0.999])
         values = scaling.apply(started.measure(started._supposed(sources)))[inputs.n_bands == len(bands)]
         typical = Typical.fit(values[:, started.judged]) if len(values) else None
-        return cls(config, started.bands, errors, scaling, (float(low), float(high)), started.magnitude_band, typical)
+        ends, band = (float(low), float(high)), started.magnitude_band
+        return cls(config, started.bands, errors, scaling, ends, band, typical, light)
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -203,6 +210,9 @@ class ClassPreparation:
         if check and self.bands:
             self._compare(sources, inputs, scaled, flags, ~nothing & (inputs.n_bands > 0))
             flags[~nothing & (there > 0) & self._psf_beyond(inputs)] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
+        if check and self.light is not None and sources.cutouts is not None:
+            odd = self.light.odd(sources.cutouts, sources.photometry, config.image)
+            flags[~nothing & (there > 0) & odd] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
         return ClassFeatures(scaled, image, there.astype(np.float32), flags, inputs.n_bands)
 
     def _compare(self, sources: Sources, inputs: Inputs, scaled: np.ndarray, flags: np.ndarray, rows: np.ndarray):
@@ -272,6 +282,7 @@ class ClassPreparation:
             "magnitude_range": list(self.magnitude_range) if self.bands else [],
             "magnitude_band": self.magnitude_band,
             "typical": None if self.typical is None else self.typical.to_plain(),
+            "light": None if self.light is None else self.light.to_plain(),
         }
 
     @classmethod
@@ -286,6 +297,7 @@ class ClassPreparation:
             magnitude_range=(float(low), float(high)),
             magnitude_band=str(plain["magnitude_band"]),
             typical=None if plain["typical"] is None else Typical.from_plain(plain["typical"]),
+            light=None if plain.get("light") is None else ImageLight.from_plain(plain["light"]),
         )
 
 

@@ -164,6 +164,8 @@ def write_mock(
         raise RequestError(f"n = {n}; accepted: 1 or more sources")
     if first < 0:
         raise RequestError(f"first = {first}; accepted: 0 or more")
+    if cutouts is not None and cutouts.absolute() == path.absolute():
+        raise RequestError(f"{cutouts}: is the table as well; accepted: another file for the cutouts")
     check_writable(path, reads=[name for name in (recipe.population.catalogue, recipe.noise.catalogue) if name])
     if cutouts is not None and (recipe.field is None or recipe.images is None):
         raise RequestError(f"recipe {recipe.name} has no [field] and [images]; images are made of such recipes alone")

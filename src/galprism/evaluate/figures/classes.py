@@ -63,5 +63,5 @@ def _draw_mistakes(judgement: ClassJudgement, shown: Shown, found: list[Drawing 
         name, title = f"classes_mistakes_{slug(method)}", f"Mistakes of {method}"
         drawing = mistakes(name, title, judgement.whole, method, cutouts)
         if drawing is None:
-            missing.append(f"{title} are not shown: it made none, or none has a cutout.")
+            missing.append(f"{title} are not shown: it made none, or none of them has a cutout under its id.")
         found.append(drawing)
