@@ -113,3 +113,13 @@ def test_requests_that_cannot_be_met():
         fit_size(sources, size, magnitude, locus, np.full((2, len(CLASSES)), 0.5))
     with pytest.raises(RequestError, match="expected the same"):
         find_locus(size, magnitude[:-1])
+
+
+def test_a_chance_crowd_of_galaxies_is_no_locus():
+    """Twenty galaxies of one size stand closer together than points do; points are the smallest crowd all the same."""
+    rng = np.random.default_rng(3)
+    points = np.exp(rng.normal(np.log(0.64), 0.02, 70))
+    galaxies = np.concatenate([np.exp(rng.normal(np.log(1.1), 0.25, 250)), np.exp(rng.normal(np.log(1.2), 0.003, 20))])
+    size = np.concatenate([points, galaxies])
+    magnitude = rng.uniform(17.0, 19.0, len(size))
+    assert find_locus(size, magnitude, bright=(17.0, 19.0)).size == pytest.approx(0.64, rel=0.01)

@@ -25,6 +25,8 @@ BRIGHT = (0.05, 0.35)
 """Quantiles of magnitude between which sources are bright: those above saturate, those below are noisy."""
 CROWD = 0.05
 """Share of the bright sources that stands close together: fewer of them need not be points."""
+NEARLY = 2.0
+"""Times the shortest interval: of few sources a chance crowd of galaxies may be a little closer than points are."""
 FEWEST = 20
 """Bright sources from which a locus is found, and sources below it from which a width is."""
 LEAST_WIDTH = 1e-3
@@ -97,10 +99,15 @@ def _crowd(values: np.ndarray) -> float:
 
 
 def densest(values: np.ndarray) -> float:
-    """The middle of the shortest interval that holds the share CROWD of values (N,) (Dalenius 1965, JRSSA 128, 110)."""
+    """The middle of the shortest interval that holds the share CROWD of values (N,) (Dalenius 1965, JRSSA 128, 110); of
+    several that are nearly as short and lie apart, of that with the smallest values: nothing is smaller than a point.
+    """
     values = np.sort(values)
     held = min(max(int(CROWD * len(values)), FEWEST), len(values))
-    first = int(np.argmin(values[held - 1 :] - values[: len(values) - held + 1]))
+    widths = values[held - 1 :] - values[: len(values) - held + 1]
+    near = np.flatnonzero(widths <= NEARLY * widths.min())
+    crowd = near[near < near[0] + held]
+    first = int(crowd[np.argmin(widths[crowd])])
     return float(np.median(values[first : first + held]))
 
 
