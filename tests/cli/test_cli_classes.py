@@ -116,19 +116,19 @@ def test_an_empty_table_has_its_columns(predict, made, tmp_path):
     ],
 )
 def test_what_it_cannot_do_is_refused(made, refused, tmp_path, words, said):
-    refused(("predict", made / "toy", made / "table.parquet", *words, "-o", tmp_path / "out.parquet"), said)
+    assert refused(("predict", made / "toy", made / "table.parquet", *words, "-o", tmp_path / "out.parquet"), said)
 
 
 def test_cutouts_of_other_sources_are_refused(made, refused, tmp_path):
     command = ("predict", made / "toy", made / "others.parquet", "--cutouts", made / "cut.h5")
-    refused((*command, "-o", tmp_path / "out.parquet"), "put to sources by id", "11000")
+    assert refused((*command, "-o", tmp_path / "out.parquet"), "put to sources by id", "11000")
 
 
 def test_models_of_parameters_take_no_cutouts(made, refused, tmp_path):
     command = ("predict", "kids-mass-sfr", made / "table.parquet", "--cutouts", made / "cut.h5")
-    refused((*command, "-o", tmp_path / "out.parquet"), "infers parameters; they are for classifiers")
+    assert refused((*command, "-o", tmp_path / "out.parquet"), "infers parameters; they are for classifiers")
 
 
 def test_a_recipe_of_classes_without_its_catalogue_says_so(refused, tmp_path):
     command = ("train", "sdss-star-qso-galaxy", "-o", tmp_path / "bundle")
-    refused(command, "classes.labels.catalogue=FILE")
+    assert refused(command, "classes.labels.catalogue=FILE")

@@ -142,7 +142,7 @@ def test_batches_do_not_matter(galprism, words, sky, monkeypatch):
     ],
 )
 def test_what_is_wrong_is_refused(others, changed, said, refused, words):
-    refused(words(*others, **changed), said)
+    assert refused(words(*others, **changed), said)
 
 
 def test_measuring_what_does_not_fit_leaves_nothing(galprism, words, sky):

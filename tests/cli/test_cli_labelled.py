@@ -46,4 +46,4 @@ def test_several_networks_learn_from_a_catalogue(galprism, table, tmp_path):
 def test_a_catalogue_without_such_a_column_is_refused_by_name(refused, table, tmp_path):
     path, _ = table
     words = (f"classes.labels.catalogue={path}", "classes.labels.column=kind")
-    refused(("train", "sdss-star-qso-galaxy", *words, "-o", tmp_path / "made"), path, "'kind'", "class")
+    assert refused(("train", "sdss-star-qso-galaxy", *words, "-o", tmp_path / "made"), path, "'kind'", "class")

@@ -35,7 +35,7 @@ from galprism.data.blocks import check_shape
 from galprism.data.cutouts import NJY, Cutouts
 from galprism.data.sources import Sources
 from galprism.data.tables.base import readable
-from galprism.data.tables.ids import comparable, match_ids
+from galprism.data.tables.ids import comparable, match_each, match_ids
 from galprism.data.tables.writing import check_writable, to_disk, work_folder
 from galprism.errors import RequestError
 
@@ -266,17 +266,7 @@ def with_cutouts(sources: Sources, ids: np.ndarray, cutouts: Cutouts) -> Sources
 
     Raises RequestError where an id of a source has several cutouts, or ids and cutouts are not as many.
     """
-    if len(ids) != len(cutouts):
-        raise RequestError(f"{len(ids)} ids were given for {len(cutouts)} cutouts")
-    match = match_ids(sources.id, np.asarray(ids))
-    if match.repeated.any():
-        raise RequestError(f"there are several cutouts of id {sources.id[match.repeated][0]}")
-    shape = (len(sources), *cutouts.flux.shape[1:])
-    flux, ivar = np.zeros(shape, cutouts.flux.dtype), np.zeros(shape, cutouts.ivar.dtype)
-    rows = match.index[match.found]
-    flux[match.found], ivar[match.found] = cutouts.flux[rows], cutouts.ivar[rows]
-    fwhm = None
-    if cutouts.psf_fwhm is not None:
-        fwhm = np.full(shape[:2], np.nan, np.float32)
-        fwhm[match.found] = cutouts.psf_fwhm[rows]
+    match = match_each(sources.id, ids, len(cutouts), "cutouts")
+    flux, ivar = match.placed(cutouts.flux, 0.0), match.placed(cutouts.ivar, 0.0)
+    fwhm = None if cutouts.psf_fwhm is None else match.placed(cutouts.psf_fwhm, np.nan)
     return replace(sources, cutouts=replace(cutouts, flux=flux, ivar=ivar, psf_fwhm=fwhm))

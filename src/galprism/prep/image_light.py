@@ -66,7 +66,7 @@ def _seen(cutouts: Cutouts, photometry: Photometry | None, config: ImageInputCon
     flux, ivar = (np.asarray(pixels[:, place][:, near], np.float64) for pixels in (cutouts.flux, cutouts.ivar))
     whole = (ivar > 0).all(axis=1)
     total = np.where(whole, flux.sum(axis=1), np.nan)
-    sn = total / np.sqrt(np.where(ivar > 0, 1 / np.where(ivar > 0, ivar, 1.0), 0.0).sum(axis=1) + ~whole)
+    sn = total / np.sqrt((1 / np.where(ivar > 0, ivar, 1.0)).sum(axis=1))
     share = np.full(len(sn), np.nan)
     if photometry is not None and band in photometry.bands:
         column = photometry.bands.index(band)

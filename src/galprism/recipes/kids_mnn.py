@@ -215,10 +215,13 @@ class Reproduction:
         sources = measure_of(recipe, known)(rows, np.random.default_rng((recipe.seed, 3)))
         return replace(sources, redshift=None), np.asarray(known.classes[rows])
 
+    def _population(self, recipe: Recipe) -> list[Any]:
+        """What sources there are, and how they look."""
+        return [*(plain(part) for part in (recipe.field, recipe.chosen, recipe.images, recipe.sample)), recipe.seed]
+
     def _sample(self, recipe: Recipe) -> list[Any]:
-        """What sources there are and how they are measured, whoever learns from them."""
-        parts = (recipe.field, recipe.chosen, recipe.images, recipe.sample, recipe.noise)
-        return [*(plain(part) for part in parts), recipe.seed]
+        """And how they are measured, whoever learns from them."""
+        return [*self._population(recipe), plain(recipe.noise)]
 
     def _sky(self, name: str, recipe: Recipe) -> Stage:
         def run() -> None:
@@ -228,8 +231,7 @@ class Reproduction:
         n = recipe.sample.train + recipe.sample.validation + recipe.sample.test
         assert recipe.images is not None
         text = f"{n:,} chosen sources of a simulated field with images in {', '.join(recipe.images.bands)}"
-        key = self._sample(recipe)[:-2]
-        return Stage(name, text, 0.005 * n + 30, (self.folder / f"{name}.done",), key, run)
+        return Stage(name, text, 0.005 * n + 30, (self.folder / f"{name}.done",), self._population(recipe), run)
 
     def _learn(self, name: str, recipe: Recipe, rows: tuple[np.ndarray, np.ndarray] | None = None) -> bundle.Bundle:
         work = self.folder / "work" / f"{_plain(name)}-{digest(plain(recipe))}"

@@ -8,8 +8,7 @@ import numpy as np
 
 from galprism.data.sources import Sources
 from galprism.data.spectra import Spectra
-from galprism.data.tables.ids import match_ids
-from galprism.errors import RequestError
+from galprism.data.tables.ids import match_each
 from galprism.flags import Flag
 
 
@@ -19,18 +18,9 @@ def with_spectra(sources: Sources, ids: np.ndarray, spectra: Spectra) -> Sources
 
     Raises RequestError where an id of a source has several spectra, or ids and spectra are not as many.
     """
-    if len(ids) != len(spectra):
-        raise RequestError(f"{len(ids)} ids were given for {len(spectra)} spectra")
-    match = match_ids(sources.id, np.asarray(ids))
-    if match.repeated.any():
-        raise RequestError(f"there are several spectra of id {sources.id[match.repeated][0]}")
-    shape = (len(sources), len(spectra.wave))
-    flux, ivar = np.zeros(shape, spectra.flux.dtype), np.zeros(shape, spectra.ivar.dtype)
-    rows = match.index[match.found]
-    flux[match.found], ivar[match.found] = spectra.flux[rows], spectra.ivar[rows]
+    match = match_each(sources.id, ids, len(spectra), "spectra")
     sigma = spectra.lsf_sigma
     if sigma is not None and sigma.ndim == 2:
-        own, sigma = sigma, np.full(shape, np.nan, np.float32)
-        sigma[match.found] = own[rows]
-    block = Spectra(flux, ivar, spectra.wave, sigma)
+        sigma = match.placed(sigma, np.nan)
+    block = Spectra(match.placed(spectra.flux, 0.0), match.placed(spectra.ivar, 0.0), spectra.wave, sigma)
     return replace(sources, spectra=block).flagged(Flag.SPECTRUM_MISSING, ~block.observed.any(axis=1))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from galprism.data.tables.columns import EXACT_IN_FLOAT64, as_text
+from galprism.errors import RequestError
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,12 @@ class Match:
         """(N,), bool."""
         return self.index >= 0
 
+    def placed(self, values: np.ndarray, empty: float) -> np.ndarray:
+        """(N, …): what others (M, …) have, in the rows of those that want it; `empty` where none was found."""
+        rows = np.full((len(self.index), *values.shape[1:]), empty, values.dtype)
+        rows[self.found] = values[self.index[self.found]]
+        return rows
+
 
 def match_ids(wanted: np.ndarray, others: np.ndarray) -> Match:
     """Find each of `wanted` (N,) among `others` (M,).
@@ -38,6 +45,19 @@ def match_ids(wanted: np.ndarray, others: np.ndarray) -> Match:
     index = np.full(len(a), -1, np.int64)
     index[last > first] = order[first[last > first]]
     return Match(index, last - first > 1)
+
+
+def match_each(wanted: np.ndarray, others: np.ndarray, n: int, what: str) -> Match:
+    """As `match_ids`, of `others` (M,) that stand for n of `what`, such as cutouts.
+
+    Raises RequestError where they are not as many, or several are of one that is wanted.
+    """
+    if len(others) != n:
+        raise RequestError(f"{len(others)} ids were given for {n} {what}")
+    match = match_ids(wanted, np.asarray(others))
+    if match.repeated.any():
+        raise RequestError(f"there are several {what} of id {wanted[match.repeated][0]}")
+    return match
 
 
 def comparable(ids: np.ndarray) -> np.ndarray:
