@@ -37,7 +37,7 @@ from galprism.mocks.images.cutouts import image_batches
 from galprism.mocks.noise import observe
 from galprism.mocks.sky.members import joined
 from galprism.mocks.sky.patch import Patch
-from galprism.recipes.class_baselines import Labelled, class_baselines, sizes_over_psf
+from galprism.recipes.class_baselines import Measured, class_baselines, sizes_over_psf
 from galprism.recipes.sky import field_of
 from galprism.sps import load_bc03_miles
 from galprism.units import njy_from_abmag
@@ -48,11 +48,11 @@ QUASAR_AREA = 9.0
 """Square degrees that the quasars put into each square degree of the field are of."""
 
 
-def simulated(n: int) -> Labelled:
+def simulated(n: int) -> Measured:
     """n sources of the field, in random order."""
     recipe = recipes.load("kids-field", ["field.limit=22.0", "field.area=1.0", "seed=77"])
     field = field_of(recipe)
-    parts: list[Labelled] = []
+    parts: list[Measured] = []
     for number in range(PATCHES):
         rng = np.random.default_rng((9, number))
         patch = field.patch(number)
@@ -77,18 +77,18 @@ def simulated(n: int) -> Labelled:
         batches = image_batches(whole, field.survey, recipe.images, seed=recipe.seed, n=rows.stop)
         sizes = [sizes_over_psf(Sources(id=ids, cutouts=taken), "r") for ids, taken in batches]
         sources = Sources(id=whole.id[rows], photometry=photometry)
-        parts.append(Labelled(sources, whole.classes[rows], np.concatenate(sizes)))
+        parts.append(Measured(sources, whole.classes[rows], np.concatenate(sizes)))
     photometry = Photometry(
         *(np.concatenate([getattr(part.sources.photometry, name) for part in parts]) for name in ("flux", "ivar")),
         field.survey.band_names,
     )
     sources = Sources(id=np.concatenate([part.sources.id for part in parts]), photometry=photometry)
     columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("classes", "size"))
-    return taken_rows(Labelled(sources, *columns), np.random.default_rng(0).permutation(len(sources)))
+    return taken_rows(Measured(sources, *columns), np.random.default_rng(0).permutation(len(sources)))
 
 
-def taken_rows(sample: Labelled, rows: np.ndarray | slice) -> Labelled:
-    return Labelled(sample.sources.take(rows), sample.classes[rows], sample.size[rows])
+def taken_rows(sample: Measured, rows: np.ndarray | slice) -> Measured:
+    return Measured(sample.sources.take(rows), sample.classes[rows], sample.size[rows])
 
 
 def check(templates: ClassTemplates) -> None:
