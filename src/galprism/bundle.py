@@ -5,6 +5,7 @@
     model.onnx    the network with its weights; features in, parameters out (see galprism.nets.readout)
     basis.npz     of a model of any bands: its basis of spectra
     redshift.onnx of a model that needs no redshift: the network that ranks redshifts (see galprism.nets.scorer)
+    spectra.npz   of a model of several modalities: the basis of its spectra
     README.md     the model card
 
 Nothing in it is pickled, and loading one runs no code from it.
@@ -34,13 +35,15 @@ from galprism.prep import Preparation
 from galprism.prep.basis import Basis
 from galprism.prep.classes import ClassPreparation
 from galprism.prep.frames import Frame, Range
+from galprism.prep.modalities import Modalities
+from galprism.prep.spectrum_basis import SpectrumBasis
 from galprism.surveys import Survey
 from galprism.units import FRACTIONAL_ERROR_PER_MAG
 
 FORMAT = "galprism bundle"
 FORMAT_VERSION = 1
 JSON_NAME, MODEL_NAME, CARD_NAME, BASIS_NAME = "bundle.json", "model.onnx", "README.md", "basis.npz"
-RANKING_NAME = "redshift.onnx"
+RANKING_NAME, SPECTRA_NAME = "redshift.onnx", "spectra.npz"
 ANY_REDSHIFT = "any_redshift"
 """In a bundle's prior: the standard deviation of each target over all redshifts."""
 CERTIFICATE = "certificate"
@@ -60,8 +63,8 @@ class Bundle:
     passbands: dict[str, dict[str, str]]
     """Band to the `name` and `hash` of its curve, in the preparation's order of bands; empty for a model of any bands
     that is not bound to a survey."""
-    preparation: Preparation | ClassPreparation
-    """The second of kind `classes`."""
+    preparation: Preparation | ClassPreparation | Modalities
+    """The second of kind `classes`, the third of models of several modalities."""
     targets: tuple[str, ...]
     """P parameters, the rows of the model's outputs."""
     anchored: tuple[float, ...]
@@ -103,14 +106,25 @@ class Bundle:
         return self.preparation.bands
 
     def frame(self, anchor: np.ndarray, redshift: np.ndarray | None) -> Frame:
-        """What makes parameters of the network's answers for sources with anchors and redshifts, both (N,)."""
+        """What makes parameters of the network's answers for sources with anchors and redshifts, both (N,).
+
+        A model that does without redshifts knows no age of the Universe but today's.
+        """
+        if self.multimodal:
+            redshift = np.zeros(len(anchor))
         return Frame.of(self.anchored, self.ranges, anchor, redshift)
 
     @property
+    def multimodal(self) -> bool:
+        """It takes photometry, cutouts and spectra, any of them missing, and redshifts where there are some."""
+        return isinstance(self.preparation, Modalities)
+
+    @property
     def of_parameters(self) -> Preparation:
-        """The preparation of a model that infers parameters. Raises RequestError for a classifier."""
+        """The preparation of a model that infers parameters from photometry alone. Raises RequestError for others."""
         if not isinstance(self.preparation, Preparation):
-            raise RequestError(f"bundle {self.name} tells classes and infers no parameters; accepted: other bundles")
+            what = "tells classes and infers no parameters" if self.kind == "classes" else "is of several modalities"
+            raise RequestError(f"bundle {self.name} {what}; accepted: bundles of parameters from photometry")
         return self.preparation
 
     @property
@@ -174,7 +188,11 @@ def load(name_or_path: str | os.PathLike[str]) -> Bundle:
         )
     try:
         files = {name: _checked(folder, name, digest) for name, digest in plain["files"].items()}
-        basis = Basis.from_bytes(files[BASIS_NAME]) if BASIS_NAME in files else None
+        basis: Basis | SpectrumBasis | None = None
+        if BASIS_NAME in files:
+            basis = Basis.from_bytes(files[BASIS_NAME])
+        elif SPECTRA_NAME in files:
+            basis = SpectrumBasis.from_bytes(files[SPECTRA_NAME])
         made = _from_plain(plain, files[MODEL_NAME], basis, hashlib.sha256(text).hexdigest())
         return replace(made, ranking=files.get(RANKING_NAME, b""))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -204,6 +222,8 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
     contents = {MODEL_NAME: bundle.model, CARD_NAME: bundle.card.encode()}
     if bundle.preparation.basis is not None:
         contents[BASIS_NAME] = bundle.preparation.basis.to_bytes()
+    if isinstance(bundle.preparation, Modalities):
+        contents[SPECTRA_NAME] = bundle.preparation.spectra.to_bytes()
     if bundle.ranking:
         contents[RANKING_NAME] = bundle.ranking
     plain = _to_plain(bundle) | {"files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}}
@@ -290,15 +310,17 @@ def _to_plain(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | None, digest: str) -> Bundle:
+def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | SpectrumBasis | None, digest: str) -> Bundle:
     unknown = [name for name in plain["targets"] if name not in PARAMS]
     if unknown:
         raise RequestError(f"target {', '.join(unknown)} is no parameter of this galprism")
     if plain["kind"] not in ("mixture", "point", "classes"):
         raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point, classes")
-    preparation: Preparation | ClassPreparation
+    preparation: Preparation | ClassPreparation | Modalities
     if plain["kind"] == "classes":
         preparation = ClassPreparation.from_plain(plain["preparation"])
+    elif isinstance(basis, SpectrumBasis):
+        preparation = Modalities.from_plain(plain["preparation"], basis)
     else:
         preparation = Preparation.from_plain(plain["preparation"], basis)
     if isinstance(preparation, Preparation) and preparation.config.by_basis and not preparation.any_bands:
@@ -350,6 +372,8 @@ def model_card(bundle: Bundle) -> str:
     preparation = bundle.preparation
     if isinstance(preparation, ClassPreparation):
         return class_card(bundle, preparation)
+    if isinstance(preparation, Modalities):
+        return modalities_card(bundle, preparation)
     low, high = preparation.redshift_range
     lines = [
         f"# {bundle.name}",
@@ -390,6 +414,37 @@ def model_card(bundle: Bundle) -> str:
         lines += ["", "## How its training ended", "", "```json", json.dumps(metrics, indent=1), "```"]
     if CERTIFICATE in bundle.metrics:
         lines += ["", "## Calibration certificate", "", *certificate(bundle)]
+    return "\n".join(lines) + "\n"
+
+
+def modalities_card(bundle: Bundle, preparation: Modalities) -> str:
+    """What a person should know before using a model of several modalities."""
+    image, (low, high) = preparation.config.image, preparation.redshift_range
+    first, last = preparation.spectra.wave[[0, -1]]
+    pixels = f"{image.size} x {image.size} pixels of {image.pixel_scale:g} arcsec"
+    lines = [
+        f"# {bundle.name}",
+        "",
+        bundle.title,
+        "",
+        "- Sees, of each source what there is:",
+        f"  - photometry of {bundle.survey} in {', '.join(bundle.bands)}",
+        f"  - an image in {', '.join(image.bands)} of {pixels}",
+        f"  - a spectrum with its redshift; {first:.0f} to {last:.0f} Angstrom at rest play a part",
+        f"- Redshift: {low:.4g} to {high:.4g}, may be missing where there is no spectrum",
+        "- Answers: joint posterior (mixture of Gaussians)",
+        f"- Trained by recipe `{bundle.recipe_name}`, seed {bundle.seed}, galprism {bundle.version}",
+        f"- Network: {', '.join(f'{key} {value}' for key, value in bundle.network.items()) or 'not said'}",
+        f"- Weights: {len(bundle.model) / 1e6:.2f} MB, float32, ONNX; basis of {preparation.spectra.size} spectra",
+        "",
+        "## What it predicts",
+        "",
+        *[f"- `{name}` [{d['unit']}]: {d['definition']}" for name, d in define(bundle.targets).items()],
+        "",
+        "The answers hold under the priors of the recipe (in bundle.json), and for no others.",
+    ]
+    if bundle.metrics:
+        lines += ["", "## How its training ended", "", "```json", json.dumps(bundle.metrics, indent=1), "```"]
     return "\n".join(lines) + "\n"
 
 

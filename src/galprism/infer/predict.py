@@ -25,9 +25,11 @@ from galprism.infer.redshift_file import COLUMN as PDF_COLUMN
 from galprism.infer.session import Answers, Session, describe_model
 from galprism.infer.stored import COLUMN, Components, n_bytes
 from galprism.prep import Features
+from galprism.prep.frames import Frame
+from galprism.prep.modalities import Modalities
 
-CHUNK_ROWS = 8192
-"""Rows that are prepared at a time."""
+CHUNK_ROWS, CHUNK_INPUTS = 8192, 2**24
+"""Rows that are prepared at a time; of models with many inputs, as pixels are, so many numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,9 @@ class Predictor:
         self._check = None if models is None else PredictiveCheck(bundle, models)
         self._session = Session(bundle)
         self._ranker = Ranker(bundle) if bundle.ranking else None
+        preparation = bundle.preparation
+        n_inputs = preparation.shape.total if isinstance(preparation, Modalities) else 1
+        self._chunk = max(min(CHUNK_ROWS, CHUNK_INPUTS // n_inputs), 1)
 
     def predict(
         self,
@@ -84,8 +89,8 @@ class Predictor:
         quantiles = np.full((len(levels), p, n), np.nan, np.float32)
         flags, n_bands = np.zeros(n, np.uint32), np.zeros(n, np.int16)
         extra: dict[str, np.ndarray] = {}
-        for start in range(0, n, CHUNK_ROWS) or (0,):
-            some = sources.take(slice(start, start + CHUNK_ROWS))
+        for start in range(0, n, self._chunk) or (0,):
+            some = sources.take(slice(start, start + self._chunk))
             for rows, found in self._parts(some, levels, posterior, infer_redshift, redshift_pdf):
                 at = slice(start, start + len(some)) if isinstance(rows, slice) else start + rows
                 flags[at], n_bands[at], point[:, at] = found.flags, found.n_bands, found.point
@@ -143,8 +148,7 @@ class Predictor:
         picked = slice(None) if usable.all() else usable
         joint = posterior or self._check is not None
         answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=joint)
-        assert sources.redshift is not None
-        frame = self.bundle.frame(features.anchor[picked], sources.redshift[picked])
+        frame = self._frame(features, sources, picked)
         point = np.full((p, n), np.nan, np.float32)
         quantiles = np.full((len(levels), p, n), np.nan, np.float32)
         point[:, picked] = frame.low + frame.span * answers.point
@@ -236,18 +240,25 @@ class Predictor:
             raise RequestError(f"the truth has no source {missing}, nor {np.count_nonzero(~match.found) - 1} others")
         true = np.stack([truth.column(name)[match.index] for name in self.bundle.targets], axis=1)
         result = np.full(true.shape, np.nan)
-        for start in range(0, len(sources), CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
-            features = self._features(sources.take(rows))
+        for start in range(0, len(sources), self._chunk):
+            rows = slice(start, start + self._chunk)
+            some = sources.take(rows)
+            features = self._features(some)
             usable = features.usable
-            assert sources.redshift is not None
-            frame = self.bundle.frame(features.anchor[usable], sources.redshift[rows][usable])
+            frame = self._frame(features, some, usable)
             x = frame.coordinates(true[rows][usable].T).T
             result[rows][usable] = self._session.cdf(features.inputs[usable], x)
         return np.where(np.isfinite(true), result, np.nan)
 
     def _features(self, sources: Sources) -> Features:
+        preparation = self.bundle.preparation
+        if isinstance(preparation, Modalities):
+            return preparation.features(sources)
         return self.bundle.of_parameters.features(sources)
+
+    def _frame(self, features: Features, sources: Sources, rows: slice | np.ndarray) -> Frame:
+        redshift = None if sources.redshift is None else sources.redshift[rows]
+        return self.bundle.frame(features.anchor[rows], redshift)
 
 
 def predict(

@@ -15,8 +15,9 @@ from galprism.bundle import Bundle
 from galprism.errors import RequestError
 from galprism.infer.quantiles import mixture_cdf, mixture_quantiles
 
-BATCH_ROWS = 1024
-"""Rows that go through the network at a time: what it needs then stays in the cache of one core."""
+BATCH_ROWS, BATCH_INPUTS = 1024, 2**20
+"""Rows that go through the network at a time: what it needs then stays in the cache of one core; of networks of images
+so many pixels."""
 
 
 def describe_model(bundle: Bundle) -> dict[str, object]:
@@ -67,13 +68,15 @@ class Session:
         self.onnx = open_network(bundle.name, bundle.model)
         self.mixture = bundle.kind == "mixture"
         self.n_targets = len(bundle.targets)
+        n_inputs = next(entry.shape[1] for entry in self.onnx.get_inputs() if entry.name == "features")
+        self.batch = max(min(BATCH_ROWS, BATCH_INPUTS // max(n_inputs, 1)), 1)
 
     def run(self, inputs: np.ndarray, levels: tuple[float, ...], *, spread: bool = False, raw: bool = False) -> Answers:
         """Answers for features (N, F), float32, at Q levels, and of a mixture its `spread` and its `raw` form."""
         n, p, q = len(inputs), self.n_targets, len(levels)
         point = np.empty((p, n), np.float32)
         if not self.mixture:
-            for rows in batches(n):
+            for rows in batches(n, self.batch):
                 (point[:, rows],) = self.onnx.run(["point"], {"features": inputs[rows]})
             return Answers(point, None)
         quantiles = np.empty((q, p, n), np.float32)
@@ -82,7 +85,7 @@ class Session:
         joint = []
         unsure = []
         deviation = np.empty((p, n), np.float32) if spread else None
-        for rows in batches(n):
+        for rows in batches(n, self.batch):
             found = self.onnx.run(wanted, {"features": inputs[rows], **feed})
             point[:, rows], x, doubt, weight, mean, sigma = found[:6]
             joint += found[6:]
@@ -107,7 +110,7 @@ class Session:
         """The marginals, and the joint mixtures (N, R) as the network has them."""
         feed = model_inputs((0.5,))
         wanted = ["weight", "mean", "sigma", "raw"]
-        parts = [self.onnx.run(wanted, {"features": inputs[rows], **feed}) for rows in batches(len(inputs))]
+        parts = [self.onnx.run(wanted, {"features": inputs[rows], **feed}) for rows in batches(len(inputs), self.batch)]
         *marginals, raw = zip(*parts, strict=True)
         weight, mean, sigma = (np.concatenate(values, axis=-1) for values in marginals)
         return weight, mean, sigma, np.concatenate(raw)
@@ -121,9 +124,9 @@ class Session:
         return np.stack(below, axis=1)
 
 
-def batches(n: int) -> list[slice]:
-    """Slices of BATCH_ROWS rows."""
-    return [slice(start, min(start + BATCH_ROWS, n)) for start in range(0, n, BATCH_ROWS)]
+def batches(n: int, size: int = BATCH_ROWS) -> list[slice]:
+    """Slices of `size` rows."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def model_inputs(levels: tuple[float, ...]) -> dict[str, Any]:
