@@ -1,0 +1,154 @@
+"""What a network of several modalities sees: each in its place, what is missing said, what is odd flagged."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from galprism.data import Cutouts, Photometry, Sources, Spectra
+from galprism.errors import RequestError
+from galprism.flags import Flag
+from galprism.prep.images import ImageInputConfig
+from galprism.prep.modalities import Modalities, ModalitiesConfig
+from galprism.prep.spectrum_basis import STEP, SpectrumBasis
+
+FIRST, PIXELS, N = 35_700, 1500, 300
+BANDS = ("g", "r", "i")
+
+
+def basis() -> SpectrumBasis:
+    x = np.linspace(-1.0, 1.0, PIXELS)
+    return SpectrumBasis(FIRST, np.stack([np.ones(PIXELS), 0.2 * x, 0.1 * np.tanh(10 * x)]).astype(np.float32))
+
+
+def made(n: int, seed: int) -> Sources:
+    """Galaxies whose colours, spectra and images follow from two numbers each."""
+    rng = np.random.default_rng(seed)
+    u, z = rng.standard_normal((n, 2)), rng.uniform(0.01, 0.2, n)
+    flux = 1000 * np.exp(0.3 * u[:, :1] * np.array([-1, 0, 1]) + 0.5 * rng.standard_normal((n, 1)))
+    flux = (flux + rng.normal(0, 5, flux.shape)).astype(np.float32)
+    photometry = Photometry(flux, np.full(flux.shape, 1 / 25, np.float32), BANDS)
+    held = basis()
+    wave = 10 ** (STEP * (FIRST + 200 + np.arange(1100)))
+    shift = np.rint(np.log10(1 + z) / STEP).astype(int)
+    rest = 10 * (held.spectra[0] + u @ held.spectra[1:])
+    seen = np.zeros((n, 1100))
+    ivar = np.zeros((n, 1100), np.float32)
+    for row in range(n):
+        own = 200 - shift[row] + np.arange(1100)
+        inside = own >= 0
+        seen[row, inside] = rest[row, own[inside]] + rng.normal(0, 1, inside.sum())
+        ivar[row, inside] = 1
+    spectra = Spectra(seen.astype(np.float32), ivar, wave)
+    y, x = np.mgrid[-8:8, -8:8] + 0.5
+    shape = np.exp(-0.5 * (x**2 + y**2) / 9)
+    pixels = (flux[:, :, None, None] * shape / shape.sum() + rng.normal(0, 1, (n, 3, 16, 16))).astype(np.float32)
+    cutouts = Cutouts(pixels, np.ones_like(pixels), BANDS, 0.4, rng.uniform(1.0, 1.5, (n, 3)).astype(np.float32))
+    ids = np.arange(n) + 1000 * seed
+    return Sources(id=ids, redshift=z, photometry=photometry, cutouts=cutouts, spectra=spectra)
+
+
+CONFIG = ModalitiesConfig(BANDS, image=ImageInputConfig(BANDS, 12, 0.4), basis_size=2)
+
+
+@pytest.fixture(scope="module")
+def preparation() -> Modalities:
+    return Modalities.fit(CONFIG, made(N, 0), basis())
+
+
+def test_every_number_has_its_place(preparation):
+    features, shape = preparation.features(made(20, 1)), preparation.shape
+    assert features.inputs.shape == (20, shape.total)
+    assert np.isfinite(features.inputs).all()
+    assert len(preparation.input_names) == shape.total - shape.n_image
+    assert np.all(features.inputs[:, :3] == 1)  # all three modalities are there
+    assert features.usable.all()
+
+
+def test_what_is_missing_changes_nothing_else(preparation):
+    whole = made(20, 1)
+    everything, shape = preparation.features(whole).inputs, preparation.shape
+    a, b, c = shape.context, shape.context + shape.photometry, shape.context + shape.photometry + shape.spectrum
+    for block, place, column, flag in (
+        ("photometry", slice(a, b), 0, Flag.NO_PHOTOMETRY),
+        ("cutouts", slice(c, None), 1, Flag.IMAGE_MISSING),
+        ("spectra", slice(b, c), 2, Flag.SPECTRUM_MISSING),
+    ):
+        found = preparation.features(replace(whole, **{block: None}))
+        assert np.all(found.inputs[:, place] == 0)
+        assert np.all(found.inputs[:, column] == 0)
+        assert np.all(found.flags & np.uint32(flag))
+        assert found.usable.all()
+        others = [other for other in (slice(a, b), slice(b, c), slice(c, None)) if other != place]
+        for other in others:
+            np.testing.assert_array_equal(found.inputs[:, other], everything[:, other])
+
+
+def test_each_row_may_lack_another(preparation):
+    whole = made(4, 2)
+    ivar = whole.spectra.ivar.copy()
+    ivar[0] = 0
+    seen = whole.photometry.ivar.copy()
+    seen[1] = 0
+    image = whole.cutouts.ivar.copy()
+    image[2] = 0
+    some = replace(
+        whole,
+        spectra=replace(whole.spectra, flux=np.where(ivar > 0, whole.spectra.flux, 0), ivar=ivar),
+        photometry=replace(whole.photometry, flux=np.where(seen > 0, whole.photometry.flux, 0), ivar=seen),
+        cutouts=replace(whole.cutouts, flux=np.where(image > 0, whole.cutouts.flux, 0), ivar=image),
+    )
+    found = preparation.features(some)
+    assert found.inputs[:, :3].astype(int).tolist() == [[1, 1, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
+    assert found.usable.all()
+
+
+def test_nothing_at_all_is_not_inferred(preparation):
+    blank = Spectra(np.zeros((2, 1100), np.float32), np.zeros((2, 1100), np.float32), made(1, 0).spectra.wave)
+    found = preparation.features(Sources(id=np.arange(2), redshift=[0.1, 0.1], spectra=blank))
+    assert not found.usable.any()
+    with pytest.raises(RequestError, match="neither photometry, nor cutouts, nor spectra"):
+        preparation.features(Sources(id=np.arange(2)))
+
+
+def test_a_spectrum_without_a_redshift_has_no_say(preparation):
+    whole = made(3, 3)
+    found = preparation.features(replace(whole, redshift=np.array([0.1, np.nan, 0.1])))
+    assert found.inputs[:, 2].tolist() == [1, 0, 1]
+    assert found.flags[1] & np.uint32(Flag.REDSHIFT_MISSING)
+    assert found.usable.all()
+
+
+def test_a_redshift_beyond_those_learned_is_not_inferred(preparation):
+    found = preparation.features(replace(made(3, 3), redshift=np.array([0.1, 0.9, 1e-6])))
+    assert found.usable.tolist() == [True, False, False]
+    assert found.flags[1] & np.uint32(Flag.REDSHIFT_OUT_OF_RANGE)
+
+
+def test_the_spectrum_of_something_else_is_flagged(preparation):
+    whole = made(50, 4)
+    x = np.arange(1100)
+    odd = whole.spectra.flux.copy()
+    odd[0] += np.where(whole.spectra.ivar[0] > 0, 10 * np.sin(x / 7.0), 0)  # bands of absorption, as of an M star
+    found = preparation.features(replace(whole, spectra=replace(whole.spectra, flux=odd)))
+    assert found.flags[0] & np.uint32(Flag.POOR_FIT)
+    assert np.count_nonzero(found.flags[1:] & np.uint32(Flag.POOR_FIT)) <= 2
+
+
+def test_cutouts_of_other_pixels_are_refused(preparation):
+    whole = made(3, 5)
+    with pytest.raises(RequestError, match=r"0\.396"):
+        preparation.features(replace(whole, cutouts=replace(whole.cutouts, pixel_scale=0.396)))
+
+
+def test_plain_and_back(preparation):
+    again = Modalities.from_plain(preparation.to_plain(), basis())
+    some = made(10, 6)
+    one, two = preparation.features(some), again.features(some)
+    np.testing.assert_allclose(one.inputs, two.inputs, atol=1e-5)
+    np.testing.assert_array_equal(one.flags, two.flags)
+
+
+def test_all_modalities_are_learned_from():
+    with pytest.raises(RequestError, match="has no spectra"):
+        Modalities.fit(CONFIG, replace(made(20, 0), spectra=None), basis())
