@@ -55,7 +55,7 @@ class Members:
     kind: np.ndarray | None = None
     """(N,), text: a finer class, such as "white dwarf"."""
     bodies: Bodies | None = None
-    """What they are made of, for their spectra, where some of them are galaxies of a field; NaN of those that are not."""
+    """What they are made of, for their spectra, where some are galaxies of a field; NaN of those that are not."""
 
     def __post_init__(self) -> None:
         n, shape = len(self.redshift), self.point.shape
