@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.sparse import csr_matrix
 
 from galprism.errors import RequestError
@@ -75,3 +76,14 @@ def rebin(wave: np.ndarray, flux: np.ndarray, edges: np.ndarray) -> np.ndarray:
     flux = np.asarray(flux)
     flat = flux.reshape(-1, flux.shape[-1])
     return (averaging_matrix(wave, edges) @ flat.T).T.reshape(*flux.shape[:-1], -1)
+
+
+def integral(edges: np.ndarray, flux: np.ndarray) -> CubicSpline:
+    """The integral over wavelength from the first edge on, (...) at any wavelength, of spectra (..., W) of pixels that
+    end at `edges` (W + 1,).
+
+    Means over new pixels are its differences. New pixels narrower than the old ones so do not add the old ones' width a
+    second time, as they would if spectra were straight lines between pixels.
+    """
+    total = np.cumsum(np.asarray(flux, np.float64) * np.diff(edges), axis=-1)
+    return CubicSpline(edges, np.concatenate([np.zeros((*total.shape[:-1], 1)), total], axis=-1), axis=-1)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from galprism.data.spectra import pixel_edges
 from galprism.errors import RequestError
+from galprism.wavegrid import integral
 
 if TYPE_CHECKING:
     from galprism.sps.ssp import SSPLibrary
@@ -96,13 +96,10 @@ def spectrum_templates(
     edges = pixel_edges(part)
     n = int(np.floor(np.log(edges[-1] / edges[0]) / step))
     log_edges = np.log(edges[0]) + step * np.arange(n + 1)
-    density = library.flux[np.ix_(rows, columns)][..., inside].astype(np.float64)
-    total = np.cumsum(density * np.diff(edges), axis=-1)
-    total = np.concatenate([np.zeros((*total.shape[:-1], 1)), total], axis=-1)
-    integral = CubicSpline(edges, total, axis=-1)
+    total = integral(edges, library.flux[np.ix_(rows, columns)][..., inside])
     new = np.exp(log_edges)
-    flux = np.diff(integral(new), axis=-1) / np.diff(new)
-    light = (integral(WINDOW[1]) - integral(WINDOW[0])) / (WINDOW[1] - WINDOW[0])
+    flux = np.diff(total(new), axis=-1) / np.diff(new)
+    light = (total(WINDOW[1]) - total(WINDOW[0])) / (WINDOW[1] - WINDOW[0])
     if not np.all(light > 0):
         raise RequestError(f"{library.name}: a spectrum has no light from {WINDOW[0]:g} to {WINDOW[1]:g} A")
     log_wave = (log_edges[1:] + log_edges[:-1]) / 2

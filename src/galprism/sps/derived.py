@@ -16,14 +16,16 @@ from galprism.sps.galaxies import Derived
 from galprism.sps.histories import History, mean_sfr
 from galprism.sps.ssp import Z_SUN
 
-COLUMNS = ("surviving", "living", "age", "light", "age_light")
+COLUMNS = ("surviving", "living", "age", "light", "age_light", "log_age_light")
 """Columns of the table that `derive` sums over: per solar mass formed at each age."""
+
+WEIGHTED_BY_LIGHT = ("age_lw", "z_lw", "mean_log_age_lw", "mean_logzsol_lw")
 
 
 def derive(history: History, z_met: Tensor, sums: Tensor) -> Derived:
     """Derived quantities of N galaxies, each of one metallicity.
 
-    z_met : (N,); sums : (N, 5), COLUMNS summed over age bins with the fractions of mass formed as weights.
+    z_met : (N,); sums : (N, 6), COLUMNS summed over age bins with the fractions of mass formed as weights.
     """
     column = dict(zip(COLUMNS, sums.unbind(1), strict=True))
     return Derived(
@@ -36,6 +38,8 @@ def derive(history: History, z_met: Tensor, sums: Tensor) -> Derived:
         age_lw=column["age_light"] / column["light"],
         z_mw=z_met,
         z_lw=z_met,
+        mean_log_age_lw=column["log_age_light"] / column["light"],
+        mean_logzsol_lw=torch.log10(z_met / Z_SUN),
         light=column["light"],
     )
 
@@ -81,7 +85,7 @@ def mix(parts: Sequence[Mixed], shares: Tensor) -> Mixed:
     if tuple(shares.shape) != shape or not bool((torch.abs(shares.sum(1) - 1.0) < 1e-6).all()):
         raise RequestError(f"shares {tuple(shares.shape)} of {shape[1]} populations; expected {shape}, summing to one")
     light = torch.stack([share * part.light for share, part in zip(shares.T, parts, strict=True)], dim=1)
-    weights = {"age_lw": light / light.sum(1, keepdim=True), "z_lw": light / light.sum(1, keepdim=True)}
+    weights = dict.fromkeys(WEIGHTED_BY_LIGHT, light / light.sum(1, keepdim=True))
     columns = {}
     for f in fields(parts[0]):
         value = torch.stack([getattr(part, f.name) for part in parts], dim=1)

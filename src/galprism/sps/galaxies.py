@@ -204,6 +204,10 @@ class Derived:
     """Mean metallicity weighted by the mass formed."""
     z_lw: Tensor
     """Mean metallicity weighted by the stars' light at 5500 A before dust."""
+    mean_log_age_lw: Tensor
+    """Mean of log10 of the age in yr, weighted by the stars' light at 5500 A before dust; `age_lw` is the mean age."""
+    mean_logzsol_lw: Tensor
+    """Mean of log10(Z / 0.02), weighted likewise."""
     light: Tensor
     """Lsun/Angstrom, the stars' light at 5500 A before dust."""
 

@@ -8,12 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from galprism.data.spectra import pixel_edges
 from galprism.errors import RequestError
 from galprism.sps.ssp import SSPLibrary
-from galprism.wavegrid import LogGrid, averaging_matrix
+from galprism.wavegrid import LogGrid, averaging_matrix, integral
 
 LYMAN_EDGE = 912.0
 """Angstrom; the gas around young stars takes all their light bluewards of it."""
+LOG_GYR = 9.0
+"""log10 of the years in a Gyr."""
 LIGHT_WINDOW = (5450.0, 5550.0)
 """Angstrom; "light at 5500 A" is the mean flux density in here."""
 
@@ -44,14 +47,19 @@ class Spectra:
     stars: Tensor
     """(M, T', W), float32, Lsun/A/Msun; bluewards of 912 A young stars are dark when there is gas."""
     table: Tensor
-    """(M, T', 5), float64: surviving and living fraction, age, light at 5500 A, age times light."""
+    """(M, T', 6), float64: surviving and living fraction, age, light at 5500 A, and that times age, and times log10 of
+    the age in yr."""
     log_z: Tensor
     """(M,), float64, ln of the metallicities."""
     gas: Gas | None
 
 
-def prepare(library: SSPLibrary, grid: LogGrid, *, nebular: bool, device: str | torch.device) -> Spectra:
+def prepare(
+    library: SSPLibrary, grid: LogGrid, *, nebular: bool, device: str | torch.device, sharp: bool = False
+) -> Spectra:
     """Average a library's spectra over the bins of `grid`, keeping their integrals.
+
+    sharp : stars' spectra are those of pixels, whose width is not added a second time to bins that are narrower
 
     Raises RequestError when the library does not reach as far as the grid, or has no nebular grids but should.
     """
@@ -65,7 +73,10 @@ def prepare(library: SSPLibrary, grid: LogGrid, *, nebular: bool, device: str | 
     def tensor(array, dtype=torch.float64) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
 
-    stars = binned(library.flux)
+    def of_stars(flux: np.ndarray) -> np.ndarray:
+        return _sharply_binned(wave, flux, grid.edges) if sharp else binned(flux)
+
+    stars = of_stars(library.flux)
     edges = library.age_edges
     source = np.arange(len(library.age))
     gas = None
@@ -81,7 +92,7 @@ def prepare(library: SSPLibrary, grid: LogGrid, *, nebular: bool, device: str | 
         young = slice(0, row + 1)
         escaping = np.where(wave < LYMAN_EDGE, 0.0, library.flux[:, young])
         stars = stars[:, source]
-        stars[:, young] = binned(escaping)
+        stars[:, young] = of_stars(escaping)
         if not np.array_equal(neb.wave, library.wave):
             raise RequestError(f"{library.name}: its nebular continuum is not on the wavelengths of its stars")
         line_wave = library.to_vacuum(neb.line_wave)
@@ -98,7 +109,9 @@ def prepare(library: SSPLibrary, grid: LogGrid, *, nebular: bool, device: str | 
     light = (averaging_matrix(wave, np.array(LIGHT_WINDOW)) @ library.flux.reshape(-1, len(wave)).T)[0]
     light = light.reshape(library.living.shape)
     age = np.broadcast_to(0.5 * (edges[1:] + edges[:-1]), (len(library.z_met), len(source)))
-    columns = [library.surviving[:, source], library.living[:, source], age, light[:, source], age * light[:, source]]
+    light = light[:, source]
+    columns = [library.surviving[:, source], library.living[:, source], age, light, age * light]
+    columns.append((np.log10(age) + LOG_GYR) * light)
     return Spectra(
         age_edges=tensor(edges),
         stars=tensor(stars, torch.float32),
@@ -106,3 +119,15 @@ def prepare(library: SSPLibrary, grid: LogGrid, *, nebular: bool, device: str | 
         log_z=tensor(np.log(library.z_met)),
         gas=gas,
     )
+
+
+def _sharply_binned(wave: np.ndarray, flux: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Spectra (M, T, W) of pixels about `wave`, averaged over bins: (M, T, len(edges) - 1), float32."""
+    reach = slice(max(np.searchsorted(wave, edges[0]) - 4, 0), np.searchsorted(wave, edges[-1]) + 4)
+    old = pixel_edges(wave[reach])
+    if old[0] > edges[0] or old[-1] < edges[-1]:
+        raise RequestError(
+            f"bins from {edges[0]:.5g} to {edges[-1]:.5g} A exceed the spectra's {old[0]:.5g} to {old[-1]:.5g} A"
+        )
+    parts = [np.diff(integral(old, part[:, reach])(edges), axis=-1) / np.diff(edges) for part in flux]
+    return np.stack(parts).astype(np.float32)

@@ -7,7 +7,7 @@ and shapes hang together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cached_property
 
 import numpy as np
@@ -18,8 +18,9 @@ from galprism.cosmology import age_gyr
 from galprism.errors import RequestError
 from galprism.mocks.described import described
 from galprism.mocks.sky import relations
+from galprism.mocks.sky.bodies import Bodies
 from galprism.mocks.sky.field_config import GalaxyConfig
-from galprism.mocks.sky.foresight import Foresight, features_of
+from galprism.mocks.sky.foresight import Foresight
 from galprism.mocks.sky.mass_function import MassFunction
 from galprism.mocks.sky.members import Members, Shapes, joined
 from galprism.mocks.sky.shapes import drawn_shapes
@@ -36,35 +37,6 @@ SPARE = 0.3
 """dex of mass below those that the pilot found bright enough, that are drawn all the same."""
 SURVIVING = 0.6
 """Of the mass formed, as a first guess where a rate is turned into a history: what follows is exact."""
-
-
-@dataclass(frozen=True, eq=False)
-class Bodies:
-    """What N galaxies are made of, before any light: a bulge (first) and a disc, columns (N, 2)."""
-
-    redshift: np.ndarray
-    """(N,)."""
-    logm: np.ndarray
-    """(N,), log10 of the surviving mass."""
-    quiescent: np.ndarray
-    """(N,), bool."""
-    share: np.ndarray
-    """(N, 2), of the surviving mass."""
-    age: np.ndarray
-    tau: np.ndarray
-    """Gyr."""
-    z_met: np.ndarray
-    ebv: np.ndarray
-    logu: np.ndarray
-    """(N,)."""
-
-    def take(self, rows) -> Bodies:
-        return Bodies(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-    @property
-    def features(self) -> np.ndarray:
-        """(N, V), what their light follows from."""
-        return features_of(self.redshift, self.age, self.tau, self.z_met, self.ebv, self.share)
 
 
 class FieldGalaxies:
@@ -179,17 +151,11 @@ class FieldGalaxies:
         n = len(bodies.logm)
         if not n:
             nothing = np.zeros((0, len(self.survey.bands)))
-            return Members(bodies.redshift, nothing, nothing, nothing, Shapes.of_points(0), kind=np.zeros(0, "U12"))
-        seen = self.model(
-            Galaxies.from_numpy(
-                redshift=np.concatenate([bodies.redshift] * 2),
-                logu=np.concatenate([bodies.logu] * 2),
-                **{name: getattr(bodies, name).T.ravel() for name in ("age", "tau", "z_met", "ebv")},
-            )
-        )
+            kind = np.zeros(0, "U12")
+            return Members(bodies.redshift, nothing, nothing, nothing, Shapes.of_points(0), kind=kind, bodies=bodies)
+        seen = self.model(Galaxies.from_numpy(**bodies.populations()))
         bulge, disc = (_rows(seen, slice(first, first + n)) for first in (0, n))
-        formed = bodies.share * 10.0 ** bodies.logm[:, None]
-        formed /= np.stack([bulge.mstar.numpy(), disc.mstar.numpy()], axis=1)  # (N, 2), Msun
+        formed = bodies.formed(np.stack([bulge.mstar.numpy(), disc.mstar.numpy()], axis=1))
         return Members(
             redshift=bodies.redshift,
             point=np.zeros((n, len(self.survey.bands))),
@@ -198,6 +164,7 @@ class FieldGalaxies:
             shapes=drawn_shapes(bodies.redshift, bodies.logm, rng),
             values=_values(bodies, bulge, disc, formed),
             kind=np.where(bodies.quiescent, "quiescent", "star-forming"),
+            bodies=bodies,
         )
 
 

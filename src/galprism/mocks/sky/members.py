@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from galprism.errors import RequestError
+from galprism.mocks.sky.bodies import Bodies
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,8 @@ class Members:
     """(N,) by names of galprism.params.PARAMS: what is known of them besides; NaN where it has no meaning."""
     kind: np.ndarray | None = None
     """(N,), text: a finer class, such as "white dwarf"."""
+    bodies: Bodies | None = None
+    """What they are made of, for their spectra, where some are galaxies of a field; NaN of those that are not."""
 
     def __post_init__(self) -> None:
         n, shape = len(self.redshift), self.point.shape
@@ -80,6 +83,7 @@ class Members:
             shapes=self.shapes.take(rows),
             values={name: value[rows] for name, value in self.values.items()},
             kind=None if self.kind is None else self.kind[rows],
+            bodies=None if self.bodies is None else self.bodies.take(rows),
         )
 
 
@@ -101,4 +105,11 @@ def joined(parts: Sequence[Members]) -> Members:
         shapes=Shapes(*(np.concatenate([getattr(p.shapes, f) for p in parts]) for f in Shapes.__dataclass_fields__)),
         values={name: column(name) for name in names},
         kind=np.concatenate([kinds(part) for part in parts]),
+        bodies=_bodies(parts),
     )
+
+
+def _bodies(parts: Sequence[Members]) -> Bodies | None:
+    if all(part.bodies is None for part in parts):
+        return None
+    return Bodies.joined([Bodies.unknown(len(part)) if part.bodies is None else part.bodies for part in parts])
