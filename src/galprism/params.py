@@ -145,6 +145,25 @@ PARAMS = _table(
         "log10 of the mean age of the stars weighted by their light at 5500 A in the rest frame before dust",
     ),
     Parameter(
+        "mean_log_age_mw",
+        "dex(yr)",
+        5.0,
+        10.3,
+        r"$\langle\log\,t\rangle_M\ [{\rm yr}]$",
+        "time.age",
+        "mean of log10 of the stars' ages weighted by the mass that they formed with; pPXF has it so",
+    ),
+    Parameter(
+        "mean_log_age_lw",
+        "dex(yr)",
+        5.0,
+        10.3,
+        r"$\langle\log\,t\rangle_L\ [{\rm yr}]$",
+        "time.age",
+        "mean of log10 of the stars' ages weighted by their light at 5500 A in the rest frame before dust; "
+        "pPXF has it so",
+    ),
+    Parameter(
         "logzsol", "dex", -3.0, 1.0, r"$[M/H]$", "phys.abund.Z", "log10(Z / 0.02), one metallicity for all stars"
     ),
     Parameter(
@@ -164,6 +183,25 @@ PARAMS = _table(
         r"$\langle[M/H]\rangle_L$",
         "phys.abund.Z",
         "log10(Z / 0.02) of the mean Z weighted by the light at 5500 A in the rest frame before dust",
+    ),
+    Parameter(
+        "mean_logzsol_mw",
+        "dex",
+        -3.0,
+        1.0,
+        r"$\langle\log\,Z/Z_\odot\rangle_M$",
+        "phys.abund.Z",
+        "mean of log10(Z / 0.02) of the stars weighted by the mass formed; pPXF has it so",
+    ),
+    Parameter(
+        "mean_logzsol_lw",
+        "dex",
+        -3.0,
+        1.0,
+        r"$\langle\log\,Z/Z_\odot\rangle_L$",
+        "phys.abund.Z",
+        "mean of log10(Z / 0.02) of the stars weighted by the light at 5500 A in the rest frame before dust; "
+        "pPXF has it so",
     ),
     Parameter(
         "av",

@@ -16,7 +16,10 @@ from scipy.special import ndtr, ndtri
 from galprism.cosmology import age_gyr
 from galprism.errors import RequestError
 
-AGES, LOG_AGES = ("age", "age_mw", "age_lw"), ("log_age", "log_age_mw", "log_age_lw")
+AGES, LOG_AGES = (
+    ("age", "age_mw", "age_lw"),
+    ("log_age", "log_age_mw", "log_age_lw", "mean_log_age_mw", "mean_log_age_lw"),
+)
 """Gyr, and dex(yr); never above the age of the Universe at the source's redshift."""
 UNIVERSE = {"age": age_gyr, "log_age": lambda z: np.log10(age_gyr(z)) + 9.0}
 """That age, by what a range calls it."""

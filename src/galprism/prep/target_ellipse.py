@@ -54,9 +54,7 @@ class Ellipse:
     def is_within(self, height: int, width: int) -> bool:
         """No part of it is beyond the picture's edges."""
         half_x, half_y = self.half_sides()
-        return (
-            min(self.x, width - 1 - self.x) + 0.5 >= half_x and min(self.y, height - 1 - self.y) + 0.5 >= half_y
-        )
+        return min(self.x, width - 1 - self.x) + 0.5 >= half_x and min(self.y, height - 1 - self.y) + 0.5 >= half_y
 
 
 def grey_of(pictures: np.ndarray) -> np.ndarray:

@@ -14,8 +14,10 @@ from galprism.errors import RequestError
 from galprism.mocks import NoiseConfig, PopulationConfig, RandomSurveysConfig
 from galprism.mocks.images.cutouts import ImageConfig
 from galprism.mocks.sky.field_config import ChosenConfig, FieldConfig
+from galprism.mocks.spectra.config import SpectrumConfig
 from galprism.prep import DropConfig, LoseConfig, PreparationConfig, TargetsConfig
 from galprism.prep.classes import ClassInputConfig
+from galprism.prep.modalities import ModalitiesConfig
 
 ANY = "any"
 """In place of a survey's name: surveys are drawn at random from a pool of passbands."""
@@ -146,8 +148,12 @@ class Recipe:
     """How cutouts of the field's sources are taken."""
     chosen: ChosenConfig | None = None
     """Sources of the field that are chosen by class and magnitude, in place of all."""
+    spectra: SpectrumConfig | None = None
+    """How spectra of the field's galaxies are taken."""
     classes: ClassesConfig | None = None
     """What tells their classes is trained, in place of parameters."""
+    modalities: ModalitiesConfig | None = None
+    """A network of photometry, images and spectra is trained, in place of one of photometry alone."""
 
     @property
     def stars(self) -> tuple[str, ...]:
