@@ -1,7 +1,7 @@
 """Networks: plain torch modules, tensors in and tensors out, and the way from them to ONNX."""
 
 from galprism.nets.classifier import CLASSIFIERS, Classifier, FusionConfig, KidsConfig, classifiers_to_onnx
-from galprism.nets.estimator import NETWORKS, Estimator
+from galprism.nets.estimator import NETWORKS, Estimator, Regressor
 from galprism.nets.mixture import Mixture, MixtureConfig
 from galprism.nets.mlp import MLP, MLPConfig
 from galprism.nets.readout import MixtureReadout, PointReadout, readout_to_onnx
@@ -9,7 +9,7 @@ from galprism.nets.residual import ResidualConfig, ResidualMLP
 from galprism.nets.scorer import Scorer, scorer_to_onnx
 from galprism.nets.separate import JPAS_BASE, JPAS_SED, SeparateConfig, SeparateMLPs
 
-Network = Estimator | Scorer | Classifier
+Network = Regressor | Scorer | Classifier
 """What the training loop trains."""
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "MixtureReadout",
     "Network",
     "PointReadout",
+    "Regressor",
     "ResidualConfig",
     "ResidualMLP",
     "Scorer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,34 +23,31 @@ NETWORKS: dict[str, tuple[Any, type]] = {
 folder and a line here."""
 
 
-class Estimator(nn.Module):
-    """Features (N, F) to D coordinates (N, D), or to what a Mixture reads as a distribution of them."""
+class Regressor(nn.Module):
+    """Whatever it sees to D coordinates (N, D), or to what a Mixture reads as a distribution of them."""
 
     def __init__(
         self,
-        network: str,
-        config: Any,
-        n_inputs: int,
+        make: Callable[[int], Any],
         n_coordinates: int,
         mixture: MixtureConfig | None = None,
         *,
         seed: int = 0,
     ):
-        """network : a name in NETWORKS, and config an instance of its configuration; no mixture for a point.
+        """make : the module with so many outputs, of a last linear layer called `last`; no mixture for a point.
 
         seed : of the first weights; torch's own random numbers are left where they were.
         """
         super().__init__()
         self.head = None if mixture is None else Mixture(n_coordinates, mixture)
-        module, _ = NETWORKS[network]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.body = module(n_inputs, n_coordinates if self.head is None else self.head.n_raw, config)
+            self.body = make(n_coordinates if self.head is None else self.head.n_raw)
             if self.head is not None:
                 self.head.prepare(self.body.last)
 
-    def forward(self, features: Tensor) -> Tensor:
-        return self.body(features)
+    def forward(self, *seen: Tensor) -> Tensor:
+        return self.body(*seen)
 
     def mean(self, raw: Tensor) -> Tensor:
         """(N, D), the coordinates' mean, of what `forward` gives."""
@@ -62,3 +60,21 @@ class Estimator(nn.Module):
     @property
     def n_weights(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+class Estimator(Regressor):
+    """Features (N, F) to coordinates, by a network of the table."""
+
+    def __init__(
+        self,
+        network: str,
+        config: Any,
+        n_inputs: int,
+        n_coordinates: int,
+        mixture: MixtureConfig | None = None,
+        *,
+        seed: int = 0,
+    ):
+        """network : a name in NETWORKS, and config an instance of its configuration; the rest as of Regressor."""
+        module, _ = NETWORKS[network]
+        super().__init__(lambda n_outputs: module(n_inputs, n_outputs, config), n_coordinates, mixture, seed=seed)

@@ -89,6 +89,8 @@ METHODS = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div"}
 REDUCE = {"sum": "ReduceSum", "amin": "ReduceMin", "amax": "ReduceMax"}
 MODULES = {nn.ReLU: "Relu", nn.GELU: "Gelu", nn.Tanh: "Tanh", nn.Identity: "Identity", nn.Dropout: "Identity"}
 """Of modules in inference: dropout is of training alone."""
+POOLS = {nn.MaxPool2d: "MaxPool", nn.AvgPool2d: "AveragePool"}
+"""Each window begins where the one before ends."""
 
 
 class _Writer:
@@ -144,9 +146,12 @@ class _Writer:
         if isinstance(module, nn.BatchNorm2d):
             known = [module.weight, module.bias, module.running_mean, module.running_var]
             return self.add("BatchNormalization", [x, *known], epsilon=module.eps)
-        if isinstance(module, nn.AvgPool2d):
-            sides = [module.kernel_size] * 2
-            return self.add("AveragePool", [x], kernel_shape=sides, strides=sides)
+        if isinstance(module, nn.LayerNorm):
+            return self.add("LayerNormalization", [x, module.weight, module.bias], epsilon=module.eps)
+        if type(module) in POOLS:
+            size: Any = module.kernel_size
+            sides = [size, size] if isinstance(size, int) else list(size)
+            return self.add(POOLS[type(module)], [x], kernel_shape=sides, strides=sides)
         if isinstance(module, nn.Flatten):
             return self.add("Flatten", [x], axis=module.start_dim)
         if isinstance(module, nn.SiLU):
@@ -157,13 +162,12 @@ class _Writer:
 
     def _convolution(self, module: nn.Conv2d, x: Any) -> _Name:
         padding: Any = module.padding
-        top, left = padding
         return self.add(
             "Conv",
             [x, module.weight, *([] if module.bias is None else [module.bias])],
             kernel_shape=list(module.kernel_size),
             strides=list(module.stride),
-            pads=[top, left, top, left],
+            pads=[*padding, *padding],
         )
 
     def _function(self, function: Any, args: tuple, kwargs: dict) -> _Name:
@@ -196,6 +200,8 @@ class _Writer:
             return self.add(METHODS[name], [_as_float(value) for value in args])
         if name == "t":
             return self.add("Transpose", [x], perm=[1, 0])
+        if name == "permute":
+            return self.add("Transpose", [x], perm=list(rest))
         if name == "reshape":
             return self.add("Reshape", [x, [int(n) for n in rest]])
         if name == "unsqueeze":
@@ -207,9 +213,11 @@ class _Writer:
     def _item(self, x: Any, index: Any) -> _Name:
         if isinstance(index, int):
             return self.add("Gather", [x, index], axis=0)
-        if isinstance(index, tuple) and len(index) == 2 and index[0] == slice(None) and isinstance(index[1], slice):
-            start, stop = index[1].start, index[1].stop
-            return self.add("Slice", [x, [start], [stop], [1]])
+        if isinstance(index, tuple) and len(index) == 2 and index[0] == slice(None):
+            if isinstance(index[1], int):
+                return self.add("Gather", [x, index[1]], axis=1)
+            if isinstance(index[1], slice):
+                return self.add("Slice", [x, [index[1].start or 0], [index[1].stop], [1]])
         raise TypeError(f"the ONNX table has no indexing by {index!r}; see galprism.nets.export")
 
 

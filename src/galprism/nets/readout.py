@@ -31,6 +31,15 @@ MIXTURE_OUTPUTS = {
 }
 
 
+def fold(last: nn.Linear, linear: Tensor, offset: Tensor) -> nn.Linear:
+    """A linear layer and what is made linearly of its outputs, as one; linear (P, D) and offset (P,), float64."""
+    layer = nn.Linear(last.in_features, len(offset))
+    with torch.no_grad():
+        layer.weight.copy_(linear @ last.weight.double())
+        layer.bias.copy_(linear @ last.bias.double() + offset)
+    return layer
+
+
 class PointReadout(nn.Module):
     """features (N, F) -> point (P, N); the linear map is folded into the network's last layer where that is one."""
 
@@ -43,10 +52,7 @@ class PointReadout(nn.Module):
         last: Any = self.body.last
         self.folded = isinstance(last, nn.Linear)
         if self.folded:
-            self.body.last = nn.Linear(last.in_features, len(offset))
-            with torch.no_grad():
-                self.body.last.weight.copy_(linear @ last.weight.double())
-                self.body.last.bias.copy_(linear @ last.bias.double() + offset)
+            self.body.last = fold(last, linear, offset)
         else:
             self.register_buffer("weight", linear.float().t().contiguous())
             self.register_buffer("bias", offset.float())
@@ -79,7 +85,10 @@ class MixtureReadout(nn.Module):
         self.register_buffer("bounded", torch.tensor(bounded).float().reshape(-1, 1))
 
     def forward(self, features: Tensor, level: Tensor, probit: Tensor) -> tuple[Tensor, ...]:
-        raw = self.body(features)
+        return self.answer(self.body(features), level, probit)
+
+    def answer(self, raw: Tensor, level: Tensor, probit: Tensor) -> tuple[Tensor, ...]:
+        """The same of what the body put out, raw (N, R)."""
         weight, mean, sigma = self.head.marginals(raw, self.linear)
         mean = mean + self.offset.reshape(-1, 1, 1)
         point, x, doubt = quantiles(weight, mean, sigma, level, probit, self.steps)

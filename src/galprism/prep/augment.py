@@ -90,3 +90,14 @@ def drop(photometry: Photometry, config: DropConfig, rng: np.random.Generator) -
         flux=np.where(lost, 0, photometry.flux).astype(photometry.flux.dtype),
         ivar=np.where(lost, 0, ivar).astype(photometry.ivar.dtype),
     )
+
+
+def turned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Each of (N, B, H, H) as one of its eight mirror images and turns."""
+    found = np.empty_like(image)
+    which = rng.integers(8, size=len(image))
+    for k in range(8):
+        rows = which == k
+        some = np.rot90(image[rows], k % 4, axes=(2, 3))
+        found[rows] = some[..., ::-1] if k >= 4 else some
+    return found

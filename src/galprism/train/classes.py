@@ -13,6 +13,7 @@ from galprism.data import Photometry, Sources
 from galprism.nets import Classifier
 from galprism.nets.classifier import Average
 from galprism.prep import DropConfig, LoseConfig, drop
+from galprism.prep.augment import turned
 from galprism.prep.classes import ClassPreparation
 
 CHUNK_ROWS = 4096
@@ -77,7 +78,7 @@ class DrawnClasses:
             there = features.there * with_image
             image = np.zeros((len(picked), 0, 1, 1), np.float32) if features.image is None else features.image
             if self.lose.turn:
-                image = _turned(image, rng)
+                image = turned(image, rng)
             good = features.usable
             image = np.where(there[:, None, None, None] > 0, image, np.float32(0))
             columns = features.inputs, image, there[:, None].astype(np.float32), self.classes[picked].astype(np.int64)
@@ -105,17 +106,6 @@ def _without(photometry: Photometry, rows: np.ndarray) -> Photometry:
     gone = rows[:, None]
     flux, ivar = (np.where(gone, 0, x).astype(x.dtype) for x in (photometry.flux, photometry.ivar))
     return replace(photometry, flux=flux, ivar=ivar)
-
-
-def _turned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each of (N, B, H, H) as one of its eight mirror images and turns."""
-    turned = np.empty_like(image)
-    which = rng.integers(8, size=len(image))
-    for k in range(8):
-        rows = which == k
-        some = np.rot90(image[rows], k % 4, axes=(2, 3))
-        turned[rows] = some[..., ::-1] if k >= 4 else some
-    return turned
 
 
 def _tensors(columns: list[np.ndarray]) -> tuple[tuple[Tensor, ...], Tensor]:

@@ -39,6 +39,18 @@ class TrainingData(Protocol):
         ...
 
 
+class Pieces(Protocol):
+    """A validation set that is too large for one piece: every time the same."""
+
+    def pieces(self) -> Iterator[tuple[Seen, Tensor]]:
+        """All of it, some rows at a time: what the network sees and the true coordinates."""
+        ...
+
+
+Validation = tuple[Seen, Tensor] | Pieces
+"""A validation set in one piece or in several."""
+
+
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[tuple[np.ndarray, Sources]]]
 """(rows, rng) -> those rows as a survey, or several, would measure them this time: (rows of it, Sources) of each."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from galprism.errors import GalprismError
 from galprism.nets import Network
 from galprism.train import checkpoint
 from galprism.train.curves import draw_curves
-from galprism.train.data import Seen, TrainingData, parts_of
+from galprism.train.data import TrainingData, Validation, parts_of
 from galprism.train.losses import errors, loss, unit
 from galprism.train.schedule import LoopConfig
 
 VALIDATION_ROWS, VALIDATION_IMAGES = 16_384, 512
 """The validation set goes through the network this many rows at a time; with images, so many."""
+MOST_NAMED = 32
+"""Coordinates whose errors are told one by one; of more, the rms over all."""
 PASS_SEEDS = 1_000_003
 """More passes than any training has: each has random numbers of its own."""
 
@@ -39,7 +41,7 @@ class Epoch:
     """The mean over its batches, as they came."""
     valid_loss: float
     valid_rms: tuple[float, ...]
-    """Of the errors (galprism.train.losses) of each coordinate's mean, in coordinates."""
+    """Of the errors (galprism.train.losses) of each coordinate's mean, in coordinates; see MOST_NAMED."""
     seconds: float
     best: bool
     """The lowest validation loss so far."""
@@ -52,7 +54,7 @@ Report = Callable[[Epoch, int], None]
 def train(
     estimator: Network,
     data: TrainingData,
-    validation: tuple[Seen, Tensor],
+    validation: Validation,
     config: LoopConfig,
     folder: Path,
     *,
@@ -66,8 +68,8 @@ def train(
     checkpoint of the same training, that is taken up, to the result that an uninterrupted training has: the same
     bit for bit on the same machine with as many threads.
 
-    validation : features and coordinates. identity : anything that JSON holds and that tells this training from
-    others (the recipe); a checkpoint with another one is refused with RequestError.
+    validation : features and coordinates, in one piece or several. identity : anything that JSON holds and that tells
+    this training from others (the recipe); a checkpoint with another one is refused with RequestError.
     Raises GalprismError where a loss is not finite, saying where and what is likely wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,8 +125,9 @@ def new_optimizer(estimator: Network, config: LoopConfig, device: str) -> torch.
         if not config.l2:
             return torch.optim.Adam(estimator.parameters(), fused=True)
         # the gradient of l2 times the sum of squares is 2 l2 w; of weights, not of biases
-        kernels = [weight for weight in estimator.parameters() if weight.ndim > 1]
-        others = [weight for weight in estimator.parameters() if weight.ndim <= 1]
+        least = 3 if config.l2_of == "convolutions" else 2
+        kernels = [weight for weight in estimator.parameters() if weight.ndim >= least]
+        others = [weight for weight in estimator.parameters() if weight.ndim < least]
         groups: list[dict[str, Any]] = [{"params": kernels, "weight_decay": 2.0 * config.l2}, {"params": others}]
         return torch.optim.Adam(groups, fused=True)
     return torch.optim.AdamW(estimator.parameters(), weight_decay=config.weight_decay, fused=True)
@@ -161,24 +164,38 @@ def one_pass(
 
 
 def validate(
-    estimator: Network, validation: tuple[Seen, Tensor], config: LoopConfig, epoch: int, device: str
+    estimator: Network, validation: Validation, config: LoopConfig, epoch: int, device: str
 ) -> tuple[float, tuple[float, ...]]:
     """The loss on the validation set, and the rms of the errors."""
     estimator.eval()
-    x, y = parts_of(validation[0]), validation[1]
-    if not len(y):
-        raise GalprismError("the validation set is empty")
-    rows = VALIDATION_ROWS if len(x) == 1 else VALIDATION_IMAGES
-    total, squares = 0.0, torch.zeros(1, dtype=torch.float64)
+    total, n, squares = 0.0, 0, torch.zeros(1, dtype=torch.float64)
     with torch.no_grad():
-        for ys, *xs in zip(y.split(rows), *(part.split(rows) for part in x), strict=True):
+        for xs, ys in pieces_of(validation):
             ys = ys.to(device)
             raw = estimator(*(part.to(device) for part in xs))
             total += loss(estimator, raw, ys, config.delta).item() * len(ys)
             squares = squares + (errors(estimator, raw, ys).double() ** 2).sum(0).cpu()
+            n += len(ys)
+    if not n:
+        raise GalprismError("the validation set is empty")
     if not math.isfinite(total):
         raise GalprismError(f"epoch {epoch}: the validation loss is {total}; the training has diverged, lower train.lr")
-    return total / len(y), tuple((squares / len(y)).sqrt().tolist())
+    if len(squares) > MOST_NAMED:
+        squares = squares.mean().reshape(1)
+    return total / n, tuple((squares / n).sqrt().tolist())
+
+
+def pieces_of(validation: Validation) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+    """What goes through the network at a time, and the truth of it."""
+    if not isinstance(validation, tuple):
+        for seen, y in validation.pieces():
+            yield parts_of(seen), y
+        return
+    x, y = parts_of(validation[0]), validation[1]
+    rows = VALIDATION_ROWS if len(x) == 1 else VALIDATION_IMAGES
+    for start in range(0, len(y), rows):
+        piece = slice(start, start + rows)
+        yield tuple(part[piece] for part in x), y[piece]
 
 
 def explain(epoch: int, step: int, lr: float, seen: list[Tensor], y: Tensor, value: float) -> str:

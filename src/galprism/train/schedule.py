@@ -31,6 +31,8 @@ class LoopConfig:
     """Of AdamW."""
     l2: float = 0.0
     """Of Adam: the loss has this times the sum of the squares of all weights, biases left out."""
+    l2_of: Literal["weights", "convolutions"] = "weights"
+    """Whose weights they are: of all layers, or of convolutions alone."""
     clip: float = 5.0
     """Gradients longer than this are shortened to it; 0 for never."""
     loss: Literal["huber", "mse"] = "huber"
