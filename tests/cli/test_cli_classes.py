@@ -67,7 +67,7 @@ def test_images_alone_are_classified_from_their_file(predict, tmp_path):
 
 def test_batches_and_threads_make_no_difference(predict, made, tmp_path, monkeypatch):
     predict("table.parquet", "--cutouts", made / "cut.h5", out="one.parquet")
-    monkeypatch.setattr("galprism.infer.stream.IMAGE_ROWS", 64)
+    monkeypatch.setattr("galprism.infer.beside.IMAGE_BYTES", 8 * 41 * 41 * 64)
     predict("table.parquet", "--cutouts", made / "cut.h5", "--threads", "2", out="two.parquet")
     (_, one), (_, two) = probability(tmp_path / "one.parquet"), probability(tmp_path / "two.parquet")
     np.testing.assert_allclose(one, two, atol=1e-6)
@@ -126,7 +126,7 @@ def test_cutouts_of_other_sources_are_refused(made, refused, tmp_path):
 
 def test_models_of_parameters_take_no_cutouts(made, refused, tmp_path):
     command = ("predict", "kids-mass-sfr", made / "table.parquet", "--cutouts", made / "cut.h5")
-    assert refused((*command, "-o", tmp_path / "out.parquet"), "infers parameters; they are for classifiers")
+    assert refused((*command, "-o", tmp_path / "out.parquet"), "looks at no images")
 
 
 def test_a_recipe_of_classes_without_its_catalogue_says_so(refused, tmp_path):

@@ -198,7 +198,7 @@ class TestRefused:
         out = tmp_path / "out.parquet"
         predict_file(mixture[0], KIDS, catalogue, out)
         before = out.read_bytes()
-        real = stream_module.open_table
+        real = beside.open_table
 
         def damaged(path):
             table = real(path)
@@ -213,7 +213,7 @@ class TestRefused:
             monkeypatch.setattr(table, "batches", cut)
             return table
 
-        monkeypatch.setattr(stream_module, "open_table", damaged)
+        monkeypatch.setattr(beside, "open_table", damaged)
         with pytest.raises(GalprismError, match="ends after 300"):
             predict_file(mixture[0], KIDS, catalogue, out, batch_rows=100)
         assert out.read_bytes() == before

@@ -6,75 +6,88 @@ import pytest
 import torch
 from scipy.special import ndtri
 
-from galprism.nets import MixtureConfig
-from galprism.nets.multimodal import MODALITIES, Multimodal, MultimodalConfig, Shapes, multimodal_to_onnx
+from galprism.nets import Estimator, MixtureConfig, readout_to_onnx
+from galprism.nets.multimodal import MODALITIES, MultimodalConfig
 
-SHAPES = Shapes(photometry=6, bands=2, size=12, spectrum=7)
-CONFIG = MultimodalConfig(width=16, heads=4, fusions=2, blocks=1, channels=(4, 6))
-
-
-def network(shapes=SHAPES, seed=1, **changes):
-    return Multimodal(shapes, CONFIG, 2, MixtureConfig(3), seed=seed, **changes)
+CONTEXT, SIZES, IMAGE = 5, {"photometry": 6, "image": 2 * 12 * 12, "spectrum": 7}, (2, 12)
+ORDER = ("photometry", "spectrum", "image")
+"""As a row is laid out."""
 
 
-def seen(n, shapes=SHAPES, seed=0):
+def config(without=None):
+    size = {name: 0 if name == without else n for name, n in SIZES.items()}
+    bands = 0 if without == "image" else IMAGE[0]
+    shape = (CONTEXT, size["photometry"], size["spectrum"], bands, IMAGE[1])
+    return MultimodalConfig(shape=shape, width=16, heads=4, fusions=2, blocks=1, channels=(4, 6))
+
+
+def network(without=None, seed=1, n_coordinates=2, components=3):
+    n_inputs = CONTEXT + sum(n for name, n in SIZES.items() if name != without)
+    mixture = MixtureConfig(components) if components else None
+    return Estimator("multimodal", config(without), n_inputs, n_coordinates, mixture, seed=seed)
+
+
+def place(which):
+    """Where in a row a modality stands."""
+    start = CONTEXT + sum(SIZES[name] for name in ORDER[: ORDER.index(which)])
+    return slice(start, start + SIZES[which])
+
+
+def row(parts, context):
+    return torch.cat([context, *(parts[name].flatten(1) for name in ORDER)], 1)
+
+
+def seen(n, seed=0):
     rng = torch.Generator().manual_seed(seed)
-    image = torch.randn(n, shapes.bands, shapes.size, shapes.size, generator=rng)
+    parts = {name: torch.randn(n, size, generator=rng) for name, size in SIZES.items()}
     there = (torch.rand(n, 3, generator=rng) > 0.4).float()
-    return (
-        torch.randn(n, shapes.photometry, generator=rng),
-        image,
-        torch.randn(n, shapes.spectrum, generator=rng),
-        there,
-    )
+    return row(parts, torch.cat([there, torch.randn(n, CONTEXT - 3, generator=rng)], 1))
 
 
 def test_it_is_small():
-    shapes = Shapes(photometry=20, bands=4, size=64, spectrum=40)
-    assert Multimodal(shapes, MultimodalConfig(), 5, MixtureConfig(8)).n_weights == 539_480
+    shape = (9, 21, 84, 3, 64)
+    made = Estimator("multimodal", MultimodalConfig(shape=shape), 9 + 21 + 84 + 3 * 64 * 64, 5, MixtureConfig(8))
+    assert made.n_weights == 543_976
 
 
-@pytest.mark.parametrize("which", range(3), ids=MODALITIES)
+@pytest.mark.parametrize("which", MODALITIES)
 class TestEachModality:
     def test_what_is_missing_has_no_say(self, which):
         """Not even where its values are no numbers."""
-        net, tensors = network().eval(), list(seen(12))
-        tensors[3][:, which] = 0.0
-        answer = net(*tensors)
+        net, tensor = network().eval(), seen(12)
+        tensor[:, MODALITIES.index(which)] = 0.0
+        answer = net(tensor)
         for value in (1e4, float("nan")):
-            tensors[which] = torch.full_like(tensors[which], value)
-            assert torch.equal(net(*tensors), answer)
+            tensor[:, place(which)] = value
+            assert torch.equal(net(tensor), answer)
 
     def test_nor_does_it_spoil_the_gradient(self, which):
-        net, tensors = network(), list(seen(12))
-        tensors[3][:, which] = 0.0
-        tensors[which] = torch.full_like(tensors[which], float("nan"))
-        net(*tensors).square().sum().backward()
+        net, tensor = network(), seen(12)
+        tensor[:, MODALITIES.index(which)] = 0.0
+        tensor[:, place(which)] = float("nan")
+        net(tensor).square().sum().backward()
         assert all(torch.isfinite(weight.grad).all() for weight in net.parameters())
 
     def test_what_is_there_has_one(self, which):
-        net, tensors = network().eval(), list(seen(12))
-        tensors[3][:, which] = 1.0
-        answer = net(*tensors)
-        tensors[which] = tensors[which] + 1.0
-        assert (net(*tensors) - answer).abs().amax(1).min() > 0
+        net, tensor = network().eval(), seen(12)
+        tensor[:, MODALITIES.index(which)] = 1.0
+        answer = net(tensor)
+        tensor[:, place(which)] += 1.0
+        assert (net(tensor) - answer).abs().amax(1).min() > 0
 
     def test_missing_is_not_the_same_as_nothing(self, which):
-        net, tensors = network().eval(), list(seen(12))
-        tensors[which] = torch.zeros_like(tensors[which])
-        tensors[3][:, which] = 1.0
-        answer = net(*tensors)
-        tensors[3][:, which] = 0.0
-        assert (net(*tensors) - answer).abs().amax(1).min() > 0
+        net, tensor = network().eval(), seen(12)
+        tensor[:, place(which)] = 0.0
+        tensor[:, MODALITIES.index(which)] = 1.0
+        answer = net(tensor)
+        tensor[:, MODALITIES.index(which)] = 0.0
+        assert (net(tensor) - answer).abs().amax(1).min() > 0
 
-    def test_without_its_shape_it_is_not_asked_for(self, which):
-        names = [("photometry", 6), ("bands", 2), ("spectrum", 7)]
-        shapes = Shapes(**{"size": 12, **{name: 0 if i == which else n for i, (name, n) in enumerate(names)}})
-        net = network(shapes).eval()
-        model = multimodal_to_onnx(net, torch.eye(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64))
-        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-        inputs = {entry.name for entry in session.get_inputs()}
-        assert inputs == {*MODALITIES, "there", "level", "probit"} - {MODALITIES[which]}
+    def test_a_network_may_be_without_it(self, which):
+        net = network(without=which).eval()
+        kept = torch.ones(CONTEXT + sum(SIZES.values()), dtype=torch.bool)
+        kept[place(which)] = False
+        assert net(seen(5)[:, kept]).shape == (5, net.head.n_raw)
 
 
 def test_a_gradient_reaches_every_weight():
@@ -82,7 +95,7 @@ def test_a_gradient_reaches_every_weight():
     net, y = network(), torch.randn(64, 2)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
     for _ in range(2):
-        loss = net.head.nll(net(*seen(64)), y).mean()
+        loss = net.head.nll(net(seen(64)), y).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -91,33 +104,40 @@ def test_a_gradient_reaches_every_weight():
 
 
 def test_a_source_does_not_see_its_neighbours():
-    net, tensors = network().double(), [part.double() for part in seen(8)]
-    torch.testing.assert_close(net(*tensors)[3:4], net(*(part[3:4] for part in tensors)))
+    net, tensor = network().double(), seen(8).double()
+    torch.testing.assert_close(net(tensor)[3:4], net(tensor[3:4]))
+
+
+def test_what_is_known_beside_the_light_has_a_say():
+    net, tensor = network().eval(), seen(12)
+    answer = net(tensor)
+    tensor[:, CONTEXT - 1] += 1.0
+    assert (net(tensor) - answer).abs().amax(1).min() > 0
 
 
 def test_onnx_gives_what_torch_gives():
-    net, tensors = network().eval(), seen(200)
+    net, tensor = network().eval(), seen(200)
     linear = torch.tensor([[0.3, 0.0], [0.3, 0.5]], dtype=torch.float64)
     offset = torch.tensor([-1.0, -11.0], dtype=torch.float64)
-    session = onnxruntime.InferenceSession(multimodal_to_onnx(net, linear, offset), providers=["CPUExecutionProvider"])
+    model = readout_to_onnx(net, tensor.shape[1], linear, offset)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     level = np.array([0.16, 0.5, 0.84], np.float32)
-    feed = dict(zip((*MODALITIES, "there"), (part.numpy() for part in tensors), strict=True))
-    found = session.run(["point", "sigma", "raw"], {**feed, "level": level, "probit": ndtri(level).astype(np.float32)})
+    feed = {"features": tensor.numpy(), "level": level, "probit": ndtri(level).astype(np.float32)}
+    found = session.run(["point", "sigma", "raw"], feed)
     with torch.no_grad():
-        raw = net(*tensors)
+        raw = net(tensor)
         _, _, sigma = net.head.marginals(raw, linear.float())
         np.testing.assert_allclose(found[0].T, net.mean(raw).double() @ linear.T + offset, atol=5e-6)
     np.testing.assert_allclose(found[1], sigma, rtol=2e-5)
     np.testing.assert_allclose(found[2], raw, atol=5e-6)
 
 
-def test_without_a_mixture_there_is_no_readout():
-    net = Multimodal(SHAPES, CONFIG, 2, None)
-    with pytest.raises(ValueError, match="without a mixture"):
-        multimodal_to_onnx(net, torch.eye(2), torch.zeros(2))
+def test_a_row_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="accepted: of 99"):
+        Estimator("multimodal", config(), 99, 2)
 
 
-@pytest.mark.parametrize("settings", [{"width": 10, "heads": 4}, {"activation": "sin"}])
+@pytest.mark.parametrize("settings", [{"width": 10, "heads": 4}, {"activation": "sin"}, {"shape": (1, 2)}])
 def test_settings_that_make_no_network_are_refused(settings):
     with pytest.raises(ValueError, match="accepted"):
         MultimodalConfig(**settings)
@@ -128,31 +148,29 @@ def test_more_modalities_tell_more():
     any one, and that of one alone is near the error that it has."""
     torch.manual_seed(0)
     error = torch.tensor([0.6, 0.8, 0.4])
-    net = Multimodal(SHAPES, CONFIG, 1, None)
+    net = network(n_coordinates=1, components=0)
     optimizer = torch.optim.Adam(net.parameters(), lr=4e-3)
 
-    def draw(n):
+    def draw(n, there):
         y = torch.randn(n, 1)
         measured = y + error * torch.randn(n, 3)
-        parts = [measured[:, i].reshape(-1, *[1] * k) for i, k in enumerate((1, 3, 1))]
-        shapes = ((6,), (2, 12, 12), (7,))
-        return [part.expand(n, *shape).contiguous() for part, shape in zip(parts, shapes, strict=True)], y
+        parts = {name: measured[:, [i]].expand(n, SIZES[name]) for i, name in enumerate(MODALITIES)}
+        return row(parts, torch.cat([there, torch.zeros(n, CONTEXT - 3)], 1)), y
 
     for _ in range(250):
-        parts, y = draw(128)
-        there = (torch.rand(128, 3) > 0.4).float()
-        loss = (net(*parts, there) - y).square().mean()
+        tensor, y = draw(128, (torch.rand(128, 3) > 0.4).float())
+        loss = (net(tensor) - y).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     net.eval()
-    parts, y = draw(3000)
     rms = {}
     with torch.no_grad():
         for there in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 1, 1)):
-            given = torch.tensor(there, dtype=torch.float32).expand(3000, 3)
-            rms[there] = (net(*parts, given) - y).square().mean().sqrt().item()
-            known = 1 + (given[0] / error**2).sum().item()  # of the posterior: that of the prior, and of what is there
+            given = torch.tensor(there, dtype=torch.float32)
+            tensor, y = draw(3000, given.expand(3000, 3))
+            rms[there] = (net(tensor) - y).square().mean().sqrt().item()
+            known = 1 + (given / error**2).sum().item()  # of the posterior: that of the prior, and of what is there
             assert rms[there] == pytest.approx(known**-0.5, rel=0.15)
     assert rms[1, 1, 1] < min(rms[1, 1, 0], rms[0, 0, 1])
     assert rms[1, 1, 0] < min(rms[1, 0, 0], rms[0, 1, 0])

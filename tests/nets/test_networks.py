@@ -22,12 +22,14 @@ from galprism.nets import (
     SeparateMLPs,
     readout_to_onnx,
 )
+from galprism.nets.multimodal import MultimodalConfig
 
 SMALL = {
     "mlp": ("mlp", MLPConfig(layers=(16, 8))),
     "residual": ("residual", ResidualConfig(width=16, blocks=2)),
     "gated": ("residual", ResidualConfig(width=16, blocks=2, gated=True)),
     "separate": ("separate", SeparateConfig(layers=(16, 8))),
+    "multimodal": ("multimodal", MultimodalConfig(shape=(3, 1, 1, 0, 0), width=16)),
 }
 CASES = [
     (name, mixture)

@@ -20,6 +20,7 @@ from galprism.errors import RequestError
 from galprism.infer import predict_file
 from galprism.infer.own_models import Models, check_posteriors
 from galprism.infer.with_images import is_cutout_file
+from galprism.infer.with_spectra import is_spectra
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redshift-pdf", metavar="FILE", help="write the posteriors of redshifts as well, as HDF5 that qp reads"
     )
-    parser.add_argument("--cutouts", metavar="FILE", help="for a classifier: the sources' cutouts, matched by id")
+    parser.add_argument("--cutouts", metavar="FILE", help="for a model of images: the sources' cutouts, matched by id")
+    parser.add_argument(
+        "--spectra", metavar="PATH", help="for a model of spectra: a file or a folder of the sources', matched by id"
+    )
     parser.add_argument(
         "--priors",
         metavar="star=…,qso=…,galaxy=…",
@@ -65,8 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Stream the catalogue through the model, and say what was flagged."""
     model = bundle.load(args.bundle)
-    if model.kind == "classes" and is_cutout_file(args.catalogue):
+    if is_cutout_file(args.catalogue):
         progress, named = Progress("sources", len(CutoutFile(args.catalogue))), None
+    elif is_spectra(args.catalogue):
+        progress, named = Progress("sources", None), None
     else:
         with open_table(args.catalogue) as table:
             progress = Progress("sources", table.n_rows)
@@ -84,6 +90,7 @@ def run(args: argparse.Namespace) -> None:
         infer_redshift=args.infer_redshift,
         redshift_path=args.redshift_pdf,
         cutouts=args.cutouts,
+        spectra=args.spectra,
         priors=None if args.priors is None else _priors(args.priors),
         models=models,
         progress=progress,

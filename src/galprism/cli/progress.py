@@ -11,7 +11,8 @@ TERMINAL_SECONDS, LOG_SECONDS = 0.2, 15.0
 class Progress:
     """Counts rows: call it with how many were done since the last call."""
 
-    def __init__(self, what: str, total: int):
+    def __init__(self, what: str, total: int | None):
+        """total : None where nobody knows yet."""
         self.what, self.total, self.done = what, total, 0
         self.started = self.shown = time.perf_counter()
         self.terminal = sys.stderr.isatty()
@@ -35,9 +36,10 @@ class Progress:
 
     def _show(self, now: float) -> None:
         rate = self.done / max(now - self.started, 1e-9)
-        left = (self.total - self.done) / rate if rate else 0.0
-        text = f"{self.what}: {self.done:,} of {self.total:,}, {rate:,.0f}/s"
-        text += f", {left:.0f} s left" if self.done < self.total else ""
+        of = "" if self.total is None else f" of {self.total:,}"
+        text = f"{self.what}: {self.done:,}{of}, {rate:,.0f}/s"
+        if self.total is not None and self.done < self.total:
+            text += f", {(self.total - self.done) / rate if rate else 0.0:.0f} s left"
         print(
             f"\r{text:<78}" if self.terminal else text, end="" if self.terminal else "\n", file=sys.stderr, flush=True
         )

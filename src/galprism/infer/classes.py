@@ -103,8 +103,7 @@ def describe_classes(bundle: Bundle, priors: Sequence[float] | None) -> dict[str
     }
 
 
-def check_class_options(bundle: Bundle, cutouts: object, priors: object) -> None:
+def check_priors(bundle: Bundle, priors: object) -> None:
     """Raises RequestError where a model that infers parameters is given what is for classifiers."""
-    for name, value in (("cutouts", cutouts), ("priors", priors)):
-        if value is not None and bundle.kind != "classes":
-            raise RequestError(f"{name} {value}: bundle {bundle.name} infers parameters; they are for classifiers")
+    if priors is not None and bundle.kind != "classes":
+        raise RequestError(f"priors {priors}: bundle {bundle.name} infers parameters; they are for classifiers")

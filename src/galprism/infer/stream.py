@@ -26,27 +26,24 @@ from galprism import flags as flag_table
 from galprism import passbands
 from galprism.bundle import Bundle
 from galprism.data import LEVELS, Photometry, Predictions, Sources
-from galprism.data.cutout_file import CutoutFile
-from galprism.data.tables import BATCH_ROWS, PredictionsWriter, TableReader, check_writable, open_table
+from galprism.data.tables import BATCH_ROWS, PredictionsWriter, TableReader, check_writable
 from galprism.data.tables.csv import NOT_CSV
 from galprism.data.tables.formats import format_of
 from galprism.errors import RequestError
 from galprism.flags import Flag
-from galprism.infer.classes import ClassPredictor, check_class_options
+from galprism.infer.beside import check_blocks, opened, stamp
+from galprism.infer.classes import ClassPredictor, check_priors
 from galprism.infer.duplicates import keys, repeated_in_parts
 from galprism.infer.own_models import Models
 from galprism.infer.predict import Predictor, check_levels, check_options
 from galprism.infer.redshift_file import COLUMN as REDSHIFT_PDF
 from galprism.infer.redshift_file import RedshiftWriter, check_redshift_file
-from galprism.infer.with_images import CutoutRows, IdsAlone, attached, check_ids, is_cutout_file
-from galprism.surveys import Layout, Survey, understood
+from galprism.surveys import Layout, Survey
 
 SAMPLE_ROWS = 16_384
 """The first rows, which say whether the table's values can be the survey's."""
 SLOW_ROWS = 4096
 """Rows of a batch at most where redshifts are inferred or answers checked, which takes tens of times as long."""
-IMAGE_ROWS = 8192
-"""Rows of a batch at most that have images: 41 x 41 pixels of so many and their weights take 110 MB."""
 EXTRA = "extra_"
 """Before the names of further columns in a part."""
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -78,6 +75,7 @@ def predict_file(
     infer_redshift: bool = False,
     redshift_path: str | os.PathLike[str] | None = None,
     cutouts: str | os.PathLike[str] | None = None,
+    spectra: str | os.PathLike[str] | None = None,
     priors: Sequence[float] | None = None,
     models: Models | Callable[[], Models] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -88,8 +86,9 @@ def predict_file(
     threads : batches that are inferred at the same time. posterior, infer_redshift, models : as of
     galprism.infer.predict; models that take long may be made by a function, once all else is found in order.
     redshift_path : write the posteriors of the redshifts there, see galprism.infer.redshift_file.
-    cutouts, priors : of classifiers; a file of the sources' cutouts, put to them by id (`in_path` may be such a file
-    itself, for images alone), and the shares of star, qso and galaxy where the sources are.
+    cutouts, spectra : of models that take them; a file of the sources' cutouts, and a file or folder of their spectra,
+    put to them by id. `in_path` may be such a file or folder itself, for images or spectra alone.
+    priors : of classifiers; the shares of star, qso and galaxy where the sources are.
     progress : called with rows done since the last call.
 
     Raises RequestError, before any work and leaving nothing, where the output cannot be written, the catalogue cannot
@@ -98,7 +97,8 @@ def predict_file(
     """
     start = time.perf_counter()
     out_path = check_writable(out_path, reads=[in_path, *([cutouts] if cutouts else [])])
-    check_class_options(bundle, cutouts, priors)
+    check_blocks(bundle, cutouts, spectra)
+    check_priors(bundle, priors)
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
     for name, number in (("threads", threads), ("batch_rows", batch_rows)):
         if number < 1:
@@ -121,26 +121,30 @@ def predict_file(
     check_passbands(bundle, survey)
     options: dict[str, Any]
     checked: Models | None = None
+    table, layout, beside = opened(in_path, survey, cutouts, spectra, reading)
+    batch_rows = min(batch_rows, beside.most_rows)
     if bundle.kind == "classes":
-        table, layout, images = _opened(in_path, survey, cutouts, reading)
-        batch_rows = batch_rows if images is None else min(batch_rows, IMAGE_ROWS)
-        options = {"cutouts": None if images is None else _stamp(images.path), "priors": priors and list(priors)}
-        ask = _asking(ClassPredictor(bundle, priors), images)
+        options = {"priors": priors and list(priors)}
+        classifier = ClassPredictor(bundle, priors)
+
+        def ask(sources: Sources) -> Predictions:
+            return classifier.predict(beside.put_to(sources))
+
     else:
-        table = open_table(in_path)
-        layout = understood(table, survey, **reading)
         check_redshifts(bundle, in_path, layout, infer_redshift)
         checked = models() if callable(models) else models
         predictor = Predictor(bundle, checked)
         options = {"posterior": posterior, "infer_redshift": infer_redshift, "redshift_pdf": redshift_path is not None}
+        asked = dict(options)
 
         def ask(sources: Sources) -> Predictions:
-            return predictor.predict(sources, levels, **options)
+            return predictor.predict(beside.put_to(sources), levels, **asked)
 
     parts = Parts(
         out_path,
         request(bundle, table, layout, levels, batch_rows)
         | options
+        | beside.identity
         | {"models": None if checked is None else checked.identity},
         table.n_rows,
         batch_rows,
@@ -172,7 +176,7 @@ def predict_file(
 
 def check_redshifts(bundle: Bundle, path: str | os.PathLike[str], layout: Layout, infer: bool) -> None:
     """Raises RequestError where a catalogue has no redshifts, they are not to be inferred, and parameters need them."""
-    if bundle.kind != "classes" and layout.redshift is None and not infer:
+    if not (bundle.kind == "classes" or bundle.multimodal) and layout.redshift is None and not infer:
         instead = ", or infer them with --infer-redshift" if bundle.ranking else ""
         raise RequestError(
             f"{path}: {bundle.name} needs redshifts; give their column with --column redshift=NAME{instead}"
@@ -201,7 +205,7 @@ def request(
     """What an answer depends on: parts are taken up only by the same request."""
     return {
         "bundle": bundle.hash,
-        "table": [*_stamp(table.path), table.n_rows],
+        "table": [*stamp(table.path), table.n_rows],
         "layout": layout.describe(),
         "passbands": bundle.passbands,
         "levels": list(levels),
@@ -320,36 +324,6 @@ def _assemble(parts: Parts, out_path: Path, empty: Predictions, keep: RedshiftWr
         if not sizes:
             writer.write(empty)
     return dict(counts)
-
-
-def _stamp(path: Path) -> list[Any]:
-    """What tells one version of a file from another."""
-    status = path.stat()
-    return [str(path.resolve()), status.st_size, status.st_mtime_ns]
-
-
-def _opened(
-    in_path: str | os.PathLike[str], survey: Survey, cutouts: str | os.PathLike[str] | None, reading: dict[str, Any]
-) -> tuple[Any, Any, CutoutFile | None]:
-    """A classifier's table, how it is read, and the file of its cutouts."""
-    if is_cutout_file(Path(in_path)):
-        if cutouts is not None:
-            raise RequestError(f"{in_path} is a file of cutouts, and so is {cutouts}; accepted: one, or a catalogue")
-        rows = CutoutRows(Path(in_path))
-        return rows, IdsAlone(), rows.file
-    table = open_table(in_path)
-    layout = understood(table, survey, **reading)
-    images = None if cutouts is None else CutoutFile(cutouts)
-    if images is not None:
-        first = next(iter(table.batches(layout.needs, SAMPLE_ROWS)), None)
-        if first is not None:
-            check_ids(layout.sources(first, 0).id, images)
-    return table, layout, images
-
-
-def _asking(predictor: ClassPredictor, images: CutoutFile | None) -> Callable[[Sources], Predictions]:
-    """What a classifier says of sources, with their cutouts where there are some."""
-    return lambda sources: predictor.predict(sources if images is None else attached(sources, images))
 
 
 def nothing(bundle: Bundle, ask: Callable[[Sources], Predictions]) -> Predictions:

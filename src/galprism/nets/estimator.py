@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from galprism.nets.mixture import Mixture, MixtureConfig
 from galprism.nets.mlp import MLP, MLPConfig
+from galprism.nets.multimodal import MultimodalConfig, MultimodalNetwork
 from galprism.nets.residual import ResidualConfig, ResidualMLP
 from galprism.nets.separate import SeparateConfig, SeparateMLPs
 
@@ -17,6 +18,7 @@ NETWORKS: dict[str, tuple[Any, type]] = {
     "mlp": (MLP, MLPConfig),
     "residual": (ResidualMLP, ResidualConfig),
     "separate": (SeparateMLPs, SeparateConfig),
+    "multimodal": (MultimodalNetwork, MultimodalConfig),
 }
 """Every network by name, with its configuration: a module of (n_inputs, n_outputs, config) that maps (N, n_inputs) to
 (N, n_outputs), through a last linear layer called `last` where it is to have a mixture. A new one is a file in this

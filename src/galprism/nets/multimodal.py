@@ -13,21 +13,21 @@ from torch import Tensor, nn
 
 from galprism.nets.attention import Attention
 from galprism.nets.convolution import SmallImageBranch
-from galprism.nets.estimator import Regressor
-from galprism.nets.export import to_onnx
-from galprism.nets.mixture import MixtureConfig
 from galprism.nets.mlp import ACTIVATIONS
-from galprism.nets.readout import MIXTURE_OUTPUTS, MixtureReadout
 from galprism.nets.residual import ResidualBlock, ResidualConfig, ResidualMLP
 
 MODALITIES = ("photometry", "image", "spectrum")
-"""In the order of the columns of `there`."""
+"""In the order of the first numbers of a row, which say whether each is there."""
 
 
 @dataclass(frozen=True)
 class MultimodalConfig:
-    """What a recipe may say of it."""
+    """What a recipe may say of it, but for `shape`."""
 
+    shape: tuple[int, ...] = (3, 0, 0, 0, 0)
+    """How many numbers of a row are context (first of all whether each of MODALITIES is there), photometry and
+    spectrum, in this order; then bands and pixels along each side of the image, which comes last. None of a modality
+    that the network is not for."""
     width: int = 96
     """Of a token."""
     heads: int = 4
@@ -42,24 +42,14 @@ class MultimodalConfig:
     """The share of inner layers that training leaves out at random."""
 
     def __post_init__(self) -> None:
+        if len(self.shape) != 5 or self.shape[0] < len(MODALITIES) or min(self.shape) < 0:
+            raise ValueError(
+                f"shape {self.shape}; accepted: five numbers, of which {len(MODALITIES)} or more are context"
+            )
         if self.width < 1 or self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} and {self.heads} heads; accepted: a multiple of the heads")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation {self.activation!r}; accepted: {', '.join(ACTIVATIONS)}")
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """Of what is seen of a source; none of a modality that the network is not for."""
-
-    photometry: int
-    """F features."""
-    bands: int
-    """B planes of an image."""
-    size: int
-    """H = W pixels."""
-    spectrum: int
-    """G features."""
 
 
 class Fusion(nn.Module):
@@ -90,31 +80,35 @@ class Fusion(nn.Module):
 
 
 class MultimodalNetwork(nn.Module):
-    """photometry (N, F), image (N, B, H, W), spectrum (N, G), there (N, 3) to (N, n_outputs).
+    """Rows of numbers (N, n_inputs), laid out as `config.shape` says, to (N, n_outputs).
 
-    there : 1 or 0 for each of MODALITIES; what stands in a modality that is not there is not looked at, and may be
-    anything, not a number too. Of a modality without a shape the tensor is given all the same, and so is its column.
-    With 20 features of photometry, four bands of 64 pixels, 40 features of a spectrum and a mixture of eight
-    components over five coordinates: 539,480 weights.
+    What stands in a modality that is not there is not looked at, and may be anything, not a number too. With 9 numbers
+    of context, 21 of photometry, 84 of a spectrum, three bands of 64 pixels and a mixture of eight components over five
+    coordinates: 543,976 weights.
     """
 
-    def __init__(self, shapes: Shapes, n_outputs: int, config: MultimodalConfig):
+    def __init__(self, n_inputs: int, n_outputs: int, config: MultimodalConfig):
         super().__init__()
-        self.shapes, self.width = shapes, config.width
-        encoder = ResidualConfig(config.width, config.blocks, config.activation, dropout=config.dropout)
-        sizes = dict(zip(MODALITIES, (shapes.photometry, shapes.bands, shapes.spectrum), strict=True))
+        context, photometry, spectrum, bands, size = config.shape
+        laid_out = context + photometry + spectrum + bands * size * size
+        if laid_out != n_inputs:
+            raise ValueError(f"shape {config.shape} is of {laid_out} numbers; accepted: of {n_inputs}")
+        self.n_inputs, self.width, self.image = n_inputs, config.width, (bands, size, size)
+        self.ends = context, context + photometry, context + photometry + spectrum
+        sizes = dict(zip(MODALITIES, (photometry, bands, spectrum), strict=True))
         self.present = [name for name in MODALITIES if sizes[name]]
         if not self.present:
-            raise ValueError(f"{shapes} has no modality; accepted: one or more")
+            raise ValueError(f"shape {config.shape} has no modality; accepted: one or more")
+        encoder = ResidualConfig(config.width, config.blocks, config.activation, dropout=config.dropout)
         self.encoders = nn.ModuleDict()
         for name in self.present:
             if name == "image":
-                branch = SmallImageBranch(shapes.bands, shapes.size, config.channels, config.width)
+                branch = SmallImageBranch(bands, size, config.channels, config.width)
                 self.encoders[name] = nn.Sequential(branch, nn.Linear(config.width, config.width))
             else:
                 self.encoders[name] = ResidualMLP(sizes[name], config.width, encoder)
         self.missing = nn.ParameterDict({name: nn.Parameter(0.5 * torch.randn(config.width)) for name in self.present})
-        self.asking = nn.Linear(len(MODALITIES), config.width)
+        self.asking = nn.Linear(context, config.width)
         n_tokens = 1 + len(self.present)
         fusions = [Fusion(n_tokens, config, last=i == config.fusions - 1) for i in range(config.fusions)]
         self.fusion = nn.Sequential(*fusions)
@@ -123,69 +117,19 @@ class MultimodalNetwork(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.last = nn.Linear(config.width, n_outputs)
 
-    def features(self, photometry: Tensor, image: Tensor, spectrum: Tensor, there: Tensor) -> Tensor:
-        seen = dict(zip(MODALITIES, (photometry, image, spectrum), strict=True))
-        tokens = [self.asking(there)]  # it knows what there is
+    def features(self, row: Tensor) -> Tensor:
+        a, b, c = self.ends
+        context = row[:, 0:a]
+        tokens = [self.asking(context)]  # it knows what there is, and what is known beside the light
         for i, name in enumerate(MODALITIES):
             if name not in self.present:
                 continue
-            here = there[:, i : i + 1]  # (N, 1)
-            shown = here.reshape(-1, 1, 1, 1) if name == "image" else here
-            token = self.encoders[name](torch.where(shown > 0, seen[name], 0.0))
+            start, stop = {"photometry": (a, b), "spectrum": (b, c), "image": (c, self.n_inputs)}[name]
+            here = context[:, i : i + 1]  # (N, 1)
+            seen = torch.where(here > 0, row[:, start:stop], 0.0)
+            token = self.encoders[name](seen.reshape(-1, *self.image) if name == "image" else seen)
             tokens.append(token * here + self.missing[name] * (1.0 - here))
         return self.fusion(torch.stack(tokens, 1).reshape(-1, self.width))  # (N, width)
 
-    def forward(self, photometry: Tensor, image: Tensor, spectrum: Tensor, there: Tensor) -> Tensor:
-        return self.last(self.blocks(self.norm(self.features(photometry, image, spectrum, there))))
-
-
-class Multimodal(Regressor):
-    """The network with its mixture over D coordinates, or a point."""
-
-    def __init__(
-        self,
-        shapes: Shapes,
-        config: MultimodalConfig,
-        n_coordinates: int,
-        mixture: MixtureConfig | None,
-        *,
-        seed: int = 0,
-    ):
-        super().__init__(lambda n: MultimodalNetwork(shapes, n, config), n_coordinates, mixture, seed=seed)
-        self.shapes = shapes
-
-
-class MultimodalReadout(nn.Module):
-    """What a MixtureReadout gives, of several tensors."""
-
-    def __init__(self, readout: MixtureReadout):
-        super().__init__()
-        self.readout = readout
-
-    def forward(
-        self, photometry: Tensor, image: Tensor, spectrum: Tensor, there: Tensor, level: Tensor, probit: Tensor
-    ) -> tuple[Tensor, ...]:
-        return self.readout.answer(self.readout.body(photometry, image, spectrum, there), level, probit)
-
-
-def multimodal_to_onnx(
-    network: Multimodal, linear: Tensor, offset: Tensor, bounded: tuple[bool, ...] = (False,), *, steps: int = 3
-) -> bytes:
-    """A trained network as an ONNX model from `photometry`, `image`, `spectrum` (those that it has a use for), `there`,
-    `level` and `probit` to MIXTURE_OUTPUTS; linear, offset, bounded and steps as of readout_to_onnx.
-
-    Raises ValueError for a network without a mixture.
-    """
-    if network.head is None:
-        raise ValueError("a multimodal network without a mixture has no readout; accepted: one with a mixture")
-    shapes = network.shapes
-    readout = MixtureReadout(network.body, network.head, linear, offset, bounded, steps)
-    inputs: dict[str, tuple[int | str, ...]] = {
-        "photometry": ("N", shapes.photometry),
-        "image": ("N", shapes.bands, shapes.size, shapes.size),
-        "spectrum": ("N", shapes.spectrum),
-        "there": ("N", len(MODALITIES)),
-        "level": ("Q",),
-        "probit": ("Q",),
-    }
-    return to_onnx(MultimodalReadout(readout), inputs, MIXTURE_OUTPUTS, optional=True)
+    def forward(self, row: Tensor) -> Tensor:
+        return self.last(self.blocks(self.norm(self.features(row))))

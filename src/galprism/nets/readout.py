@@ -85,10 +85,7 @@ class MixtureReadout(nn.Module):
         self.register_buffer("bounded", torch.tensor(bounded).float().reshape(-1, 1))
 
     def forward(self, features: Tensor, level: Tensor, probit: Tensor) -> tuple[Tensor, ...]:
-        return self.answer(self.body(features), level, probit)
-
-    def answer(self, raw: Tensor, level: Tensor, probit: Tensor) -> tuple[Tensor, ...]:
-        """The same of what the body put out, raw (N, R)."""
+        raw = self.body(features)
         weight, mean, sigma = self.head.marginals(raw, self.linear)
         mean = mean + self.offset.reshape(-1, 1, 1)
         point, x, doubt = quantiles(weight, mean, sigma, level, probit, self.steps)

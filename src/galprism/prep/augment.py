@@ -58,6 +58,27 @@ class LoseConfig:
             raise RequestError(f"classes.lose = {shares}; accepted: shares from 0 to 1, photometry + image at most 1")
 
 
+@dataclass(frozen=True)
+class ModalitiesLost:
+    """What the training of a network of several modalities takes away: shares of the sources, each drawn afresh every
+    pass, each modality by itself; one is left to every source."""
+
+    photometry: float = 0.0
+    image: float = 0.0
+    spectrum: float = 0.0
+    redshift: float = 0.0
+    """Have no redshift, and their spectrum, if they have one, no say."""
+    psf: float = 0.0
+    """Have an image of an unknown PSF."""
+    turn: bool = False
+    """Images are mirrored and turned by right angles at random: the sky has no up."""
+
+    def __post_init__(self) -> None:
+        shares = {name: getattr(self, name) for name in ("photometry", "image", "spectrum", "redshift", "psf")}
+        if not all(0 <= share <= 1 for share in shares.values()):
+            raise RequestError(f"modalities.lose = {shares}; accepted: shares from 0 to 1")
+
+
 def drop(photometry: Photometry, config: DropConfig, rng: np.random.Generator) -> Photometry:
     """The photometry with bands not observed and errors unknown in the shares of `config`.
 

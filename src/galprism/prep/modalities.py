@@ -17,6 +17,7 @@ from galprism import config as configs
 from galprism.data import Photometry, Sources, Spectra
 from galprism.errors import RequestError
 from galprism.flags import Flag
+from galprism.prep.augment import ModalitiesLost
 from galprism.prep.colours import relative
 from galprism.prep.images import ImageInputConfig, check_cutouts, image_inputs
 from galprism.prep.inputs import Inputs
@@ -44,6 +45,8 @@ class ModalitiesConfig:
     """Coefficients of a spectrum."""
     model_error: float = 0.01
     """Of a spectrum's pixels, relative: what the basis and the calibration leave out."""
+    lose: ModalitiesLost = field(default_factory=ModalitiesLost)
+    """In training."""
 
     def __post_init__(self) -> None:
         if not self.softening > 0:

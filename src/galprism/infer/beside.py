@@ -1,0 +1,118 @@
+"""What goes with the rows of a catalogue, or stands in place of one: a file of cutouts, files of spectra."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from galprism.bundle import Bundle
+from galprism.data import Sources
+from galprism.data.cutout_file import CutoutFile
+from galprism.data.spectrum_files import ReadSpectra, read_spectra
+from galprism.data.tables import open_table
+from galprism.errors import RequestError
+from galprism.infer import with_images, with_spectra
+from galprism.infer.with_images import CutoutRows, IdsAlone, is_cutout_file
+from galprism.infer.with_spectra import SpectraAlone, SpectrumRows, is_spectra
+from galprism.prep.classes import ClassPreparation
+from galprism.surveys import Survey, understood
+
+SAMPLE_ROWS = 16_384
+"""The first rows, whose ids are looked for."""
+ALL_ROWS = 2**31
+IMAGE_BYTES = 2**28
+"""Of the pixels of a batch and their weights, at most."""
+SPECTRUM_ROWS = 8192
+"""Rows of a batch at most that have spectra: 4,000 pixels of so many and their weights take 260 MB."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is put to sources by their ids."""
+
+    cutouts: CutoutFile | None = None
+    spectra: ReadSpectra | None = None
+    spectra_path: Path | None = None
+
+    def put_to(self, sources: Sources) -> Sources:
+        """The sources with what goes with them."""
+        if self.spectra is not None:
+            sources = with_spectra.attached(sources, self.spectra)
+        return sources if self.cutouts is None else with_images.attached(sources, self.cutouts)
+
+    @property
+    def most_rows(self) -> int:
+        """Rows of a batch at most."""
+        most = ALL_ROWS
+        if self.cutouts is not None:
+            height, width = self.cutouts.shape
+            most = max(IMAGE_BYTES // (8 * height * width * len(self.cutouts.bands)), 1)
+        return most if self.spectra is None else min(most, SPECTRUM_ROWS)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What answers depend on."""
+        return {
+            "cutouts": None if self.cutouts is None else stamp(self.cutouts.path),
+            "spectra": None if self.spectra_path is None else stamp(self.spectra_path),
+        }
+
+
+def opened(
+    in_path: str | os.PathLike[str],
+    survey: Survey,
+    cutouts: str | os.PathLike[str] | None,
+    spectra: str | os.PathLike[str] | None,
+    reading: dict[str, Any],
+) -> tuple[Any, Any, Beside]:
+    """The table of a request, how it is read, and what is put to its rows.
+
+    Raises RequestError where a file cannot be read or understood, one stands in two places, or no id is in it.
+    """
+    path = Path(in_path)
+    for given, kind, is_one in ((cutouts, "cutouts", is_cutout_file), (spectra, "spectra", is_spectra)):
+        if given is not None and is_one(path):
+            raise RequestError(f"{path} is of {kind}, and so is {given}; accepted: one, or a catalogue")
+    read = None if spectra is None else read_spectra(spectra)
+    if is_spectra(path):
+        rows = SpectrumRows(path)
+        return rows, SpectraAlone(rows.read), Beside(cutouts=_cutout_file(cutouts), spectra_path=None)
+    if is_cutout_file(path):
+        table: Any = CutoutRows(path)
+        return table, IdsAlone(), Beside(table.file, read, None if spectra is None else Path(spectra))
+    table = open_table(path)
+    layout = understood(table, survey, **reading)
+    beside = Beside(_cutout_file(cutouts), read, None if spectra is None else Path(spectra))
+    if beside.cutouts is not None or read is not None:
+        first = next(iter(table.batches(layout.needs, SAMPLE_ROWS)), None)
+        if first is not None:
+            ids = layout.sources(first, 0).id
+            if beside.cutouts is not None:
+                with_images.check_ids(ids, beside.cutouts)
+            if read is not None:
+                with_spectra.check_ids(ids, read, Path(spectra))  # type: ignore[arg-type]
+    return table, layout, beside
+
+
+def check_blocks(bundle: Bundle, cutouts: object, spectra: object) -> None:
+    """Raises RequestError where a model is given what it does not look at."""
+    images = bundle.multimodal or (
+        isinstance(bundle.preparation, ClassPreparation) and bool(bundle.preparation.config.image.bands)
+    )
+    if cutouts is not None and not images:
+        raise RequestError(f"cutouts {cutouts}: bundle {bundle.name} looks at no images; accepted: models that do")
+    if spectra is not None and not bundle.multimodal:
+        raise RequestError(f"spectra {spectra}: bundle {bundle.name} looks at no spectra; accepted: models that do")
+
+
+def stamp(path: Path) -> list[Any]:
+    """What tells one version of a file, or of what is in a folder, from another."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    status = [file.stat() for file in files]
+    return [str(path.resolve()), sum(s.st_size for s in status), max(s.st_mtime_ns for s in status)]
+
+
+def _cutout_file(path: str | os.PathLike[str] | None) -> CutoutFile | None:
+    return None if path is None else CutoutFile(path)

@@ -1,0 +1,123 @@
+"""What a network of several modalities learns from: sources measured anew every pass, with modalities taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from galprism.data import Cutouts, Photometry, Sources, Spectra
+from galprism.prep import DropConfig, Targets, drop
+from galprism.prep.augment import ModalitiesLost, turned
+from galprism.prep.modalities import MODALITIES, Modalities
+
+CHUNK_ROWS = 1024
+"""Sources are measured and prepared this many at a time, then dealt out in batches."""
+
+Block = TypeVar("Block", Photometry, Cutouts, Spectra)
+Measure = Callable[[np.ndarray, np.random.Generator], Sources]
+"""(rows, rng) -> those rows as they are measured this time."""
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnModalities:
+    """Sources with parameters; see galprism.train.data.DrawnData, of which it is the like."""
+
+    measure: Measure
+    values: np.ndarray
+    """(N, P), the parameters of the targets, in their order."""
+    preparation: Modalities
+    targets: Targets
+    batch_size: int
+    seed: int
+    drop: DropConfig = field(default_factory=DropConfig)
+    lose: ModalitiesLost = field(default_factory=ModalitiesLost)
+    fixed: bool = False
+    """Every pass the same: for validation."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def n_batches(self) -> int:
+        return max(len(self) // self.batch_size, 1)
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows of numbers and coordinates; what is left over of a chunk waits for the next one, and of the last for
+        another pass."""
+        held: list[tuple[np.ndarray, np.ndarray]] = []
+        n_held = dealt = 0
+        for chunk in self._chunks(epoch):
+            held.append(chunk)
+            n_held += len(chunk[0])
+            if n_held < self.batch_size:
+                continue
+            x, y = (np.concatenate(parts) for parts in zip(*held, strict=True))
+            whole = n_held - n_held % self.batch_size
+            for start in range(0, whole, self.batch_size):
+                rows = slice(start, start + self.batch_size)
+                yield torch.from_numpy(x[rows]), torch.from_numpy(y[rows])
+                dealt += 1
+            held, n_held = [(x[whole:], y[whole:])], n_held - whole
+        if not dealt and n_held:
+            x, y = (np.concatenate(parts) for parts in zip(*held, strict=True))
+            yield torch.from_numpy(x), torch.from_numpy(y)
+
+    def everything(self) -> tuple[Tensor, Tensor]:
+        """One pass in one piece."""
+        x, y = (np.concatenate(parts) for parts in zip(*self._chunks(0), strict=True))
+        return torch.from_numpy(x), torch.from_numpy(y)
+
+    def _chunks(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        rows = np.arange(len(self))
+        if not self.fixed:
+            np.random.default_rng((self.seed, epoch)).shuffle(rows)
+        for number, start in enumerate(range(0, len(rows), CHUNK_ROWS)):
+            picked = rows[start : start + CHUNK_ROWS]
+            rng = np.random.default_rng((self.seed, 0 if self.fixed else epoch, 1 + number))
+            sources = self._less(self.measure(picked, rng), rng)
+            features = self.preparation.features(sources, check=False)
+            y = self.targets.encode(self.values[picked], features.anchor, np.zeros(len(picked)))
+            good = features.usable & np.isfinite(y).all(axis=1)
+            yield features.inputs[good], y[good]
+
+    def _less(self, sources: Sources, rng: np.random.Generator) -> Sources:
+        """The sources with what they lose this time; one modality is left to each."""
+        lose, n = self.lose, len(sources)
+        assert sources.photometry is not None
+        assert sources.cutouts is not None
+        assert sources.spectra is not None
+        gone = rng.random((n, len(MODALITIES))) < [lose.photometry, lose.image, lose.spectrum]
+        spared = rng.integers(len(MODALITIES), size=n)
+        gone[np.arange(n)[gone.all(axis=1)], spared[gone.all(axis=1)]] = False
+        # a spectrum alone is nothing without its redshift
+        unknown = (rng.random(n) < lose.redshift) & ~(gone[:, 0] & gone[:, 1])
+        cutouts = sources.cutouts
+        if cutouts.psf_fwhm is not None:
+            hidden = rng.random(n) < lose.psf
+            fwhm = np.where(hidden[:, None] | gone[:, 1:2], np.float32(np.nan), cutouts.psf_fwhm)
+            cutouts = replace(cutouts, psf_fwhm=fwhm)
+        return replace(
+            sources,
+            redshift=np.where(unknown, np.nan, np.asarray(sources.redshift, float)),
+            photometry=_blank(drop(sources.photometry, self.drop, rng), gone[:, 0]),
+            cutouts=_blank(_turned(cutouts, rng) if lose.turn else cutouts, gone[:, 1]),
+            spectra=_blank(sources.spectra, gone[:, 2]),
+        )
+
+
+def _blank(block: Block, rows: np.ndarray) -> Block:
+    """The block without any data in `rows` (N,), bool."""
+    gone = rows.reshape(-1, *[1] * (block.flux.ndim - 1))
+    flux, ivar = (np.where(gone, 0, x).astype(x.dtype) for x in (block.flux, block.ivar))
+    return replace(block, flux=flux, ivar=ivar)
+
+
+def _turned(cutouts: Cutouts, rng: np.random.Generator) -> Cutouts:
+    """Each as one of its eight mirror images and turns."""
+    both = turned(np.concatenate([cutouts.flux, cutouts.ivar], axis=1), rng)
+    return replace(cutouts, flux=both[:, : len(cutouts.bands)], ivar=both[:, len(cutouts.bands) :])
