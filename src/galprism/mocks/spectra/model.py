@@ -103,9 +103,7 @@ class SpectrumModel:
         wave = self.instrument.wave
         room = np.exp((MARGIN + 2) * STEP)
         grid = LogGrid.covering(wave[0] / (1.0 + self.config.farthest) / room, wave[-1] * room, STEP)
-        self.light = RestLight(
-            library, grid, dust=dust, metallicity="interpolate", batch=2 * batch, sharp=True
-        )
+        self.light = RestLight(library, grid, dust=dust, metallicity="interpolate", batch=2 * batch, sharp=True)
         self.broadening = Broadening(len(wave))
         own = library.to_vacuum(library.wave)
         if fwhm is not None:
@@ -157,7 +155,8 @@ class SpectrumModel:
         beyond = bodies.redshift > self.config.farthest
         if beyond.any():
             raise RequestError(
-                f"redshift = {bodies.redshift[beyond][0]:.4g}; accepted: up to spectra.farthest = {self.config.farthest:g}"
+                f"redshift = {bodies.redshift[beyond][0]:.4g}; accepted: up to spectra.farthest = "
+                f"{self.config.farthest:g}"
             )
         return bodies
 
@@ -165,7 +164,9 @@ class SpectrumModel:
         """(n, L) spectra and their values."""
         n, size = len(bodies), len(self.instrument.wave)
         redshift = torch.from_numpy(bodies.redshift)
-        place = (self._first - torch.log1p(redshift) - self.light.grid.start) / STEP  # of the first pixel, in the grid's
+        place = (
+            self._first - torch.log1p(redshift) - self.light.grid.start
+        ) / STEP  # of the first pixel, in the grid's
         base = torch.floor(place).long()
         low, high = int(base.min()) - MARGIN, int(base.max()) + size + MARGIN
         stars, lines, derived = self._populations(bodies, low, high)
