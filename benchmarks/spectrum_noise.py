@@ -29,8 +29,9 @@ from galprism.mocks.spectra import instrument
 
 FIRST, LAST = 35798, 39637
 """Pixels of the grid, log10 wavelength = 1e-4 k: 3800 to 9200 Angstrom."""
-SMOOTH = 9
-"""Pixels, for what the source's own photons add."""
+SMOOTH = 41
+"""Pixels, of the running median of what the source's own photons add: it is smooth but for the air's bands, and lines
+of the sky, which differ from one fibre to the next, would spoil it."""
 CONTINUUM = 101
 """Pixels, of the running median of residuals."""
 LEAST_SN = 0.3
@@ -98,7 +99,9 @@ def ratio_by_wave(table: dict[str, np.ndarray], fibre: float) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write the table; without it the one that is there is told of")
+    parser.add_argument(
+        "--write", action="store_true", help="write the table; without it the one that is there is told of"
+    )
     asked = parser.parse_args()
     if "GALPRISM_DATA" not in os.environ:
         print("GALPRISM_DATA is not set: the folder with spectra/ and pairs/", file=sys.stderr)
@@ -125,11 +128,15 @@ def main() -> int:
         ratio = ratio_by_wave(table, fibre)
         each = np.nanmedian(ratio, axis=1)
         shape = ratio / each[:, None]
-        print(f"{label}, {len(each)} spectra: errors over the table's {np.median(each):.3f}, scatter {np.std(np.log10(each)):.3f} dex")
+        print(
+            f"{label}, {len(each)} spectra: errors over the table's {np.median(each):.3f}, "
+            f"scatter {np.std(np.log10(each)):.3f} dex"
+        )
         for low, high in ((3800, 4200), (4200, 5000), (5000, 6000), (6000, 7000), (7000, 8000), (8000, 9200)):
             inside = (wave >= low) & (wave < high)
             some = shape[:, inside]
-            print(f"  {low}-{high} A: {np.nanmedian(some):.3f} +- {0.5 * np.diff(np.nanpercentile(some, [16, 84]))[0]:.3f}")
+            spread = 0.5 * np.diff(np.nanpercentile(some, [16, 84]))[0]
+            print(f"  {low}-{high} A: {np.nanmedian(some):.3f} +- {spread:.3f}")
     return 0
 
 

@@ -36,8 +36,8 @@ class SpectrumConfig:
     gas_dispersion: float = 25.0
     """km/s, of its gas, without rotation."""
     sn_from: Literal["magnitude", "range"] = "magnitude"
-    """The signal to noise of a galaxy follows from its light in the fibre, as in an exposure of SDSS, or is drawn evenly
-    in its logarithm from `sn`."""
+    """The signal to noise of a galaxy follows from its light in the fibre, as in an exposure of SDSS, or its logarithm
+    is drawn evenly from `sn`."""
     sn: tuple[float, float] = (5.0, 50.0)
     """Least and most signal to noise per Angstrom in r, as galprism.data.spectrum_noise has it: what would have less is
     exposed longer, and what would have more less long."""

@@ -155,7 +155,8 @@ class SpectrumModel:
         beyond = bodies.redshift > self.config.farthest
         if beyond.any():
             raise RequestError(
-                f"redshift = {bodies.redshift[beyond][0]:.4g}; accepted: up to spectra.farthest = {self.config.farthest:g}"
+                f"redshift = {bodies.redshift[beyond][0]:.4g}; accepted: up to spectra.farthest = "
+                f"{self.config.farthest:g}"
             )
         return bodies
 

@@ -11,8 +11,8 @@ MILES = 2.51
 PIECES = {
     "bc03-miles": ((0.0, 1.0), (3541.0, MILES), (7409.0, 3.0)),
 }
-"""(from where in vacuum, FWHM), Angstrom: BC03-MILES has models of stars at 1 Angstrom in the ultraviolet, MILES, and then
-STELIB (Le Borgne et al. 2003, A&A 402, 433) up to 8750 Angstrom; beyond it its pixels say what it resolves."""
+"""(from where in vacuum, FWHM), Angstrom: BC03-MILES has models of stars at 1 Angstrom in the ultraviolet, MILES, and
+then STELIB (Le Borgne et al. 2003, A&A 402, 433) up to 8750 Angstrom; beyond it its pixels say what it resolves."""
 FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 """Of a Gaussian, in standard deviations."""
 PIXELS = 2.0
