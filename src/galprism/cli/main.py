@@ -24,6 +24,7 @@ VERBS = {
     "fit": "the same by template fitting: a grid, or the exact posterior",
     "evaluate": "judge predictions against the truth, or against each other",
     "cutouts": "cut sources out of images, and measure their fluxes there",
+    "pictures": "draw every stage of the preparation of three-colour pictures",
     "check": "say how a catalogue would be read, and what is odd in it",
     "survey": "write the file of a new survey from its passbands and a table of it",
     "list": "what there is: models, recipes, surveys, passbands, params, flags",

@@ -148,7 +148,7 @@ def _stages(picture: np.ndarray, grey: np.ndarray, threshold: float, config: Pic
     reason = _failure(threshold, part, ellipse, grey.shape)
     if reason or part is None or ellipse is None:
         return Stages(picture, grey, float(threshold), part, ellipse, None, None, reason)
-    sources = None if config.blends is None else sources_within(grey, part, config.blends)
+    sources = None if config.blends is None else sources_within(picture, part, config.blends)
     if sources is not None and sources.max() > 1:
         reason = BLENDED
     prepared = cropped(picture, ellipse, config.size, *(_ends(picture) if config.own_range else ()))

@@ -64,11 +64,13 @@ def grey_of(pictures: np.ndarray) -> np.ndarray:
     stretch = 255.0 / np.maximum(high - low, 1)
     grey = np.empty(pictures.shape[:3], np.uint8)
     for i, picture in enumerate(pictures):
-        mixed = np.float32(0.5 - low[i] * stretch[i])
-        for channel, share in enumerate(GREY):
-            mixed = mixed + picture[..., channel] * np.float32(share * stretch[i])
-        grey[i] = mixed
+        grey[i] = (luma(picture) - np.float32(low[i])) * np.float32(stretch[i]) + np.float32(0.5)
     return grey
+
+
+def luma(picture: np.ndarray) -> np.ndarray:
+    """(H, W), float32: grey levels, 0 to 255, of a picture (H, W, 3), uint8."""
+    return sum(picture[..., channel] * np.float32(share) for channel, share in enumerate(GREY))
 
 
 def level_range(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,11 +24,18 @@ def check_writable(path: str | os.PathLike[str], reads: Iterable[str | os.PathLi
 
     reads : files that the table is made from; it must not take the place of one of them.
 
-    Raises RequestError for an unknown suffix, a directory, one of `reads`, or a folder that is missing or does not take
-    files.
+    Raises RequestError for an unknown suffix, and as `check_place` does.
+    """
+    format_of(Path(path))
+    return check_place(path, reads)
+
+
+def check_place(path: str | os.PathLike[str], reads: Iterable[str | os.PathLike[str]] = ()) -> Path:
+    """The path, when a file of any kind can be written there.
+
+    Raises RequestError for a directory, one of `reads`, or a folder that is missing or does not take files.
     """
     path = Path(path)
-    format_of(path)
     try:
         if path.exists() and any(os.path.exists(other) and path.samefile(other) for other in reads):
             raise RequestError(f"{path}: is what is read; the output must be another file")
@@ -47,6 +54,19 @@ def work_folder(path: Path) -> Path:
     folder = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.part"
     folder.mkdir()
     return folder
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """A file of these bytes, whole or not at all. Raises OSError where the disk does not take them."""
+    folder = work_folder(path)
+    try:
+        part = folder / path.name
+        part.write_bytes(content)
+        to_disk(part)
+        os.replace(part, path)
+        to_disk(path.parent)
+    finally:
+        shutil.rmtree(folder)
 
 
 class TableWriter:
