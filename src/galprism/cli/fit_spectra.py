@@ -41,7 +41,8 @@ OPTIONS = (
     "skip_unreadable",
 )
 """Those that are for spectra alone; none is given where they are None or False."""
-NOT_FOR_SPECTRA = ("survey", "cache", "preset", "without")
+NOT_FOR_SPECTRA = {"survey": None, "cache": None, "preset": None, "without": [], "workers": 1}
+"""Options of the other methods, and what they are where they are not given."""
 NOTES_SHOWN = 5
 
 
@@ -78,8 +79,8 @@ def check_not_given(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, fit, write, draw, and say what was flagged."""
-    for name in NOT_FOR_SPECTRA:
-        if getattr(args, name):
+    for name, usual in NOT_FOR_SPECTRA.items():
+        if getattr(args, name) != usual:
             raise RequestError(f"--{name} has no part in --method {args.method}, which fits spectra")
     words = [args.catalogue, *args.settings]
     settings = [word for word in words if "=" in word and not Path(word).exists()]

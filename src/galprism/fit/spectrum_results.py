@@ -153,8 +153,8 @@ def gathered(
 
 
 def _quantiles(row: Row, name: str, config: FullSpectrumConfig, levels: tuple[float, ...]) -> np.ndarray:
-    """Of the realisations of a spectrum; or, of those of a model, of the fit and their errors to either side of it: a fit
-    that came out too high has them to the low side, and the truth lies there as often as theirs say."""
+    """Of the realisations of a spectrum; of those of a model, of the fit and their errors taken to either side of it: a
+    fit that came out too high has them to its low side, where the truth is."""
     draws = row.draws[name]
     if config.realisations_of == "model":
         off = draws - row.values[name]
