@@ -6,8 +6,9 @@
    MILES that are fitted, and of all of MILES's ages and metallicities, whose truth is known.
 2. Galaxies of `spectra/` and `pairs/` of GALPRISM_DATA, by templates of MILES and of E-MILES.
 
-pPXF (`pip install ppxf`, by those who accept its licence; nothing of galprism needs it) is given the same templates on
-the same pixels and mask, polynomial and regularisation. Times are the processor's, in one thread. Writes
+pPXF (`pip install ppxf`, by those who accept its licence; nothing of galprism needs it) is called through
+galprism.fit.ppxf_fit with the same templates, pixels, lines masked, rule of clipping, polynomial and regularisation.
+Times are the processor's, in one thread. Writes
 full-spectrum.md and figures/full-spectrum.png. Exit status 2 without the data.
 """
 
@@ -19,6 +20,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +30,10 @@ from galprism.data import Sources, Spectra
 from galprism.data.spectrum_files import read_spectra
 from galprism.fit.full_spectrum import MARGIN, FullSpectrumConfig, FullSpectrumFits, fit_full_spectrum
 from galprism.fit.kinematics import LIGHT_SPEED, Movable, blurred
+from galprism.fit.ppxf_fit import fit_ppxf
 from galprism.fit.spectrum_means import means
 from galprism.fit.spectrum_templates import SpectrumTemplates, spectrum_templates
 from galprism.sps import load_miles
-
-try:
-    from ppxf.ppxf import ppxf
-except ImportError:
-    ppxf = None
 
 MILES_AGES = (1.0, 1.4125, 1.9953, 2.8184, 3.9811, 5.6234, 7.9433, 11.2202, 15.8489)
 MILES_METALS = (-1.732, -0.732, -0.022, 0.198)
@@ -59,7 +57,7 @@ class Answers:
     peer: dict[str, np.ndarray] | None
     errors: dict[str, np.ndarray]
     rates: tuple[float, float, float]
-    """A second of processor time: spectra without realisations, clipping counted in; realisations; the peer's calls."""
+    """A second of processor time: spectra without realisations, ours; our realisations; spectra, the peer's."""
     fits: FullSpectrumFits
 
 
@@ -75,58 +73,12 @@ def answers(sources: Sources, templates: SpectrumTemplates, realisations: int) -
     extra = fits.predictions.extra
     ours = {name: extra[name] for name in QUANTITIES}
     errors = {name: extra[f"{name}_std"] for name in QUANTITIES}
-    if ppxf is None:
+    if find_spec("ppxf") is None:
         return Answers(ours, None, errors, (*rates, np.nan), fits)
-    told, seconds = [], 0.0
-    for row in range(len(sources)):
-        values, took = peer(sources.take([row]), fits.used[row], fits.model[row], templates, config)
-        told.append(values)
-        seconds += took
-    found = {name: np.array([values[name] for values in told]) for name in QUANTITIES}
-    return Answers(ours, found, errors, (*rates, len(sources) / seconds), fits)
-
-
-def peer(
-    source: Sources, used: np.ndarray, model: np.ndarray, templates: SpectrumTemplates, config: FullSpectrumConfig
-) -> tuple[dict[str, float], float]:
-    """What pPXF says of one galaxy, from the pixels that we used, and the seconds that it took."""
-    spectra, redshift = source.spectra, float(source.redshift[0])
-    there = np.flatnonzero(np.isfinite(model))
-    part = slice(there[0], there[-1] + 1)
-    rest = spectra.wave[part] / (1 + redshift)
-    wave = np.exp(templates.log_wave)
-    room = 3 * MARGIN * templates.step  # pPXF asks for more of it between the ends than we do
-    kept = used[part] & (rest > wave[0] * np.exp(room)) & (rest < wave[-1] * np.exp(-room))
-    lsf = spectra.lsf_of_each()[0]
-    known = np.isfinite(lsf)
-    sigma = np.interp(wave * (1 + redshift), spectra.wave[known], lsf[known]) / (1 + redshift)
-    more = (sigma**2 - templates.lsf_sigma**2) / (wave * templates.step) ** 2
-    flat = templates.flux.reshape(-1, len(wave))
-    grid = blurred(flat, np.maximum(more, 0)).reshape(*templates.light.shape, -1)
-    flux, ivar = spectra.flux[0, part].astype(float), spectra.ivar[0, part].astype(float)
-    unit = np.median(flux[used[part]])
-    noise = np.where(ivar > 0, 1 / np.sqrt(np.where(ivar > 0, ivar, 1)), np.abs(unit)) / unit
-    pixel = LIGHT_SPEED * templates.step
     started = time.process_time()
-    found = ppxf(
-        np.moveaxis(grid, -1, 0),
-        flux / unit,
-        noise,
-        pixel,
-        [0.0, 2 * pixel],
-        moments=2,
-        degree=-1,
-        mdegree=config.multiplicative,
-        regul=config.regularisation,
-        reg_dim=templates.light.shape,
-        mask=kept,
-        lam=rest,
-        lam_temp=wave,
-        quiet=True,
-    )
-    took = time.process_time() - started
-    values = means(templates, found.weights.reshape(templates.light.shape))
-    return values | {"velocity": found.sol[0], "dispersion": found.sol[1]}, took
+    told = fit_ppxf(sources, templates, config).predictions.extra
+    seconds = time.process_time() - started
+    return Answers(ours, {name: told[name] for name in QUANTITIES}, errors, (*rates, len(sources) / seconds), fits)
 
 
 def simulated(templates: SpectrumTemplates, like: Spectra, snr: float, n: int, seed: int) -> tuple[Sources, dict]:

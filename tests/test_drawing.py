@@ -31,7 +31,7 @@ FORBIDDEN = {
 }
 HEAVY = (
     *("torch", "galsim", "dask", "lsdb", "bagpipes", "speclite", "sedpy", "onnx", "photutils", "xgboost", "sklearn"),
-    *("optuna", "spectres", "specutils", "skimage"),
+    *("optuna", "spectres", "specutils", "skimage", "ppxf"),
 )
 MAY_IMPORT_TORCH = {"sps", "mocks", "nets", "train"}
 DOORS = {"recipes/training.py": "torch"}

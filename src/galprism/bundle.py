@@ -36,6 +36,7 @@ from galprism.prep.basis import Basis
 from galprism.prep.classes import ClassPreparation
 from galprism.prep.frames import Frame, Range
 from galprism.prep.modalities import Modalities
+from galprism.prep.pictures_and_spectra import PicturesAndSpectra
 from galprism.prep.spectrum_basis import SpectrumBasis
 from galprism.surveys import Survey
 from galprism.units import FRACTIONAL_ERROR_PER_MAG
@@ -63,8 +64,9 @@ class Bundle:
     passbands: dict[str, dict[str, str]]
     """Band to the `name` and `hash` of its curve, in the preparation's order of bands; empty for a model of any bands
     that is not bound to a survey."""
-    preparation: Preparation | ClassPreparation | Modalities
-    """The second of kind `classes`, the third of models of several modalities."""
+    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra
+    """The second of kind `classes`, the third of models of several modalities, the last of the published networks of
+    pictures and spectra."""
     targets: tuple[str, ...]
     """P parameters, the rows of the model's outputs."""
     anchored: tuple[float, ...]
@@ -110,20 +112,20 @@ class Bundle:
 
         A model that does without redshifts knows no age of the Universe but today's.
         """
-        if self.multimodal:
+        if not self.needs_redshift:
             redshift = np.zeros(len(anchor))
         return Frame.of(self.anchored, self.ranges, anchor, redshift)
 
     @property
-    def multimodal(self) -> bool:
-        """It takes photometry, cutouts and spectra, any of them missing, and redshifts where there are some."""
-        return isinstance(self.preparation, Modalities)
+    def needs_redshift(self) -> bool:
+        """It infers nothing of a source without one: models of parameters from photometry."""
+        return isinstance(self.preparation, Preparation)
 
     @property
     def of_parameters(self) -> Preparation:
         """The preparation of a model that infers parameters from photometry alone. Raises RequestError for others."""
         if not isinstance(self.preparation, Preparation):
-            what = "tells classes and infers no parameters" if self.kind == "classes" else "is of several modalities"
+            what = "tells classes and infers no parameters" if self.kind == "classes" else "sees images or spectra"
             raise RequestError(f"bundle {self.name} {what}; accepted: bundles of parameters from photometry")
         return self.preparation
 
@@ -316,11 +318,13 @@ def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | SpectrumB
         raise RequestError(f"target {', '.join(unknown)} is no parameter of this galprism")
     if plain["kind"] not in ("mixture", "point", "classes"):
         raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point, classes")
-    preparation: Preparation | ClassPreparation | Modalities
+    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra
     if plain["kind"] == "classes":
         preparation = ClassPreparation.from_plain(plain["preparation"])
     elif isinstance(basis, SpectrumBasis):
         preparation = Modalities.from_plain(plain["preparation"], basis)
+    elif plain["preparation"].get("of") == PicturesAndSpectra.of:
+        preparation = PicturesAndSpectra.from_plain(plain["preparation"])
     else:
         preparation = Preparation.from_plain(plain["preparation"], basis)
     if isinstance(preparation, Preparation) and preparation.config.by_basis and not preparation.any_bands:
@@ -373,7 +377,9 @@ def model_card(bundle: Bundle) -> str:
     if isinstance(preparation, ClassPreparation):
         return class_card(bundle, preparation)
     if isinstance(preparation, Modalities):
-        return modalities_card(bundle, preparation)
+        return seen_card(bundle, *_of_modalities(bundle, preparation))
+    if isinstance(preparation, PicturesAndSpectra):
+        return seen_card(bundle, *_of_pictures_and_spectra(preparation))
     low, high = preparation.redshift_range
     lines = [
         f"# {bundle.name}",
@@ -417,25 +423,21 @@ def model_card(bundle: Bundle) -> str:
     return "\n".join(lines) + "\n"
 
 
-def modalities_card(bundle: Bundle, preparation: Modalities) -> str:
-    """What a person should know before using a model of several modalities."""
-    image, (low, high) = preparation.config.image, preparation.redshift_range
-    first, last = preparation.spectra.wave[[0, -1]]
-    pixels = f"{image.size} x {image.size} pixels of {image.pixel_scale:g} arcsec"
+def seen_card(bundle: Bundle, sees: list[str], redshift: str) -> str:
+    """What a person should know before using a model of images and spectra; sees : a line each of what it looks at."""
+    answers = "joint posterior (mixture of Gaussians)" if bundle.kind == "mixture" else "point estimates"
     lines = [
         f"# {bundle.name}",
         "",
         bundle.title,
         "",
-        "- Sees, of each source what there is:",
-        f"  - photometry of {bundle.survey} in {', '.join(bundle.bands)}",
-        f"  - an image in {', '.join(image.bands)} of {pixels}",
-        f"  - a spectrum with its redshift; {first:.0f} to {last:.0f} Angstrom at rest play a part",
-        f"- Redshift: {low:.4g} to {high:.4g}, may be missing where there is no spectrum",
-        "- Answers: joint posterior (mixture of Gaussians)",
+        "- Sees:",
+        *[f"  - {line}" for line in sees],
+        f"- Redshift: {redshift}",
+        f"- Answers: {answers}",
         f"- Trained by recipe `{bundle.recipe_name}`, seed {bundle.seed}, galprism {bundle.version}",
         f"- Network: {', '.join(f'{key} {value}' for key, value in bundle.network.items()) or 'not said'}",
-        f"- Weights: {len(bundle.model) / 1e6:.2f} MB, float32, ONNX; basis of {preparation.spectra.size} spectra",
+        f"- Weights: {len(bundle.model) / 1e6:.2f} MB, ONNX",
         "",
         "## What it predicts",
         "",
@@ -446,6 +448,32 @@ def modalities_card(bundle: Bundle, preparation: Modalities) -> str:
     if bundle.metrics:
         lines += ["", "## How its training ended", "", "```json", json.dumps(bundle.metrics, indent=1), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _of_modalities(bundle: Bundle, preparation: Modalities) -> tuple[list[str], str]:
+    image, (low, high) = preparation.config.image, preparation.redshift_range
+    first, last = preparation.spectra.wave[[0, -1]]
+    pixels = f"{image.size} x {image.size} pixels of {image.pixel_scale:g} arcsec"
+    sees = [
+        f"photometry of {bundle.survey} in {', '.join(bundle.bands)}, where there is some",
+        f"an image in {', '.join(image.bands)} of {pixels}, where there is one",
+        f"a spectrum with its redshift, where there is one; {first:.0f} to {last:.0f} Angstrom at rest play a part, as "
+        f"{preparation.spectra.size} coefficients of a basis",
+    ]
+    return sees, f"{low:.4g} to {high:.4g}; may be missing where there is no spectrum"
+
+
+def _of_pictures_and_spectra(preparation: PicturesAndSpectra) -> tuple[list[str], str]:
+    config, (low, high) = preparation.config, preparation.redshift_range
+    sees = []
+    if "cutouts" in preparation.blocks:
+        sees.append(
+            f"a picture of SDSS's colours ({', '.join(config.bands)} of i, r, g), prepared to {config.size} x "
+            f"{config.size} pixels"
+        )
+    if "spectra" not in preparation.blocks:
+        return sees, "not looked at"
+    return [*sees, "a spectrum from 3830 to 8000 Angstrom as observed"], f"{low:.4g} to {high:.4g}"
 
 
 def class_card(bundle: Bundle, preparation: ClassPreparation) -> str:

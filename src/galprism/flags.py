@@ -32,6 +32,10 @@ class Flag(IntFlag):
     IMAGE_MISSING = 1 << 19
     EXTRAPOLATED = 1 << 20
     SPECTRUM_MISSING = 1 << 21
+    POSITION_MISMATCH = 1 << 22
+    NOT_A_GALAXY = 1 << 23
+    LOOKS_LIKE_AIR = 1 << 24
+    BLENDED = 1 << 25
 
 
 SENTENCE = {
@@ -47,7 +51,7 @@ SENTENCE = {
     Flag.REDSHIFT_OUT_OF_RANGE: "the redshift is outside the range that the model covers, so nothing was inferred",
     Flag.INPUT_OUT_OF_RANGE: "a flux, error, PSF or number of bands is outside its range in training or the models",
     Flag.UNLIKE_TRAINING: "the inputs taken together are unlike anything in training",
-    Flag.POOR_FIT: "no model, or none like the answer, reproduces the photometry, or one band is far from the others",
+    Flag.POOR_FIT: "no model, or none like the answer, reproduces the data, or one band is far from the others",
     Flag.LOW_SAMPLE_SIZE: "too few prior draws resemble the source; its quantiles are coarse",
     Flag.NOT_INFERRED: "nothing could be inferred from this row; its values are null",
     Flag.DUPLICATE_ID: "the same id stands in an earlier row",
@@ -57,6 +61,10 @@ SENTENCE = {
     Flag.IMAGE_MISSING: "there is no image of the source, or most of its middle is without data; it was left out",
     Flag.EXTRAPOLATED: "the source is brighter or fainter than those that the model learned from",
     Flag.SPECTRUM_MISSING: "there is no spectrum of the source, or none of its pixels has data",
+    Flag.POSITION_MISMATCH: "what was put to the source by its id lies elsewhere on the sky",
+    Flag.NOT_A_GALAXY: "its file calls the source a star or a quasar, which models of galaxies are not for",
+    Flag.LOOKS_LIKE_AIR: "lines of the spectrum stand where wavelengths in air have them, which were taken as vacuum",
+    Flag.BLENDED: "its picture shows another galaxy that overlaps with it",
 }
 
 

@@ -126,7 +126,7 @@ def test_cutouts_of_other_sources_are_refused(made, refused, tmp_path):
 
 def test_models_of_parameters_take_no_cutouts(made, refused, tmp_path):
     command = ("predict", "kids-mass-sfr", made / "table.parquet", "--cutouts", made / "cut.h5")
-    assert refused((*command, "-o", tmp_path / "out.parquet"), "looks at no images")
+    assert refused((*command, "-o", tmp_path / "out.parquet"), "looks at photometry alone")
 
 
 def test_a_recipe_of_classes_without_its_catalogue_says_so(refused, tmp_path):

@@ -1,4 +1,7 @@
-"""`galprism fit RECIPE_OR_BUNDLE CATALOGUE -o OUT --method grid|posterior`: template fitting."""
+"""`galprism fit RECIPE_OR_BUNDLE CATALOGUE -o OUT --method grid|posterior`: template fitting.
+
+Spectra are fitted by `galprism fit LIBRARY SPECTRA … -o OUT --method full-spectrum|ppxf`, see cli/fit_spectra.py.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from galprism import bundle, flags, recipes, surveys
+from galprism.cli import fit_spectra
 from galprism.cli.extras import cache_path
 from galprism.cli.progress import Progress
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
@@ -16,21 +20,25 @@ from galprism.recipes.references import METHODS, fit, reference_cache
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whose models and priors, which catalogue, by which method, and where to."""
-    parser.add_argument("recipe", help="a recipe, or a model (its recipe is taken)")
-    parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
-    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings of the recipe")
+    parser.add_argument("recipe", help="a recipe, or a model (its recipe is taken); of spectra, a library")
+    parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5; or a file or folder of spectra")
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings of the recipe; or more spectra")
     parser.add_argument("--survey", help="whose bands they are, for a recipe of any bands (name or .toml)")
-    parser.add_argument("--method", choices=METHODS, default="grid", help="default: grid")
+    parser.add_argument("--method", choices=(*METHODS, *fit_spectra.METHODS), default="grid", help="default: grid")
     parser.add_argument(
         "--cache", metavar="FILE.npz", help="model fluxes: read from here, or made and kept here (needs galprism[mock])"
     )
     parser.add_argument("--workers", type=int, default=1, help="threads of the posterior (default: 1)")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the table to write")
     add_reading_arguments(parser)
+    fit_spectra.add_spectrum_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Fit and write."""
+    if args.method in fit_spectra.METHODS:
+        return fit_spectra.run(args)
+    fit_spectra.check_not_given(args)
     known = args.recipe in recipes.names() or args.recipe.endswith(".toml")
     recipe = recipes.load(args.recipe if known else bundle.load(args.recipe).recipe_name, args.settings)
     recipes.check_population(recipe)

@@ -21,7 +21,7 @@ VERBS = {
     "mock": "simulate a catalogue with its truth",
     "train": "learn a bundle from a recipe",
     "predict": "infer with a bundle what the sources of a catalogue are made of",
-    "fit": "the same by template fitting: a grid, or the exact posterior",
+    "fit": "the same by template fitting: a grid, or the exact posterior; ages and metallicities from spectra",
     "evaluate": "judge predictions against the truth, or against each other",
     "cutouts": "cut sources out of images, and measure their fluxes there",
     "pictures": "draw every stage of the preparation of three-colour pictures",

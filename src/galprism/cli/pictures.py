@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cutouts", metavar="FILE.h5", help="a file of cutouts with g, r and i, in place of pictures")
     parser.add_argument("--id", action="append", default=[], help="whose cutout; may be repeated (default: the first)")
     parser.add_argument("--size", type=int, default=128, help="pixels, the side of what comes out (default: 128)")
-    parser.add_argument("--brightness", action="store_true", help="keep levels as they are, not from darkest to brightest")
+    parser.add_argument(
+        "--brightness", action="store_true", help="keep levels as they are, not from darkest to brightest"
+    )
 
 
 def run(args: argparse.Namespace) -> None:

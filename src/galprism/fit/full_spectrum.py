@@ -23,7 +23,7 @@ from galprism.fit.spectrum_config import FullSpectrumConfig
 from galprism.fit.spectrum_mask import off_lines, outliers
 from galprism.fit.spectrum_means import MEAN_LOGS, NAMES, means, roughness
 from galprism.fit.spectrum_results import FullSpectrumFits, Row, gathered
-from galprism.fit.spectrum_solve import Problem, Solution, solve
+from galprism.fit.spectrum_solve import Problem, Solution, Solver, solve
 from galprism.fit.spectrum_templates import SpectrumTemplates
 from galprism.flags import Flag
 
@@ -46,11 +46,13 @@ def fit_full_spectrum(
     *,
     levels: Sequence[float] = LEVELS,
     progress: Callable[[int], None] | None = None,
+    solver: Solver = solve,
 ) -> FullSpectrumFits:
     """Ages and metallicities weighted by light and by mass, and kinematics, of sources with spectra and redshifts.
 
     levels : of the quantiles over the realisations; without realisations there are none
     progress : called with the number of rows done since the last call
+    solver : of one spectrum; galprism.fit.ppxf_fit has another
 
     Spectra whose pixels are not even in ln wavelength by the templates' step are resampled to such (needs
     galprism[spectra]). Templates are broadened by what the galaxy's line-spread function has more of variance than the
@@ -59,9 +61,10 @@ def fit_full_spectrum(
     dispersions are not corrected for the instrument: `lsf_known` is 0.
 
     Extra columns: MEAN_LOGS; `velocity` (beyond the redshift, c times ln wavelength) and `dispersion`, km/s; `ebv` with
-    reddening; the standard deviation of each over the realisations (`<name>_std`); `chi2`, `reduced_chi2`,
-    `n_pixels`, `lsf_short`, `lsf_known`. Rows that cannot be fitted are null and flagged: no data, no redshift or one
-    outside `redshift_range` or that moves the templates off the spectrum, fewer pixels than FEWEST, no flux above 0.
+    reddening; the error of each (`<name>_std`); `chi2`, `reduced_chi2`,
+    `n_pixels`, `lsf_short`, `lsf_known`. Rows that cannot be fitted are null and flagged: those flagged NOT_A_GALAXY
+    before, no data, no redshift or one outside `redshift_range` or that moves the templates off the spectrum, fewer
+    pixels than FEWEST, no flux above 0.
 
     Raises RequestError where the sources have no spectra or no redshifts.
     """
@@ -71,9 +74,13 @@ def fit_full_spectrum(
         missing = "spectra" if sources.spectra is None else "redshifts"
         raise RequestError(f"the sources have no {missing}; a full-spectrum fit needs spectra and redshifts")
     spectra = _on_step(sources.spectra, templates.step)
+    assert sources.flags is not None
     rows = []
     for i in range(len(sources)):
-        rows.append(_fit(spectra.take([i]), float(sources.redshift[i]), templates, config, i))
+        if sources.flags[i] & Flag.NOT_A_GALAXY:
+            rows.append(Row(Flag.NOT_A_GALAXY))
+        else:
+            rows.append(_fit(spectra.take([i]), float(sources.redshift[i]), templates, config, solver, i))
         if progress is not None:
             progress(1)
     return gathered(sources, spectra, templates, config, rows, tuple(levels), time.perf_counter() - started)
@@ -88,7 +95,9 @@ def _on_step(spectra: Spectra, step: float) -> Spectra:
     return resample(spectra, np.exp(np.arange(log[0], log[-1], step)))
 
 
-def _fit(spectrum: Spectra, redshift: float, templates: SpectrumTemplates, config: FullSpectrumConfig, i: int) -> Row:
+def _fit(
+    spectrum: Spectra, redshift: float, templates: SpectrumTemplates, config: FullSpectrumConfig, solver: Solver, i: int
+) -> Row:
     flux, seen = spectrum.flux[0].astype(np.float64), spectrum.observed[0]
     low, high = config.redshift_range
     if not seen.any():
@@ -116,7 +125,7 @@ def _fit(spectrum: Spectra, redshift: float, templates: SpectrumTemplates, confi
     first[1] = FIRST_SIGMA
     for _ in range(ROUNDS):
         problem = replace(problem, root=np.where(used, full, 0.0))
-        found = solve(problem, first)
+        found = solver(problem, first)
         first = found.theta
         good = clean & ~outliers((problem.flux - found.model) * full, used, config.clip)
         if np.array_equal(good, used) or good.sum() < FEWEST:
@@ -131,7 +140,8 @@ def _fit(spectrum: Spectra, redshift: float, templates: SpectrumTemplates, confi
     row.weights = found.weights.reshape(templates.light.shape)
     row.model, row.used = found.model * unit, problem.root > 0
     rng = np.random.default_rng([config.seed, i])
-    draws = [_realisation(problem, found.theta, templates, config, rng) for _ in range(config.n_realisations)]
+    again = replace(problem, flux=found.model) if config.realisations_of == "model" else problem
+    draws = [_realisation(again, found.theta, templates, config, solver, rng) for _ in range(config.n_realisations)]
     row.draws = {name: np.array([draw[name] for draw in draws]) for name in (draws[0] if draws else ())}
     return row
 
@@ -185,13 +195,14 @@ def _realisation(
     theta: np.ndarray,
     templates: SpectrumTemplates,
     config: FullSpectrumConfig,
+    solver: Solver,
     rng: np.random.Generator,
 ) -> dict[str, float]:
-    """Values of the spectrum with noise added once more."""
+    """Values of the problem's flux with noise added to it."""
     fitted = problem.root > 0
     noise = np.zeros(len(fitted))
     noise[fitted] = rng.standard_normal(np.count_nonzero(fitted)) / problem.root[fitted]
-    return _values(templates, config, solve(replace(problem, flux=problem.flux + noise), theta))
+    return _values(templates, config, solver(replace(problem, flux=problem.flux + noise), theta))
 
 
 def _values(templates: SpectrumTemplates, config: FullSpectrumConfig, found: Solution) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -32,8 +33,11 @@ class FullSpectrumConfig:
     redshift_range: tuple[float, float] = (0.002, 1.0)
     """Below are the stars of the Milky Way, and galaxies whose redshifts cannot be told from theirs."""
     n_realisations: int = 100
-    """Times that noise of the stated errors is added to the spectrum and the fit repeated (MMLforGalAM, Eq. 12); the
-    standard deviations are the errors. 0: no errors."""
+    """Times that noise of the stated errors is added and the fit repeated, from which errors are. 0: no errors."""
+    realisations_of: Literal["model", "observed"] = "model"
+    """What the noise is added to. The model that was fitted: errors are the root mean square of what is found less what
+    the model was made of, bias counted in (a parametric bootstrap: Efron & Tibshirani 1993, Sects. 6.5 and 10). Or the
+    observed spectrum, as in MMLforGalAM, Eq. 12, noise upon noise: errors are standard deviations."""
     max_reduced_chi2: float = 3.0
     """Above it the row is flagged POOR_FIT."""
     seed: int = 0
@@ -43,6 +47,8 @@ class FullSpectrumConfig:
         for name, low in least.items():
             if not low <= getattr(self, name) < np.inf:
                 raise RequestError(f"{name} = {getattr(self, name)}; accepted: {low} or more")
+        if self.realisations_of not in ("model", "observed"):
+            raise RequestError(f"realisations_of = {self.realisations_of!r}; accepted: 'model', 'observed'")
         if self.reddening and self.multiplicative:
             raise RequestError(f"reddening with multiplicative = {self.multiplicative}, which takes it up; accepted: 0")
         if not self.clip > 1:

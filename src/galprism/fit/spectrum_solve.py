@@ -7,6 +7,7 @@ method is that of Cappellari & Emsellem (2004, PASP 116, 138) and Cappellari (20
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +69,10 @@ class Solution:
     """(L,)"""
     chi2: float
     """Over the pixels fitted, without what is added for roughness."""
+
+
+Solver = Callable[[Problem, np.ndarray], Solution]
+"""Finds the best weights, kinematics and tilts of a problem, from where the search for theta is to begin."""
 
 
 def solve(problem: Problem, first: np.ndarray) -> Solution:

@@ -25,6 +25,10 @@ WINDOW = (5450.0, 5550.0)
 """Angstrom in vacuum: over its mean flux here each template is divided, so that weights are shares of the light."""
 NEAR = 0.02
 """In dex: an age or a metallicity that is asked for and one that the library has are the same within this."""
+PAPER_AGES = (0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Gyr, of the templates of MMLforGalAM (2025), Sect. 2.1.1, MILES's of Vazdekis et al. (2010) ..."""
+PAPER_LOGZSOL = (-1.71, -0.71, 0.0, 0.22)
+"""... and their [M/H]: 36 in all."""
 FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 """Of a Gaussian, in standard deviations."""
 
@@ -107,6 +111,17 @@ def spectrum_templates(
     return SpectrumTemplates(
         library.name, log_wave, flux / light[..., None], light, library.age[columns], own[rows], sigma
     )
+
+
+def paper_grid(library: SSPLibrary) -> tuple[list[float], list[float]]:
+    """The ages, Gyr, and log10(Z / 0.02) of a library that are nearest to PAPER_AGES, in their logarithm, and to
+    PAPER_LOGZSOL; where one is the nearest to two it stands once."""
+    from galprism.sps.ssp import Z_SUN
+
+    ages, logzsol = library.age[library.age > 0], np.log10(library.z_met / Z_SUN)
+    at = {int(np.abs(np.log10(ages / age)).argmin()) for age in PAPER_AGES}
+    of = {int(np.abs(logzsol - z).argmin()) for z in PAPER_LOGZSOL}
+    return ages[sorted(at)].tolist(), logzsol[sorted(of)].tolist()
 
 
 def _chosen(

@@ -16,7 +16,6 @@ from galprism.errors import RequestError
 from galprism.infer import with_images, with_spectra
 from galprism.infer.with_images import CutoutRows, IdsAlone, is_cutout_file
 from galprism.infer.with_spectra import SpectraAlone, SpectrumRows, is_spectra
-from galprism.prep.classes import ClassPreparation
 from galprism.surveys import Survey, understood
 
 SAMPLE_ROWS = 16_384
@@ -98,13 +97,11 @@ def opened(
 
 def check_blocks(bundle: Bundle, cutouts: object, spectra: object) -> None:
     """Raises RequestError where a model is given what it does not look at."""
-    images = bundle.multimodal or (
-        isinstance(bundle.preparation, ClassPreparation) and bool(bundle.preparation.config.image.bands)
-    )
-    if cutouts is not None and not images:
-        raise RequestError(f"cutouts {cutouts}: bundle {bundle.name} looks at no images; accepted: models that do")
-    if spectra is not None and not bundle.multimodal:
-        raise RequestError(f"spectra {spectra}: bundle {bundle.name} looks at no spectra; accepted: models that do")
+    for block, given in (("cutouts", cutouts), ("spectra", spectra)):
+        if given is not None and block not in bundle.preparation.blocks:
+            raise RequestError(
+                f"{block} {given}: bundle {bundle.name} looks at {' and '.join(bundle.preparation.blocks)} alone"
+            )
 
 
 def stamp(path: Path) -> list[Any]:

@@ -27,6 +27,7 @@ from galprism.infer.stored import COLUMN, Components, n_bytes
 from galprism.prep import Features
 from galprism.prep.frames import Frame
 from galprism.prep.modalities import Modalities
+from galprism.prep.pictures_and_spectra import PicturesAndSpectra
 
 CHUNK_ROWS, CHUNK_INPUTS = 8192, 2**24
 """Rows that are prepared at a time; of models with many inputs, as pixels are, so many numbers."""
@@ -58,7 +59,7 @@ class Predictor:
         self._session = Session(bundle)
         self._ranker = Ranker(bundle) if bundle.ranking else None
         preparation = bundle.preparation
-        n_inputs = preparation.shape.total if isinstance(preparation, Modalities) else 1
+        n_inputs = preparation.n_inputs if isinstance(preparation, Modalities | PicturesAndSpectra) else 1
         self._chunk = max(min(CHUNK_ROWS, CHUNK_INPUTS // n_inputs), 1)
 
     def predict(
@@ -252,7 +253,7 @@ class Predictor:
 
     def _features(self, sources: Sources) -> Features:
         preparation = self.bundle.preparation
-        if isinstance(preparation, Modalities):
+        if isinstance(preparation, Modalities | PicturesAndSpectra):
             return preparation.features(sources)
         return self.bundle.of_parameters.features(sources)
 

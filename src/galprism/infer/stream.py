@@ -176,7 +176,7 @@ def predict_file(
 
 def check_redshifts(bundle: Bundle, path: str | os.PathLike[str], layout: Layout, infer: bool) -> None:
     """Raises RequestError where a catalogue has no redshifts, they are not to be inferred, and parameters need them."""
-    if not (bundle.kind == "classes" or bundle.multimodal) and layout.redshift is None and not infer:
+    if bundle.needs_redshift and layout.redshift is None and not infer:
         instead = ", or infer them with --infer-redshift" if bundle.ranking else ""
         raise RequestError(
             f"{path}: {bundle.name} needs redshifts; give their column with --column redshift=NAME{instead}"

@@ -131,6 +131,11 @@ class ClassPreparation:
         return cls(config, started.bands, errors, scaling, ends, band, typical, light)
 
     @property
+    def blocks(self) -> tuple[str, ...]:
+        """What of a source it looks at."""
+        return (*(("photometry",) if self.bands else ()), *(("cutouts",) if self._images else ()))
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """The F inputs, in order."""
         bands, config = self.bands, self.config

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from galprism.data import Spectra
+from galprism.data import Sources, Spectra
 from galprism.data.blocks import check_shape
 from galprism.data.rest_frame import rest_from_observed
 from galprism.data.spectra import pixel_edges
+from galprism.flags import Flag
 from galprism.medium import refractive_index
 
 LIGHT_SPEED = 299792.458
@@ -100,6 +101,14 @@ def looks_like_air(spectra: Spectra, redshift: np.ndarray) -> list[bool | None]:
         certain = abs(side) > CERTAIN and off < -in_air / 2 / e and off < 2 * CERTAIN
         answers.append(bool(side < 0) if certain else None)
     return answers
+
+
+def flag_air(sources: Sources) -> Sources:
+    """The sources, flagged LOOKS_LIKE_AIR where looks_like_air says so; without spectra or redshifts, as they are."""
+    if sources.spectra is None or sources.redshift is None:
+        return sources
+    answers = looks_like_air(sources.spectra, sources.redshift)
+    return sources.flagged(Flag.LOOKS_LIKE_AIR, np.array([answer is True for answer in answers], bool))
 
 
 def _median(values: np.ndarray, weight: np.ndarray) -> float:

@@ -98,6 +98,7 @@ class Modalities:
     poor_ln_chi2: float = np.inf
     """Of the spectrum's fit by the basis: above, it is called poor."""
 
+    blocks = ("photometry", "cutouts", "spectra")
     any_bands = False
     basis = None
     calibration: Mapping[str, float] = field(default_factory=dict)
@@ -159,6 +160,11 @@ class Modalities:
         image, k = self.config.image, self.spectra.size
         b = len(image.bands)
         return Shape(3 + 2 * (1 + b), 4 * len(self.bands) + 1, 2 * k + 4, (b, image.size, image.size))
+
+    @property
+    def n_inputs(self) -> int:
+        """Of a row."""
+        return self.shape.total
 
     @property
     def _judged_photometry(self) -> slice:
@@ -313,7 +319,6 @@ class Modalities:
         """Nested dicts and lists that JSON holds; the basis of spectra is a file of its own."""
         typical = {"photometry": self.typical_photometry, "spectrum": self.typical_spectrum}
         return {
-            "of": "modalities",
             "config": configs.plain(self.config),
             "bands": list(self.bands),
             "inputs": list(self.input_names),

@@ -1,7 +1,7 @@
 """Sources -> what the networks of MMLforGalAM see: a picture of three colours, a spectrum on 4,171 points, or both.
 
-The preparation is the paper's (MMLforGalAM 2025; its Sect. 2.2; prep/pictures.py and prep/observed_spectra.py). All that
-is asked for is needed; a source that lacks it, or whose picture or spectrum cannot be prepared, is not inferred.
+The preparation is the paper's (MMLforGalAM 2025; its Sect. 2.2; prep/pictures.py, prep/observed_spectra.py). All that is
+asked for is needed; a source that lacks it, or whose picture or spectrum cannot be prepared, is not inferred.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class PicturesAndSpectra:
     config: SeenConfig
     redshift_range: tuple[float, float] = SelectionConfig().redshift
 
+    of = "pictures and spectra"
     bands: tuple[str, ...] = ()
     any_bands = False
     basis = None
@@ -127,7 +128,7 @@ class PicturesAndSpectra:
 
     def to_plain(self) -> dict[str, Any]:
         """Nested dicts and lists that JSON holds."""
-        return {"of": "pictures and spectra", "config": configs.plain(self.config)}
+        return {"of": self.of, "config": configs.plain(self.config)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> PicturesAndSpectra:

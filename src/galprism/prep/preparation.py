@@ -117,6 +117,8 @@ class Preparation:
     limits: dict[str, float] = field(default_factory=dict)
     """By the names of `Features.trust`: what all of the training set but SUSPECT are below."""
 
+    blocks = ("photometry",)
+
     @classmethod
     def fit(
         cls,

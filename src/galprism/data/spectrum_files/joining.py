@@ -1,4 +1,4 @@
-"""Spectra put to the sources of a catalogue."""
+"""Spectra put to the sources of a catalogue, and redshifts of a catalogue to spectra."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from galprism.data.sources import Sources
 from galprism.data.spectra import Spectra
+from galprism.data.spectrum_files.many import no_redshift
 from galprism.data.tables.ids import match_each
 from galprism.flags import Flag
 
@@ -24,3 +25,21 @@ def with_spectra(sources: Sources, ids: np.ndarray, spectra: Spectra) -> Sources
         sigma = match.placed(sigma, np.nan)
     block = Spectra(match.placed(spectra.flux, 0.0), match.placed(spectra.ivar, 0.0), spectra.wave, sigma)
     return replace(sources, spectra=block).flagged(Flag.SPECTRUM_MISSING, ~block.observed.any(axis=1))
+
+
+def with_redshifts(sources: Sources, ids: np.ndarray, redshift: np.ndarray) -> Sources:
+    """The sources with the redshifts (M,) of `ids` (M,), put to them by id; the others keep their own.
+
+    A redshift that is none, or beyond 7, is NaN and flagged REDSHIFT_MISSING. Raises RequestError where an id of a
+    source has several redshifts.
+    """
+    redshift = np.asarray(redshift, np.float64)
+    match = match_each(sources.id, ids, len(redshift), "redshifts")
+    own = np.full(len(sources), np.nan) if sources.redshift is None else sources.redshift
+    given = np.where(match.found, match.placed(redshift, np.nan), own)
+    none = no_redshift(given)
+    assert sources.flags is not None
+    flags = np.where(
+        none, sources.flags | np.uint32(Flag.REDSHIFT_MISSING), sources.flags & ~np.uint32(Flag.REDSHIFT_MISSING)
+    )
+    return replace(sources, redshift=np.where(none, np.nan, given), flags=flags)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from astropy.io import fits
@@ -24,6 +25,8 @@ from galprism.flags import Flag
 
 REDSHIFT_LIMIT = 7.0
 """A redshift beyond it, of either sign, is taken for a sentinel: the optical shows none."""
+NOT_GALAXIES = ("STAR", "QSO")
+"""Classes of SDSS and DESI."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,10 @@ class ReadSpectra:
     notes: tuple[str, ...] = ()
     """What was done to spectra, in sentences that name the file."""
 
+    def as_galaxies(self) -> Sources:
+        """The sources for models of galaxies: flagged NOT_A_GALAXY where their files call them stars or quasars."""
+        return self.sources.flagged(Flag.NOT_A_GALAXY, np.isin(np.char.upper(self.spectral_class), NOT_GALAXIES))
+
 
 def read_spectrum_file(path: str | os.PathLike[str], **options) -> list[Spectrum]:
     """The spectra of one file: of SDSS, of DESI, or of a table, whose `options` are read_spectrum_table's.
@@ -65,13 +72,14 @@ def read_spectrum_file(path: str | os.PathLike[str], **options) -> list[Spectrum
 def read_spectra(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
-    wave: np.ndarray | None = None,
+    wave: np.ndarray | Literal["sdss"] | None = None,
     skip_unreadable: bool = False,
     **options,
 ) -> ReadSpectra:
     """The spectra of a file, of all files of a folder with the suffix of a table, or of a list of files, in order.
 
-    wave : (L,), Angstrom, to which all are resampled; None where they share a grid, or are all on SDSS's
+    wave : (L,), Angstrom, to which all are resampled; None where they share a grid, or are all on SDSS's; "sdss", where
+        they may not: SDSS's pixels over the range of all
     skip_unreadable : go on without the files that cannot be read, and name them in `failed`
     options : of plain tables, as read_spectrum_table's
 
@@ -94,7 +102,10 @@ def read_spectra(
 
 
 def gathered(
-    spectra: Sequence[Spectrum], *, wave: np.ndarray | None = None, failed: Sequence[tuple[str, str]] = ()
+    spectra: Sequence[Spectrum],
+    *,
+    wave: np.ndarray | Literal["sdss"] | None = None,
+    failed: Sequence[tuple[str, str]] = (),
 ) -> ReadSpectra:
     """Spectra as one Sources, on the grid that they share; on SDSS's by whole pixels; or, resampled, on `wave`.
 
@@ -105,15 +116,16 @@ def gathered(
     """
     if not spectra:
         raise RequestError("there are no spectra")
+    if isinstance(wave, str):
+        wave = None if _share_grid(spectra) else _sdss_grid(spectra)
     block = _on_one_grid(spectra) if wave is None else _resampled(spectra, np.asarray(wave, np.float64))
     notes = [note for one in spectra for note in one.notes]
     ids, repeated = _unique([one.id for one in spectra])
     notes += [f"{spectra[i].origin}: its id {spectra[i].id} stood before; it is {ids[i]} here" for i in repeated]
     redshift = np.array([one.redshift for one in spectra], np.float64)
-    beyond = np.abs(redshift) > REDSHIFT_LIMIT
-    for i in np.flatnonzero(beyond).tolist():
+    for i in np.flatnonzero(no_redshift(redshift) & ~np.isnan(redshift)).tolist():
         notes.append(f"{spectra[i].origin}: redshift {redshift[i]:g} was taken as none")
-    redshift = np.where(beyond, np.nan, redshift)
+    redshift = np.where(no_redshift(redshift), np.nan, redshift)
     empty = ~block.observed.any(axis=1)
     for i in np.flatnonzero(empty).tolist():
         notes.append(f"{spectra[i].origin}: none of its pixels has data")
@@ -138,6 +150,11 @@ def gathered(
         tuple(failed),
         tuple(notes),
     )
+
+
+def no_redshift(redshift: np.ndarray) -> np.ndarray:
+    """(N,), bool: NaN, or beyond REDSHIFT_LIMIT."""
+    return ~(np.abs(redshift) <= REDSHIFT_LIMIT)
 
 
 def _files(paths) -> list[Path]:
@@ -179,22 +196,45 @@ def _unique(ids: Sequence[str]) -> tuple[list[str], list[int]]:
 
 def _on_one_grid(spectra: Sequence[Spectrum]) -> Spectra:
     first = spectra[0]
-    if all(np.array_equal(one.wave, first.wave) for one in spectra):
+    if _are_alike(spectra):
         return _placed(spectra, first.wave, [0] * len(spectra))
     starts = []
     for one in spectra:
-        place = np.log10(one.wave) / DEX_PER_PIXEL
-        pixel = np.rint(place)
-        if np.abs(place - pixel).max() > OFF_GRID or np.any(np.diff(pixel) != 1):
+        start = _sdss_start(one)
+        if start is None:
             other = next(other for other in spectra if not np.array_equal(other.wave, one.wave))
             raise RequestError(
                 f"{one.origin}: its {_range(one)} are not those of {other.origin}, {_range(other)}; accepted: one grid "
                 "for all, SDSS's grid for all, or `wave`, to which they are resampled"
             )
-        starts.append(int(pixel[0]))
+        starts.append(start)
     low = min(starts)
     high = max(start + len(one) for start, one in zip(starts, spectra, strict=True))
     return _placed(spectra, wave_of(np.arange(low, high)), [start - low for start in starts])
+
+
+def _are_alike(spectra: Sequence[Spectrum]) -> bool:
+    return all(np.array_equal(one.wave, spectra[0].wave) for one in spectra)
+
+
+def _sdss_start(one: Spectrum) -> int | None:
+    """The first k of a spectrum whose pixels are SDSS's; None where they are not."""
+    place = np.log10(one.wave) / DEX_PER_PIXEL
+    pixel = np.rint(place)
+    off = np.abs(place - pixel).max() > OFF_GRID or np.any(np.diff(pixel) != 1)
+    return None if off else int(pixel[0])
+
+
+def _share_grid(spectra: Sequence[Spectrum]) -> bool:
+    return _are_alike(spectra) or all(_sdss_start(one) is not None for one in spectra)
+
+
+def _sdss_grid(spectra: Sequence[Spectrum]) -> np.ndarray:
+    """SDSS's pixels from the bluest to the reddest wavelength of all."""
+    low, high = (
+        np.log10(end) / DEX_PER_PIXEL for end in (min(s.wave[0] for s in spectra), max(s.wave[-1] for s in spectra))
+    )
+    return wave_of(np.arange(np.ceil(low), np.floor(high) + 1))
 
 
 def _range(one: Spectrum) -> str:

@@ -1,0 +1,242 @@
+"""`galprism fit LIBRARY SPECTRA … -o OUT --method full-spectrum|ppxf`: ages and metallicities from spectra."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from galprism import config, flags, recipes
+from galprism.cli.extras import require
+from galprism.cli.folders import made
+from galprism.cli.progress import Progress
+from galprism.cli.reading import print_flags, reading_options
+from galprism.data import Sources
+from galprism.data.spectrum_files import ReadSpectra, read_spectra, with_redshifts
+from galprism.data.tables import check_writable, open_table, write_predictions
+from galprism.errors import RequestError
+from galprism.surveys.preset import PLAIN_ID, PLAIN_REDSHIFT
+
+if TYPE_CHECKING:
+    from galprism.fit.full_spectrum import FullSpectrumFits
+    from galprism.fit.spectrum_templates import SpectrumTemplates
+
+METHODS = ("full-spectrum", "ppxf")
+OPTIONS = (
+    "ages",
+    "logzsol",
+    "fwhm",
+    "realisations",
+    "figures",
+    "redshift",
+    "wave_unit",
+    "air",
+    "any_class",
+    "skip_unreadable",
+)
+"""Those that are for spectra alone; none is given where they are None or False."""
+NOT_FOR_SPECTRA = {"survey": None, "cache": None, "preset": None, "without": [], "workers": 1}
+"""Options of the other methods, and what they are where they are not given."""
+NOTES_SHOWN = 5
+
+
+def add_spectrum_arguments(parser: argparse.ArgumentParser) -> None:
+    """The templates, how tables are to be read, errors and figures."""
+    group = parser.add_argument_group("spectra (--method full-spectrum or ppxf; KEY=VALUE are its settings)")
+    group.add_argument(
+        "--ages", metavar="GYR,…|all", help="of the templates (default: the nearest to MMLforGalAM's nine)"
+    )
+    group.add_argument("--logzsol", metavar="DEX,…|all", help="their [M/H] (default: the nearest to its four)")
+    group.add_argument("--fwhm", type=float, metavar="ANGSTROM", help="of the library (default: MILES's 2.51)")
+    group.add_argument("--realisations", type=int, metavar="N", help="with noise added, for errors (default: 100)")
+    group.add_argument("--figures", metavar="DIR", help="a figure of each fit, in this folder")
+    group.add_argument(
+        "--redshift",
+        metavar="Z|TABLE",
+        help="of tables of pixels; or a table of id and redshift, for any spectra",
+    )
+    group.add_argument("--wave-unit", metavar="UNIT", help="of the wavelengths, where a table has none")
+    group.add_argument("--air", action="store_true", help="wavelengths of the tables are in air")
+    group.add_argument("--any-class", action="store_true", help="fit what files call stars and quasars too")
+    group.add_argument("--skip-unreadable", action="store_true", help="go on without files that are no spectra")
+
+
+def check_not_given(args: argparse.Namespace) -> None:
+    """Raises RequestError for an option of spectra with another method."""
+    for name in OPTIONS:
+        if getattr(args, name) not in (None, False):
+            raise RequestError(
+                f"--{name.replace('_', '-')} has no part in --method {args.method}; accepted with it: "
+                + " or ".join(f"--method {method}" for method in METHODS)
+            )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read, fit, write, draw, and say what was flagged."""
+    for name, usual in NOT_FOR_SPECTRA.items():
+        if getattr(args, name) != usual:
+            raise RequestError(f"--{name} has no part in --method {args.method}, which fits spectra")
+    words = [args.catalogue, *args.settings]
+    settings = [word for word in words if "=" in word and not Path(word).exists()]
+    paths = [word for word in words if word not in settings]
+    output = check_writable(args.output, reads=paths)
+    require("mock", "fitting spectra by stellar populations")
+    from galprism.fit.spectrum_results import extra_columns
+
+    how = _config(args, settings)
+    fit = _method(args.method)
+    templates = _templates(args)
+    read = _read(args, paths)
+    sources = _sources(args, read)
+    with made(Path(args.figures)) if args.figures else nullcontext():
+        print(
+            f"{templates.name}: {len(templates.age)} ages from {templates.age[0]:.3g} to {templates.age[-1]:.3g} Gyr, "
+            f"[M/H] of {', '.join(f'{z:.2f}' for z in templates.logzsol)}"
+        )
+        progress = Progress("spectra", len(sources))
+        fits = fit(sources, templates, how, progress=progress)
+        assert sources.redshift is not None
+        told = {"redshift": sources.redshift, "zwarning": read.zwarning, "spectral_class": read.spectral_class}
+        predictions = replace(fits.predictions, extra=fits.predictions.extra | told | {"file": read.origin})
+        write_predictions(output, predictions, extra=extra_columns())
+        progress.finish()
+        if args.figures:
+            _draw(Path(args.figures), sources, fits, templates)
+    print(f"{len(sources):,} spectra by {predictions.meta['method']}: {output}")
+    print_flags(flags.counts(predictions.flags))
+    for note in read.notes[:NOTES_SHOWN]:
+        print(f"  {note}")
+    if len(read.notes) > NOTES_SHOWN:
+        print(f"  … and {len(read.notes) - NOTES_SHOWN:,} more notes on what was read")
+    for path, reason in read.failed:
+        print(f"  left out: {reason if path in reason else f'{path}: {reason}'}")
+
+
+def _config(args: argparse.Namespace, settings: Sequence[str]) -> Any:
+    from galprism.fit.full_spectrum import FullSpectrumConfig
+
+    values = {} if args.realisations is None else {"n_realisations": args.realisations}
+    return config.fill(FullSpectrumConfig, config.override(values, settings))
+
+
+def _method(method: str) -> Callable[..., FullSpectrumFits]:
+    if method == "full-spectrum":
+        from galprism.fit.full_spectrum import fit_full_spectrum
+
+        return fit_full_spectrum
+    from galprism.fit.ppxf_fit import fit_ppxf, installed
+
+    installed()
+    return fit_ppxf
+
+
+def _templates(args: argparse.Namespace) -> SpectrumTemplates:
+    from galprism.fit.spectrum_templates import MILES_FWHM, paper_grid, spectrum_templates
+    from galprism.sps import load_library
+
+    known = args.recipe in recipes.names() or args.recipe.endswith(".toml")
+    library = load_library(recipes.load(args.recipe).library if known else args.recipe)
+    ages, logzsol = paper_grid(library)
+    return spectrum_templates(
+        library,
+        ages=_numbers("--ages", args.ages, ages),
+        logzsol=_numbers("--logzsol", args.logzsol, logzsol),
+        fwhm=MILES_FWHM if args.fwhm is None else args.fwhm,
+    )
+
+
+def _numbers(option: str, text: str | None, usual: list[float]) -> list[float] | None:
+    """The numbers of `A,B,…`; None for all."""
+    if text is None or text == "all":
+        return usual if text is None else None
+    try:
+        numbers = [float(word) for word in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not np.isfinite(numbers).all():
+        raise RequestError(f"{option} {text}; accepted: numbers with commas between them, or all")
+    return numbers
+
+
+def _read(args: argparse.Namespace, paths: Sequence[str]) -> ReadSpectra:
+    """A folder by itself is read whole; SDSS's pixels are the grid of files that share none."""
+    value = _number(args.redshift)
+    given = {
+        "air": args.air or None,
+        "columns": reading_options(args)["columns_map"],
+        "wave_unit": args.wave_unit,
+        "flux_unit": args.unit,
+        "redshift": value,
+    }
+    options = {name: option for name, option in given.items() if option is not None}
+    where = paths[0] if len(paths) == 1 else paths
+    return read_spectra(where, wave="sdss", skip_unreadable=args.skip_unreadable, **options)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _sources(args: argparse.Namespace, read: ReadSpectra) -> Sources:
+    """With the redshifts of a table, and flagged where a galaxy is not what they are or air not what was said."""
+    from galprism.prep.line_shifts import flag_air
+
+    sources = read.sources if args.any_class else read.as_galaxies()
+    if args.redshift is not None and _number(args.redshift) is None:
+        sources = with_redshifts(sources, *_redshifts(args.redshift))
+    return flag_air(sources)
+
+
+def _redshifts(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and redshifts of a table."""
+    if not Path(path).exists():
+        raise RequestError(f"--redshift {path}; accepted: a number, or a table of id and redshift")
+    with open_table(path) as table:
+        names = [next((name for name in plain if name in table.columns), None) for plain in (PLAIN_ID, PLAIN_REDSHIFT)]
+        if None in names:
+            raise RequestError(
+                f"--redshift {path}: has {', '.join(table.columns)}; accepted: a table with columns id and redshift"
+            )
+        read = table.read([name for name in names if name])
+    ids, redshift = (read[name] for name in names if name)
+    if redshift.dtype.kind not in "iuf":
+        raise RequestError(f"--redshift {path}: column {names[1]} holds {redshift.dtype}; redshifts are numbers")
+    return ids, redshift
+
+
+def _draw(folder: Path, sources: Sources, fits: FullSpectrumFits, templates: SpectrumTemplates) -> None:
+    """A figure of each row that was fitted, named by its id."""
+    from galprism.data.rest_frame import rest_from_observed
+    from galprism.evaluate.figures import slug
+    from galprism.evaluate.figures.spectrum_fit import spectrum_fit
+
+    used: Counter[str] = Counter()
+    predictions, spectra = fits.predictions, fits.spectra
+    assert sources.redshift is not None
+    for i in np.flatnonzero(np.isfinite(fits.light[:, 0, 0])).tolist():
+        ident, z = str(sources.id[i]), float(sources.redshift[i])
+        name = slug(ident)
+        used[name] += 1
+        drawing = spectrum_fit(
+            name if used[name] == 1 else f"{name}_{used[name]}",
+            f"{ident}, redshift {z:.4f}, by {predictions.meta['method']} and {templates.name}",
+            rest_from_observed(fits.wave, z),
+            spectra.flux[i],
+            spectra.ivar[i],
+            fits.model[i],
+            fits.used[i],
+            templates.age,
+            templates.logzsol,
+            fits.light[i],
+            fits.said(i),
+        )
+        (folder / f"{drawing.name}.png").write_bytes(drawing.png)
