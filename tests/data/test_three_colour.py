@@ -24,7 +24,9 @@ def one_pixel(g, r, i):
 def test_the_same_as_astropys_lupton():
     """Whose stretch is 0.1 asinh(Q x / s) / asinh(0.1 Q): ours for asinh(0.1 Q) = 0.9 and Q / s = 9."""
     rng = np.random.default_rng(1)
-    flux = rng.normal(0, 0.03, (4, 3, 16, 18)) + rng.exponential(0.5, (4, 3, 16, 18)) * (rng.random((4, 1, 16, 18)) < 0.5)
+    flux = rng.normal(0, 0.03, (4, 3, 16, 18)) + rng.exponential(0.5, (4, 3, 16, 18)) * (
+        rng.random((4, 1, 16, 18)) < 0.5
+    )
     q = 10 * np.sinh(0.9)
     ours = pictures_of(cutouts(flux), SHARP)
     for picture, (g, r, i) in zip(ours, flux, strict=True):

@@ -68,9 +68,7 @@ def sources_within(picture: np.ndarray, part: np.ndarray, config: BlendConfig | 
     if np.count_nonzero(own & (inside == maximum_filter(inside, 3))) == 1:  # one peak: there is no saddle
         found[box] = own
         return found
-    apart = deblend_sources(
-        inside, SegmentationImage(own.astype(int)), 1, contrast=config.contrast, progress_bar=False
-    )
+    apart = deblend_sources(inside, SegmentationImage(own.astype(int)), 1, contrast=config.contrast, progress_bar=False)
     found[box] = apart.data
     return found
 
