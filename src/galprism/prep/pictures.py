@@ -2,7 +2,8 @@
 
 The preparation is that of MMLforGalAM (2025; its Sect. 2.2.2): the ellipse of the source in the middle
 (prep/target_ellipse.py), all outside of it black, galaxies that overlap found (prep/blends.py), and the square around
-the ellipse brought to one size by the nearest pixel. Every picture keeps its row, and says why where it could not be prepared.
+the ellipse brought to one size by the nearest pixel. Every picture keeps its row, and says why where it could not
+be prepared.
 """
 
 from __future__ import annotations

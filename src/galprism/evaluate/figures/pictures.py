@@ -56,8 +56,8 @@ def picture_stages(name: str, title: str, rows: Sequence[PictureRow]) -> Drawing
     for panel, column in zip(axes[0], COLUMNS, strict=True):
         panel.set_title(column)
     caption = (
-        "As it came; grey, with the part above the threshold at its middle outlined; the ellipse fitted to that; what is "
-        " outside of it black; the sources into which the part falls; cropped and brought to one size."
+        "As it came; grey, with the part above the threshold at its middle outlined; the ellipse fitted to that; what "
+        "is outside of it black; the sources into which the part falls; cropped and brought to one size."
     )
     return Drawing(name, title, caption, png(figure))
 
