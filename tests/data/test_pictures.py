@@ -4,7 +4,7 @@ from PIL import Image
 
 from galprism.data import Cutouts
 from galprism.data.cutout_file import CutoutFile, CutoutWriter
-from galprism.data.pictures import read_jpegs
+from galprism.data.pictures import levels_of, read_jpegs
 from galprism.errors import RequestError
 
 
@@ -66,3 +66,19 @@ def test_refused(tmp_path):
     ]:
         with pytest.raises(RequestError, match=said):
             read_jpegs(paths, 0.396)
+
+
+def test_a_size_that_is_asked_for(tmp_path):
+    square = picture(tmp_path / "a.png", shape=(9, 9))
+    assert read_jpegs([square], 0.396, size=9).shape == (9, 9)
+    with pytest.raises(RequestError, match=r"a.png: has 9 x 9 pixels; accepted: 128 x 128"):
+        read_jpegs([square], 0.396, size=128)
+
+
+def test_levels_are_those_of_the_file(tmp_path):
+    path = picture(tmp_path / "a.png")
+    with Image.open(path) as opened:
+        np.testing.assert_array_equal(levels_of(read_jpegs([path], 0.396))[0], np.asarray(opened))
+    flux = np.ones((1, 3, 4, 4), np.float32)
+    with pytest.raises(RequestError, match="in nJy; accepted: three bands in 8-bit"):
+        levels_of(Cutouts(flux, flux, ("g", "r", "i"), 0.4))

@@ -185,7 +185,7 @@ def test_refused(monkeypatch):
     for wrong in (np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8, 3)), np.zeros((2, 3, 8, 8), np.uint8)):
         with pytest.raises(RequestError, match=r"accepted: \(N, H, W, 3\), uint8"):
             prepare_pictures(wrong)
-    with pytest.raises(RequestError, match="size = 0, reach = 5.0; accepted"):
+    with pytest.raises(RequestError, match="size = 0, reach = 5; accepted"):
         PictureConfig(size=0)
     with pytest.raises(RequestError, match="accepted: contrast of 0 to 1"):
         BlendConfig(contrast=2.0)

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="OUT.png", help="the figure to write")
     parser.add_argument("--cutouts", metavar="FILE.h5", help="a file of cutouts with g, r and i, in place of pictures")
     parser.add_argument("--id", action="append", default=[], help="whose cutout; may be repeated (default: the first)")
+    parser.add_argument("--pixels", type=int, metavar="N", help="what each side of a picture must have (default: any)")
     parser.add_argument("--size", type=int, default=128, help="pixels, the side of what comes out (default: 128)")
     parser.add_argument(
         "--brightness", action="store_true", help="keep levels as they are, not from darkest to brightest"
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
         raise RequestError(f"{args.output}: the figure is a .png")
     out = check_place(args.output, [*args.files, *([args.cutouts] if args.cutouts else [])])
     config = PictureConfig(size=args.size, own_range=not args.brightness)
-    named = list(_from_cutouts(args.cutouts, args.id) if args.cutouts else _from_files(args.files))
+    named = list(_from_cutouts(args.cutouts, args.id) if args.cutouts else _from_files(args.files, args.pixels))
     if len(named) > MOST:
         raise RequestError(f"{len(named)} pictures; accepted: up to {MOST} in a figure")
     rows, lines = [], []
@@ -62,9 +63,9 @@ def run(args: argparse.Namespace) -> None:
     print("\n".join([*lines, f"{len(rows)} pictures drawn: {out}"]))
 
 
-def _from_files(files: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+def _from_files(files: Sequence[str], pixels: int | None) -> Iterator[tuple[str, np.ndarray]]:
     for file in files:
-        yield Path(file).stem, levels_of(read_jpegs([file], SDSS_PIXEL))[0]
+        yield Path(file).stem, levels_of(read_jpegs([file], SDSS_PIXEL, size=pixels))[0]
 
 
 def _from_cutouts(path: str, ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:

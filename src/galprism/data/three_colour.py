@@ -2,15 +2,16 @@
 
 The mapping is that of Lupton et al. (2004, PASP 116, 133): the bands, each times a scale of its own, are brought from
 their mean I to f(I) / I of themselves, f(I) = asinh(Q I) / Q. So a source has one hue however bright it is, and where a
-channel would be beyond white all three are lowered together (their Sect. 2). Scales and softening are the defaults of
-idlutils' nw_rgb_make (N. Wherry, D. Hogg, M. Blanton), with which SDSS's pictures have been made: 4.9, 5.7 and 7.8 times
-i, r and g in nanomaggies a pixel, and a nonlinearity of 3 in their sum, which is Q = 9 in their mean.
+channel would be beyond white all three are lowered together. Scales and softening are the defaults of idlutils'
+nw_rgb_make, SDSS's own tool (N. Wherry, D. Hogg, M. Blanton): 4.9, 5.7 and 7.8 times i, r and g in nanomaggies a pixel,
+and a nonlinearity of 3 in their sum, which is Q = 9 in their mean. SkyServer's converter follows the same paper "with
+some modifications" that are not published in numbers; it turns pictures to the north by interpolation and keeps them as
+JPEG, both of which take off noise, and so does `smoothing`.
 
-SkyServer turns its pictures to the north by interpolation and keeps them as JPEG, both of which take off noise. Held
-against four of its pictures of galaxies with known fluxes, as MMLforGalAM (2025) prepared them: their hues ask for
-scales that are as 1 : 1.26 : 1.72 (these are as 1 : 1.16 : 1.59), the brightness within SDSS's fibres is right to 7 % for
-the two galaxies that reach white, and the noise between neighbouring pixels, 1.3 to 2.9 levels of grey at level 66, is
-that of `smoothing` 0.65 (2.2; 8.8 without).
+Held against four of SkyServer's pictures of galaxies of known fluxes, as MMLforGalAM (2025) prepared them: their hues
+ask for scales as 1 : 1.26 : 1.72 (these are as 1 : 1.16 : 1.59), the light within SDSS's fibres asks for levels of 0.93 and
+1.03 times these in the two bright ones (1.34 and 1.64 in the two faint ones, which the paper stretched to white), and
+noise between neighbouring pixels is 1.3 to 2.9 levels of grey at level 66, as it is here (2.2; 8.8 unsmoothed).
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class ColourMapping:
 def pictures_of(cutouts: Cutouts, mapping: ColourMapping | None = None) -> np.ndarray:
     """(N, H, W, 3), uint8: red, green and blue from 0 to 255, the first row at the top, as in files of pictures.
 
-    Fluxes are mapped; a pixel without data has its neighbours' light where they are smoothed together, and is black where
-    there are none. What are levels already (galprism.data.pictures) stays as it is.
+    Fluxes are mapped; a pixel without data has its neighbours' light where they are smoothed together, and is black
+    where there are none. What are levels already (galprism.data.pictures) stays as it is.
 
     Raises RequestError where a band is missing.
     """

@@ -1,8 +1,9 @@
 """Three-colour pictures of galaxies as a network takes them: other sources black, blends told, the galaxy filling it.
 
-The preparation is that of MMLforGalAM (2025; its Sect. 2.2.2): the ellipse of the source in the middle (prep/target_ellipse.py),
-all outside of it black, galaxies that overlap found (prep/blends.py), and the square around the ellipse brought to one
-size by the nearest pixel. Every picture keeps its row, and says why where it could not be prepared.
+The preparation is that of MMLforGalAM (2025; its Sect. 2.2.2): the ellipse of the source in the middle
+(prep/target_ellipse.py), all outside of it black, galaxies that overlap found (prep/blends.py), and the square around
+the ellipse brought to one size by the nearest pixel. Every picture keeps its row, and says why where it could not
+be prepared.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ NO_ELLIPSE = "no ellipse fits"
 ELSEWHERE = "the ellipse does not hold the middle"
 EDGE = "the ellipse reaches beyond the picture"
 BLENDED = "blended"
+BATCH = 256
+"""Pictures whose thresholds are found at a time."""
 REASONS = (BLANK, NO_SOURCE, NO_ELLIPSE, ELSEWHERE, EDGE, BLENDED)
 
 
@@ -46,7 +49,7 @@ class PictureConfig:
 
     def __post_init__(self) -> None:
         if self.size < 1 or not self.reach >= 1:
-            raise RequestError(f"size = {self.size}, reach = {self.reach}; accepted: pixels, from 1 on")
+            raise RequestError(f"size = {self.size}, reach = {self.reach:g}; accepted: pixels, from 1 on")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +125,6 @@ def prepare_pictures(pictures: np.ndarray, config: PictureConfig | None = None) 
     return PreparedPictures(values, reason, ellipse)
 
 
-BATCH = 256
-"""Pictures whose thresholds are found at a time."""
-
-
 def stages_of(picture: np.ndarray, config: PictureConfig | None = None) -> Stages:
     """Every step of `prepare_pictures` for one picture (H, W, 3), uint8. Raises RequestError as it does."""
     check_pictures(np.asarray(picture)[None])
@@ -185,6 +184,6 @@ def cropped(picture: np.ndarray, ellipse: Ellipse, size: int, low: float = 0.0, 
     y, x = np.arange(top, top + window.shape[0]), np.arange(left, left + window.shape[1])
     stretch = np.rint((np.clip(np.arange(256.0), low, high) - low) * (255.0 / (high - low))).astype(np.uint8)
     levels = stretch[np.ascontiguousarray(np.moveaxis(window, -1, 0))] * ellipse.holds(x, y[:, None])
-    there = [(0 <= rows) & (rows < height), (0 <= columns) & (columns < width)]
+    there = [(rows >= 0) & (rows < height), (columns >= 0) & (columns < width)]
     levels = levels.take(np.clip(rows - top, 0, len(y) - 1), 1).take(np.clip(columns - left, 0, len(x) - 1), 2)
     return levels if all(each.all() for each in there) else levels * (there[0][:, None] & there[1])

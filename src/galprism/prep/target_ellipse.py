@@ -1,7 +1,7 @@
 """Which part of a picture is the source in its middle: a threshold, the contour there, and the ellipse fitted to it.
 
-This is the masking of MMLforGalAM (2025; its Sect. 2.2.2, after Zhong et al. 2024): levels are made grey, a threshold is
-refined until it stands, and of what is brighter the outline at the middle is fitted by an ellipse. The fit is
+This is the masking of MMLforGalAM (2025; its Sect. 2.2.2, after Zhong et al. 2024): levels are made grey, a threshold
+is refined until it stands, and of what is brighter the outline at the middle is fitted by an ellipse. The fit is
 scikit-image's: `pip install galprism[images]`.
 """
 
@@ -70,7 +70,8 @@ def grey_of(pictures: np.ndarray) -> np.ndarray:
 
 def luma(picture: np.ndarray) -> np.ndarray:
     """(H, W), float32: grey levels, 0 to 255, of a picture (H, W, 3), uint8."""
-    return sum(picture[..., channel] * np.float32(share) for channel, share in enumerate(GREY))
+    red, green, blue = (picture[..., channel] * np.float32(share) for channel, share in enumerate(GREY))
+    return red + green + blue
 
 
 def level_range(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,8 +120,8 @@ def target_part(bright: np.ndarray, reach: float) -> np.ndarray | None:
 
 
 def fitted_ellipse(part: np.ndarray) -> Ellipse | None:
-    """The ellipse through the outline of a connected part (H, W), bool: least squares (Halir & Flusser 1998). None where
-    no ellipse fits, as to a line or a few pixels.
+    """The ellipse through the outline of a connected part (H, W), bool: least squares (Halir & Flusser 1998). None
+    where no ellipse fits, as to a line or a few pixels.
 
     Raises RequestError where scikit-image is not installed.
     """
@@ -154,4 +155,5 @@ def outline_of(part: np.ndarray) -> np.ndarray:
     across = np.column_stack([columns + 0.5, rows])
     rows, columns = np.nonzero(filled[1:] != filled[:-1])
     along = np.column_stack([columns, rows + 0.5])
-    return np.concatenate([across, along]) + [box[1].start - 1, box[0].start - 1]
+    corner = np.array([box[1].start - 1, box[0].start - 1])
+    return np.concatenate([across, along]) + corner

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Ellipse
 
 from galprism.evaluate.figures.style import CYCLE, Drawing, new_figure, png, styled
@@ -30,7 +31,7 @@ class PictureRow:
     part: np.ndarray | None
     """(H, W), bool, what is above the threshold in the middle."""
     ellipse: tuple[float, float, float, float, float] | None
-    """x, y, half the longest and the shortest diameter in pixels, and the angle in radian from x towards y, downwards."""
+    """x, y, half the longest and the shortest diameter in pixels; the angle in radian from x towards y, downwards."""
     masked: np.ndarray | None
     """(H, W, 3), uint8."""
     sources: np.ndarray | None
@@ -43,7 +44,9 @@ class PictureRow:
 def picture_stages(name: str, title: str, rows: Sequence[PictureRow]) -> Drawing:
     """A row a picture, a column a stage."""
     figure, axes = new_figure(len(rows), len(COLUMNS), row_height=1.32)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, wspace=0.0)
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(w_pad=0.02, h_pad=0.03, wspace=0.0)
     for line, row in zip(axes, rows, strict=True):
         for panel, stage in zip(line, (_picture, _grey, _ellipse, _masked, _sources, _prepared), strict=True):
             panel.set(xticks=[], yticks=[])
@@ -53,8 +56,8 @@ def picture_stages(name: str, title: str, rows: Sequence[PictureRow]) -> Drawing
     for panel, column in zip(axes[0], COLUMNS, strict=True):
         panel.set_title(column)
     caption = (
-        "As it came; grey, with the part above the threshold at its middle outlined; the ellipse fitted to that outline; "
-        "what is outside of it black; the sources into which the part falls; cropped and brought to one size."
+        "As it came; grey, with the part above the threshold at its middle outlined; the ellipse fitted to that; what "
+        "is outside of it black; the sources into which the part falls; cropped and brought to one size."
     )
     return Drawing(name, title, caption, png(figure))
 
