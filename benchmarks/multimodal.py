@@ -20,7 +20,7 @@ from scipy.special import ndtri
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from galprism.nets import MixtureConfig
+from galprism.nets import Estimator, MixtureConfig, readout_to_onnx
 from galprism.nets.eight_bits import in_eight_bits
 from galprism.nets.mmlforgalam import (
     POINTS,
@@ -33,14 +33,16 @@ from galprism.nets.mmlforgalam import (
     SpectrumConfig,
     SpectrumNetwork,
 )
-from galprism.nets.multimodal import MODALITIES, Multimodal, MultimodalConfig, Shapes, multimodal_to_onnx
-from galprism.nets.staged import FromPictures, staged_to_onnx
+from galprism.nets.multimodal import MultimodalConfig
+from galprism.nets.staged import FromPictures, FromRows, staged_to_onnx
 from rates import fastest_peak
 
 AGREE = 1e-4
 """ONNX Runtime against PyTorch, of the largest answer."""
 BATCHES = (1, 4, 16)
-SHAPES = Shapes(photometry=20, bands=4, size=64, spectrum=40)
+SHAPE = (11, 21, 84, 3, 64)
+"""Of ours: context, photometry, spectrum, bands and pixels of the image."""
+PICTURE = (3, 128, 128)
 IDENTITY, NOTHING = torch.eye(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
 LEVELS = np.array([0.16, 0.5, 0.84])
 
@@ -61,34 +63,34 @@ def opened(model: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def operations(network: nn.Module, seen: list[Tensor]) -> int:
+def operations(network: nn.Module, seen: Tensor) -> int:
     """Floating-point operations of one row."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(*(part[:1] for part in seen))
+        network(seen[:1])
     return counter.get_total_flops()
 
 
-def networks(n: int) -> dict[str, tuple[nn.Module, dict[str, np.ndarray], dict[str, bytes]]]:
-    """Each with feeds of n rows and its models."""
+def networks(n: int) -> dict[str, tuple[nn.Module, np.ndarray, dict[str, bytes]]]:
+    """Each with n rows of inputs and its models."""
     rng = np.random.default_rng(0)
     torch.manual_seed(0)
-    spectrum = {"spectrum": rng.random((n, POINTS), np.float32)}
-    picture = {"picture": rng.random((n, 3, 128, 128), np.float32)}
     m1 = SpectrumNetwork(2, SpectrumConfig())
     parts = SimulatorNetwork(3, 128, SimulatorConfig()), PictureNetwork(3, 128, 2, PictureConfig())
     whole = FromPictures(*parts, AttentionNetwork(2, AttentionConfig()))
-    found = {}
-    for name, network, feed in (("M1", m1, spectrum), ("M2 + M3 + M4", whole, picture)):
-        (key, value), *_ = feed.items()
-        model = staged_to_onnx(network, {key: ("N", *value.shape[1:])}, IDENTITY, NOTHING)
-        some = [{key: value[i : i + 4]} for i in range(0, min(n, 16), 4)]
-        found[name] = network, feed, {"float32": model, "convolutions in 8 bits": in_eight_bits(model, some)}
-    ours = Multimodal(SHAPES, MultimodalConfig(), 5, MixtureConfig(8))
-    size = (n, SHAPES.bands, SHAPES.size, SHAPES.size)
-    values = [rng.standard_normal(k, np.float32) for k in ((n, SHAPES.photometry), size, (n, SHAPES.spectrum))]
-    feed = {**dict(zip(MODALITIES, values, strict=True)), "there": np.ones((n, 3), np.float32)}
-    model = multimodal_to_onnx(ours, torch.eye(5, dtype=torch.float64), torch.zeros(5, dtype=torch.float64))
-    found["ours"] = ours, feed, {"float32": model}
+    found: dict[str, tuple[nn.Module, np.ndarray, dict[str, bytes]]] = {}
+    for name, network, points, picture in (("M1", m1, POINTS, (0, 0, 0)), ("M2 + M3 + M4", whole, 0, PICTURE)):
+        rows = FromRows(network, points, picture)
+        value = rng.random((n, rows.n_inputs), np.float32)
+        model = staged_to_onnx(network, points, picture, IDENTITY, NOTHING)
+        some = [{"features": value[i : i + 4]} for i in range(0, min(n, 16), 4)]
+        found[name] = rows, value, {"float32": model, "convolutions in 8 bits": in_eight_bits(model, some)}
+    context, photometry, spectrum, bands, size = SHAPE
+    n_inputs = context + photometry + spectrum + bands * size**2
+    ours = Estimator("multimodal", MultimodalConfig(shape=SHAPE), n_inputs, 5, MixtureConfig(8))
+    value = rng.standard_normal((n, n_inputs), np.float32)
+    value[:, :3] = 1.0
+    linear, offset = torch.eye(5, dtype=torch.float64), torch.zeros(5, dtype=torch.float64)
+    found["ours"] = ours, value, {"float32": readout_to_onnx(ours, n_inputs, linear, offset)}
     return found
 
 
@@ -101,25 +103,24 @@ def main() -> None:
     made = networks(args.n)
     top = fastest_peak()
     print(f"fastest float32 matrix product of this core: {top:.0f} GFLOP/s")
-    for name, (network, feed, models) in made.items():
+    for name, (network, rows, models) in made.items():
         network.eval()
-        seen = [torch.from_numpy(part) for part in feed.values()]
+        seen = torch.from_numpy(rows)
         levels = {"level": LEVELS.astype(np.float32), "probit": ndtri(LEVELS).astype(np.float32)}
         extra, output = (levels, "raw") if name == "ours" else ({}, "point")
         flop = operations(network, seen)
         with torch.no_grad():
-            expected = network(*(part[:4] for part in seen)).numpy()
+            expected = network(seen[:4]).numpy()
         print(f"{name}: {flop / 1e9:.3f} GFLOP a row; float32 at that peak {top * 1e9 / flop:.0f} rows/s")
         for kind, model in models.items():
             session = opened(model)
-            few = {key: part[:4] for key, part in feed.items()}
-            answer = session.run([output], {**few, **extra})[0]
-            off = np.abs((answer if output == "raw" else answer.T) - expected).max() / np.abs(expected).max()
+            answer = session.run([output], {"features": rows[:4], **extra})[0]
+            off = np.abs(answer - expected).max() / np.abs(expected).max()
             if kind == "float32" and not off < AGREE:
                 raise SystemExit(f"{name}: ONNX Runtime and PyTorch differ by {off:.2e}; at most {AGREE:g} is right")
             rates = []
             for batch in (b for b in BATCHES if b <= args.n):
-                given = {**{key: part[:batch] for key, part in feed.items()}, **extra}
+                given = {"features": rows[:batch], **extra}
                 rate = cpu_rate(lambda s=session, g=given: s.run(None, g), batch, args.repeats)
                 rates.append(f"{rate:.0f} ({rate * flop / 1e9 / top:.2f})")
             sizes = ", ".join(str(b) for b in BATCHES if b <= args.n)

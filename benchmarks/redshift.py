@@ -30,9 +30,10 @@ from galprism.infer import Density, Predictor
 from galprism.mocks import calibration_error, counts_of
 from galprism.prep import Targets, TargetsConfig
 from galprism.recipes import references
+from galprism.recipes.estimators import build_estimator
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import rest_spectra, sky
-from galprism.recipes.training import Trained, build_estimator, measured, prepare, simulate_truths, to_bundle
+from galprism.recipes.training import Trained, measured, prepare, simulate_truths, to_bundle
 from galprism.train import DrawnData, LoopConfig, train
 
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)

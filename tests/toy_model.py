@@ -10,7 +10,7 @@ from galprism import passbands, surveys
 from galprism.bundle import Bundle
 from galprism.nets import Estimator, MixtureConfig, MLPConfig, ResidualConfig
 from galprism.prep import DropConfig, Preparation, PreparationConfig, Targets, TargetsConfig, drop
-from galprism.recipes.training import coordinates_of, readout_of
+from galprism.recipes.estimators import coordinates_of, readout_of
 from galprism.train import DrawnData, take_rows
 
 

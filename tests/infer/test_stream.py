@@ -10,7 +10,7 @@ from galprism import surveys
 from galprism.data.tables import open_table, read_predictions
 from galprism.errors import GalprismError, RequestError
 from galprism.flags import Flag
-from galprism.infer import predict, predict_file
+from galprism.infer import beside, predict, predict_file
 from galprism.infer import stream as stream_module
 
 N = 700

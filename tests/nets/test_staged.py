@@ -20,7 +20,7 @@ from galprism.nets.staged import FromPictures, FromSpectra, staged_to_onnx
 
 LINEAR = torch.tensor([[2.0, 0.5], [0.0, -1.5]], dtype=torch.float64)
 OFFSET = torch.tensor([9.0, -0.3], dtype=torch.float64)
-SPECTRUM, PICTURE = {"spectrum": ("N", 90)}, {"picture": ("N", 3, 16, 16)}
+POINTS, PICTURE, NOTHING = 90, (3, 16, 16), (0, 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -36,51 +36,54 @@ def networks():
 
 def seen(n, seed=0):
     rng = np.random.default_rng(seed)
-    return {"spectrum": rng.random((n, 90), np.float32), "picture": rng.random((n, 3, 16, 16), np.float32)}
+    return rng.random((n, POINTS), np.float32), rng.random((n, *PICTURE), np.float32)
 
 
-def run(model, feed):
+def run(model, *parts):
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return session.run(["point"], {entry.name: feed[entry.name] for entry in session.get_inputs()})[0]
+    row = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+    return session.run(["point"], {"features": row})[0]
 
 
 CASES = {
-    "spectra": (lambda n: n["M1"], SPECTRUM),
-    "pictures": (lambda n: n["M3"], PICTURE),
-    "both from pictures": (lambda n: FromPictures(n["M2"], n["M3"], n["M4"]), PICTURE),
-    "both": (lambda n: FromSpectra(n["M1"], n["M3"], n["M4"]), {**SPECTRUM, **PICTURE}),
+    "spectra": (lambda n: n["M1"], POINTS, NOTHING),
+    "pictures": (lambda n: n["M3"], 0, PICTURE),
+    "both from pictures": (lambda n: FromPictures(n["M2"], n["M3"], n["M4"]), 0, PICTURE),
+    "both": (lambda n: FromSpectra(n["M1"], n["M3"], n["M4"]), POINTS, PICTURE),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_onnx_gives_what_torch_gives_turned_to_parameters(networks, case):
-    make, inputs = CASES[case]
-    network, feed = make(networks), seen(40)
+    make, points, picture = CASES[case]
+    network = make(networks)
+    parts = [part for part, there in zip(seen(40), (points, picture[0]), strict=True) if there]
+    tensors = [torch.from_numpy(part) for part in parts]
     with torch.no_grad():
-        expected = network(*(torch.from_numpy(feed[name]) for name in inputs)).double() @ LINEAR.T + OFFSET
-    found = run(staged_to_onnx(network, inputs, LINEAR, OFFSET), feed)
+        expected = network(*tensors).double() @ LINEAR.T + OFFSET
+    found = run(staged_to_onnx(network, points, picture, LINEAR, OFFSET), *parts)
     np.testing.assert_allclose(found.T, expected, atol=3e-6)
     with torch.no_grad():  # and the network itself is as it was
-        again = network(*(torch.from_numpy(feed[name]) for name in inputs)).double() @ LINEAR.T + OFFSET
+        again = network(*tensors).double() @ LINEAR.T + OFFSET
     assert torch.equal(expected, again)
 
 
 def test_the_stages_are_those_one_by_one(networks):
-    feed = {name: torch.from_numpy(part) for name, part in seen(8).items()}
+    spectrum, picture = (torch.from_numpy(part) for part in seen(8))
     m1, m2, m3, m4 = networks.values()
-    image = m3.features(feed["picture"])
+    image = m3.features(picture)
     with torch.no_grad():
-        whole = FromPictures(m2, m3, m4)(feed["picture"]), FromSpectra(m1, m3, m4)(feed["spectrum"], feed["picture"])
-        torch.testing.assert_close(whole[0], m4(m2(feed["picture"]), image))
-        torch.testing.assert_close(whole[1], m4(m1.features(feed["spectrum"]), image))
+        whole = FromPictures(m2, m3, m4)(picture), FromSpectra(m1, m3, m4)(spectrum, picture)
+        torch.testing.assert_close(whole[0], m4(m2(picture), image))
+        torch.testing.assert_close(whole[1], m4(m1.features(spectrum), image))
 
 
 def test_eight_bits_are_close_to_float32(networks):
     """Within a fifth of the scatter of answers from source to source, which of fresh networks is a small one."""
     network = FromPictures(networks["M2"], networks["M3"], networks["M4"])
-    model = staged_to_onnx(network, PICTURE, LINEAR, OFFSET)
-    known, new = seen(64, seed=1), seen(64, seed=2)
-    small = in_eight_bits(model, [{"picture": known["picture"][i : i + 16]} for i in range(0, 64, 16)])
+    model = staged_to_onnx(network, 0, PICTURE, LINEAR, OFFSET)
+    (_, known), (_, new) = seen(64, seed=1), seen(64, seed=2)
+    small = in_eight_bits(model, [{"features": known[i : i + 16].reshape(16, -1)} for i in range(0, 64, 16)])
     exact, rough = run(model, new), run(small, new)
     assert not np.array_equal(exact, rough)
     assert np.std(exact - rough, axis=1).max() < 0.2 * np.std(exact, axis=1).min()

@@ -11,9 +11,10 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.infer import predict
 from galprism.mocks.simulate import simulate
+from galprism.recipes.estimators import build_estimator
 from galprism.recipes.references import reference_cache
 from galprism.recipes.sky import sky
-from galprism.recipes.training import build_estimator, train_bundle
+from galprism.recipes.training import train_bundle
 from galprism.surveys.reading import concatenate
 
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)

@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train and write; the same command takes up a training that was stopped."""
     recipe = recipes.load(args.recipe, args.settings)
-    if recipe.classes is None:
+    of_field = recipe.classes is not None or recipe.modalities is not None or recipe.staged is not None
+    if not of_field:
         recipes.check_population(recipe)
     require("train", "training")
     if args.sweep:
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     from galprism.recipes.training import train_bundle
 
     sample = recipe.sample
-    n_made = sample.train + sample.validation + (sample.test if recipe.classes else 0)
+    n_made = sample.train + sample.validation + (sample.test if of_field else 0)
     galaxies = Progress("sources" if recipe.classes else "galaxies", n_made)
     what = "rms of the probability of other classes" if recipe.classes else "rms of coordinates"
 

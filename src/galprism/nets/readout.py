@@ -99,17 +99,18 @@ class MixtureReadout(nn.Module):
 def readout_to_onnx(
     estimator: Estimator,
     n_inputs: int,
-    linear: Tensor,
-    offset: Tensor,
+    linear: Any,
+    offset: Any,
     bounded: Sequence[bool] = (False,),
     *,
     steps: int = 3,
 ) -> bytes:
     """A trained estimator as an ONNX model of POINT_OUTPUTS or MIXTURE_OUTPUTS.
 
-    linear (P, D) and offset (P,), float64, turn coordinates into parameters; bounded (P,), or one for all, says which
-    of these are within a range; and the quantiles are improved `steps` times.
+    linear (P, D) and offset (P,), float64, tensors or arrays, turn coordinates into parameters; bounded (P,), or one
+    for all, says which of these are within a range; and the quantiles are improved `steps` times.
     """
+    linear, offset = torch.as_tensor(linear), torch.as_tensor(offset)
     if estimator.head is None:
         readout: nn.Module = PointReadout(estimator.body, linear, offset)
         return to_onnx(readout, {"features": ("N", n_inputs)}, POINT_OUTPUTS)

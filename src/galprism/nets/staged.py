@@ -6,8 +6,10 @@ The picture goes in once, and two networks look at it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import math
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from galprism.nets.export import to_onnx
@@ -37,31 +39,37 @@ class FromSpectra(nn.Module):
         return self.fusion(self.spectra.features(spectrum), self.pictures.features(picture))
 
 
-class _Points(nn.Module):
-    """(N, P) turned to (P, N), as every model of points gives them."""
+class FromRows(nn.Module):
+    """Rows of numbers (N, F), a spectrum and then a picture or one of them, to parameters (P, N), as every model of
+    points gives them."""
 
-    def __init__(self, body: nn.Module):
+    def __init__(self, body: nn.Module, n_spectrum: int, picture: tuple[int, int, int]):
         super().__init__()
-        self.body = body
+        self.body, self.n_spectrum, self.picture = body, n_spectrum, picture
+        self.n_inputs = n_spectrum + math.prod(picture)
 
-    def forward(self, seen: Tensor) -> Tensor:
-        return self.body(seen).t()
-
-
-class _PointsOfTwo(_Points):
-    def forward(self, seen: Tensor, other: Tensor) -> Tensor:  # type: ignore[override]
-        return self.body(seen, other).t()
+    def forward(self, row: Tensor) -> Tensor:
+        spectrum, picture = row[:, 0 : self.n_spectrum], row[:, self.n_spectrum : self.n_inputs]
+        seen = [spectrum] if self.n_spectrum else []
+        if math.prod(self.picture):
+            seen.append(picture.reshape(-1, *self.picture))
+        return self.body(*seen).t()
 
 
 def staged_to_onnx(
     network: SpectrumNetwork | PictureNetwork | FromPictures | FromSpectra,
-    inputs: dict[str, Sequence[int | str]],
-    linear: Tensor,
-    offset: Tensor,
+    n_spectrum: int,
+    picture: tuple[int, int, int],
+    linear: Any,
+    offset: Any,
 ) -> bytes:
-    """A trained network as an ONNX model from `inputs` (name to shape, in the order of its forward pass) to `point`
-    (P, N), which is linear (P, D) times its outputs plus offset (P,), both float64."""
+    """A trained network as an ONNX model from `features` (N, F) to `point` (P, N), which is linear (P, D) times its
+    outputs plus offset (P,), both float64, tensors or arrays.
+
+    n_spectrum, picture : points, and channels, rows and columns, of which a row is made; 0 of what is not seen
+    """
     network = copy.deepcopy(network)
     holder = network.fusion if isinstance(network, FromPictures | FromSpectra) else network
-    holder.last = fold(holder.last, linear, offset)
-    return to_onnx((_Points if len(inputs) == 1 else _PointsOfTwo)(network), inputs, POINT_OUTPUTS)
+    holder.last = fold(holder.last, torch.as_tensor(linear), torch.as_tensor(offset))
+    rows = FromRows(network, n_spectrum, picture)
+    return to_onnx(rows, {"features": ("N", rows.n_inputs)}, POINT_OUTPUTS)

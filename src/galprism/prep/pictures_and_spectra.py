@@ -24,6 +24,7 @@ from galprism.prep.preparation import Features
 
 COLOURS = ("i", "r", "g")
 """Red, green and blue of a picture."""
+Sees = Literal["pictures", "spectra", "both"]
 WITHOUT_SPECTRUM = (observed_spectra.RANGE, observed_spectra.CONSTANT)
 
 
@@ -31,7 +32,7 @@ WITHOUT_SPECTRUM = (observed_spectra.RANGE, observed_spectra.CONSTANT)
 class SeenConfig:
     """What a network of this kind sees."""
 
-    sees: Literal["pictures", "spectra", "both"] = "pictures"
+    sees: Sees = "pictures"
     size: int = 128
     """px, of pictures; larger ones are cropped to the middle first where `crop` says so."""
     crop: int = 0

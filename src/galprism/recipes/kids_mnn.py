@@ -44,7 +44,7 @@ from galprism.recipes.labelled import Labelled, labelled, measure_of
 from galprism.recipes.recipe import Recipe, load
 from galprism.recipes.sky import libraries_of
 from galprism.recipes.stages import Stage, digest, timings
-from galprism.recipes.training import best_device
+from galprism.train.device import best_device
 from galprism.units import abmag_from_njy
 
 PAPER_NETWORK, OURS = "kids-mnn", "star-qso-galaxy"

@@ -18,13 +18,14 @@ from galprism.prep import Targets
 from galprism.prep.frames import ranges_of
 from galprism.prep.modalities import Modalities
 from galprism.prep.spectrum_basis import SpectrumBasis
+from galprism.recipes.estimators import BESIDE_TRAINING, build_estimator, coordinates_of, readout_of
 from galprism.recipes.pairs import NAMES, Pairs, measure_of, pairs, spectrum_basis
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe
 from galprism.recipes.stages import digest
-from galprism.recipes.training import BESIDE_TRAINING, build_estimator, check_device, coordinates_of, readout_of
 from galprism.sps import load_library
 from galprism.train import Epoch, LoopConfig, train
+from galprism.train.device import check_device
 from galprism.train.modalities import DrawnModalities
 
 STATISTICS_ROWS = 4000

@@ -18,6 +18,7 @@ from galprism.mocks.spectra.config import SpectrumConfig
 from galprism.prep import DropConfig, LoseConfig, PreparationConfig, TargetsConfig
 from galprism.prep.classes import ClassInputConfig
 from galprism.prep.modalities import ModalitiesConfig
+from galprism.prep.pictures_and_spectra import SeenConfig
 
 ANY = "any"
 """In place of a survey's name: surveys are drawn at random from a pool of passbands."""
@@ -112,6 +113,33 @@ class ClassesConfig:
 
 
 @dataclass(frozen=True)
+class StagedConfig:
+    """The networks of MMLforGalAM, M1 to M4, trained one after the other (galprism.recipes.staged)."""
+
+    seen: SeenConfig = field(default_factory=SeenConfig)
+    epochs: tuple[int, ...] = (100, 100, 100, 100)
+    """Passes of each; the paper's (its Sect. 3.5)."""
+    lr: tuple[float, ...] = (1e-4, 1e-3, 1e-4, 1e-4)
+    """The paper's, constant, by Adam."""
+    l2: float = 1e-3
+    """Of the convolutions of M1 and M3; the paper has no number, this is its authors' code's."""
+    batch_size: int = 32
+    """Likewise: Keras's, where the code says none."""
+    eight_bits: bool = True
+    """Convolutions are exported in 8-bit integers: in float32 M2, M3 and M4 are slower by three."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "lr"):
+            values = getattr(self, name)
+            if len(values) != 4 or not all(value > 0 for value in values):
+                raise RequestError(f"staged.{name} = {list(values)}; accepted: four numbers above zero, of M1 to M4")
+        if self.batch_size < 1 or self.l2 < 0:
+            raise RequestError(
+                f"staged.batch_size = {self.batch_size}, staged.l2 = {self.l2}; accepted: 1 or more, 0 or more"
+            )
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One published system, or one of our own."""
 
@@ -154,6 +182,8 @@ class Recipe:
     """What tells their classes is trained, in place of parameters."""
     modalities: ModalitiesConfig | None = None
     """A network of photometry, images and spectra is trained, in place of one of photometry alone."""
+    staged: StagedConfig | None = None
+    """The networks of MMLforGalAM are trained."""
 
     @property
     def stars(self) -> tuple[str, ...]:

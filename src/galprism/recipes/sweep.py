@@ -11,8 +11,9 @@ from galprism import bundle, config
 from galprism.errors import RequestError
 from galprism.evaluate import Table
 from galprism.evaluate.tables import number
+from galprism.recipes.estimators import build_estimator
 from galprism.recipes.recipe import Recipe, load
-from galprism.recipes.training import build_estimator, train_bundle
+from galprism.recipes.training import train_bundle
 from galprism.train import Epoch, LoopConfig
 
 TABLE = "sweep.md"

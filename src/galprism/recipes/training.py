@@ -14,29 +14,29 @@ import torch
 from galprism import bundle, passbands, surveys
 from galprism.config import fill, plain
 from galprism.data import Photometry, Sources
-from galprism.errors import RequestError
 from galprism.mocks import block_rng, calibration_error, observe, observe_at_random
 from galprism.mocks.simulate import error_sample
-from galprism.nets import NETWORKS, Estimator, MixtureConfig, readout_to_onnx
+from galprism.nets import Estimator
 from galprism.prep import Preparation, Targets, drop
 from galprism.prep.basis import Basis
 from galprism.prep.frames import ranges_of
 from galprism.recipes.certificate import certified
 from galprism.recipes.classes import train_classes
+from galprism.recipes.estimators import BESIDE_TRAINING, build_estimator, coordinates_of, readout_of
+from galprism.recipes.populations import train_populations
 from galprism.recipes.ranking import build_scorer, learn_to_rank
 from galprism.recipes.recipe import ANY, Recipe
 from galprism.recipes.sky import describe, make_basis, sky, survey_of
+from galprism.recipes.staged import train_staged
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
 from galprism.train import DrawnData, Epoch, LoopConfig, train
 from galprism.train.data import Draw, take_rows
+from galprism.train.device import check_device
 
 PRIOR_BINS = 24
 STATISTICS_ROWS = 200_000
 """Inputs and targets are standardised by at most this many training sources, as measured in one pass."""
-
-BESIDE_TRAINING = ("name", "title", "reference", "fit", "redshift")
-"""What may change in a recipe without its trained weights becoming others'."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,35 +125,6 @@ def kept_basis(recipe: Recipe, folder: Path) -> Basis:
     return basis
 
 
-def build_estimator(recipe: Recipe, n_inputs: int, seed: int) -> tuple[Estimator, dict[str, Any]]:
-    """The recipe's network with first weights from a seed, and its architecture as a bundle describes it."""
-    settings = dict(recipe.net)
-    kind = settings.pop("kind", None)
-    if kind not in NETWORKS:
-        raise RequestError(f"recipe {recipe.name}: net.kind = {kind!r}; accepted: {', '.join(NETWORKS)}")
-    components = settings.pop("components", 0)
-    if not isinstance(components, int) or components < 0:
-        raise RequestError(f"recipe {recipe.name}: net.components = {components!r}; accepted: 0 for a point, or more")
-    if recipe.targets.bounded and not components:
-        raise RequestError(f"recipe {recipe.name}: targets.bounded needs a mixture; accepted: net.components > 0")
-    if kind == "separate" and components:
-        raise RequestError(f"recipe {recipe.name}: net.kind = 'separate' gives points; accepted: net.components = 0")
-    network: Any = fill(NETWORKS[kind][1], settings, "net")
-    check_network(recipe, network)
-    mixture = MixtureConfig(components) if components else None
-    estimator = Estimator(kind, network, n_inputs, len(recipe.targets.names), mixture, seed=seed)
-    return estimator, {"kind": kind, "components": components, **plain(network), "weights": estimator.n_weights}
-
-
-def check_network(recipe: Recipe, network: Any) -> None:
-    """Raises RequestError for a layer without neurons, and a share of them to leave out that is none."""
-    layers, dropout = getattr(network, "layers", (1,)), getattr(network, "dropout", 0.0)
-    if not layers or min(layers) < 1:
-        raise RequestError(f"recipe {recipe.name}: net.layers = {list(layers)}; accepted: whole numbers from 1 on")
-    if not 0.0 <= dropout < 1.0:
-        raise RequestError(f"recipe {recipe.name}: net.dropout = {dropout}; accepted: 0 up to, not including, 1")
-
-
 def prepare(recipe: Recipe, sources: list[Sources], work: Path) -> Preparation:
     """The recipe's preparation, fitted to sources as one pass measures them."""
     if recipe.survey == ANY:
@@ -173,19 +144,6 @@ def prepare(recipe: Recipe, sources: list[Sources], work: Path) -> Preparation:
     zero_points = calibration_error(survey) if recipe.noise.calibration else np.zeros(len(curves))
     fitted = Preparation.fit(recipe.prep, all_sources, basis=basis, table=table)
     return fitted.bind(survey.band_names, curves, zero_points.tolist())
-
-
-def check_device(device: str) -> None:
-    """Raises RequestError where PyTorch has no such device here."""
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # PyTorch raises the second where it was built without CUDA
-        raise RequestError(f"device {device!r} is not here; accepted: cpu, or cuda where there is a GPU") from error
-
-
-def best_device() -> str:
-    """cuda where PyTorch has a GPU here, else cpu."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,11 +250,16 @@ def train_bundle(
     """
     bundle.check_folder(out)
     folder = out.with_name(out.name + ".work") if work is None else work
+    options: dict[str, Any] = {"work": folder, "device": device, "report": report, "progress": progress}
     if recipe.classes is not None:
-        made = train_classes(recipe, work=folder, device=device, report=report, progress=progress)
+        made = train_classes(recipe, **options)
+    elif recipe.modalities is not None:
+        made = train_populations(recipe, **options)
+    elif recipe.staged is not None:
+        made = train_staged(recipe, **options)
     else:
         made = to_bundle(recipe, learn(recipe, folder, device=device, report=report, progress=progress))
-    written = bundle.save(certified(recipe, made) if made.kind == "mixture" else made, out)
+    written = bundle.save(certified(recipe, made) if made.needs_redshift and made.kind == "mixture" else made, out)
     if work is None:
         for curves in sorted(folder.glob("curves.png")) or sorted(folder.glob("network-*/curves.png")):
             own = "" if curves.parent == folder else f"-{curves.parent.name}"
@@ -308,21 +271,6 @@ def train_bundle(
 def ranked(history: tuple[Epoch, ...]) -> dict[str, float]:
     """How the training of a network that ranks redshifts ended."""
     return {"redshift_validation_loss": round(min(e.valid_loss for e in history), 6)} if history else {}
-
-
-def coordinates_of(estimator: Estimator, targets: Targets) -> dict[str, Any]:
-    """As in a bundle; empty for a network that gives a point."""
-    if estimator.head is None:
-        return {}
-    linear, offset = targets.linear.tolist(), targets.offset.tolist()
-    return {"components": estimator.head.n_components, "linear": linear, "offset": offset}
-
-
-def readout_of(estimator: Estimator, targets: Targets, n_inputs: int) -> bytes:
-    """The network as ONNX, asked for parameters."""
-    linear, offset = torch.from_numpy(targets.linear), torch.from_numpy(targets.offset)
-    bounded = [limits is not None for limits in targets.ranges]
-    return readout_to_onnx(estimator, n_inputs, linear, offset, bounded)
 
 
 def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:

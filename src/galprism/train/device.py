@@ -1,0 +1,20 @@
+"""Where networks are trained."""
+
+from __future__ import annotations
+
+import torch
+
+from galprism.errors import RequestError
+
+
+def check_device(device: str) -> None:
+    """Raises RequestError where PyTorch has no such device here."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # PyTorch raises the second where it was built without CUDA
+        raise RequestError(f"device {device!r} is not here; accepted: cpu, or cuda where there is a GPU") from error
+
+
+def best_device() -> str:
+    """cuda where PyTorch has a GPU here, else cpu."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
