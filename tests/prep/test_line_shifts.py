@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from galprism.data import Spectra
+from galprism.data import Sources, Spectra
 from galprism.errors import RequestError
+from galprism.flags import Flag
 from galprism.medium import air_from_vacuum
-from galprism.prep.line_shifts import LIGHT_SPEED, LINES, line_shifts, looks_like_air
+from galprism.prep.line_shifts import LIGHT_SPEED, LINES, flag_air, line_shifts, looks_like_air
 from made_spectra import line_spectrum
 
 WAVE = 10 ** (3.58 + 1e-4 * np.arange(3840))
@@ -29,6 +30,13 @@ def test_air_given_as_vacuum_is_found(kind, air):
     shift, error = line_shifts(spectra, REDSHIFT)
     np.testing.assert_allclose(shift, -82.5 if air else 0, atol=20)
     assert (error < 25).all()
+
+
+def test_air_is_flagged_but_of_quasars():
+    spectra = Spectra.joined([made("emission", 0.3, True).take([0]), made("emission", 0.3, True).take([1])])
+    given = Sources(np.arange(2), redshift=REDSHIFT[:2], flags=[Flag.BAND_MISSING, Flag.NOT_A_GALAXY], spectra=spectra)
+    assert flag_air(given).flags.tolist() == [Flag.BAND_MISSING | Flag.LOOKS_LIKE_AIR, Flag.NOT_A_GALAXY]
+    assert flag_air(Sources(given.id)).flags.tolist() == [0, 0]
 
 
 def test_shifts_are_those_that_were_planted():

@@ -41,7 +41,7 @@ OPTIONS = (
     "skip_unreadable",
 )
 """Those that are for spectra alone; none is given where they are None or False."""
-NOT_FOR_SPECTRA = {"survey": None, "cache": None, "preset": None, "without": [], "workers": 1}
+NOT_FOR_SPECTRA: dict[str, Any] = {"survey": None, "cache": None, "preset": None, "without": [], "workers": 1}
 """Options of the other methods, and what they are where they are not given."""
 NOTES_SHOWN = 5
 

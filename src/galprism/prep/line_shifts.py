@@ -104,10 +104,15 @@ def looks_like_air(spectra: Spectra, redshift: np.ndarray) -> list[bool | None]:
 
 
 def flag_air(sources: Sources) -> Sources:
-    """The sources, flagged LOOKS_LIKE_AIR where looks_like_air says so; without spectra or redshifts, as they are."""
+    """The sources, flagged LOOKS_LIKE_AIR where looks_like_air says so; without spectra or redshifts, as they are.
+
+    Those flagged NOT_A_GALAXY are not asked, for redshifts of quasars are off by as much.
+    """
     if sources.spectra is None or sources.redshift is None:
         return sources
-    answers = looks_like_air(sources.spectra, sources.redshift)
+    assert sources.flags is not None
+    asked = sources.flags & np.uint32(Flag.NOT_A_GALAXY) == 0
+    answers = looks_like_air(sources.spectra, np.where(asked, sources.redshift, np.nan))
     return sources.flagged(Flag.LOOKS_LIKE_AIR, np.array([answer is True for answer in answers], bool))
 
 

@@ -46,7 +46,7 @@ def spectrum_fit(
     wave, used, unit = wave[part], used[part], float(np.nanmedian(model))
     data = np.where(ivar[part] > 0, flux[part], np.nan) / unit
     fitted = model[part] / unit
-    error = 1 / np.sqrt(np.where(ivar[part] > 0, ivar[part], np.nan)) / unit
+    error = 1 / np.sqrt(np.where(used & (ivar[part] > 0), ivar[part], np.nan)) / unit
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(3, 2, height_ratios=(2.2, 1.0, 1.5), width_ratios=(1.9, 1.0))
