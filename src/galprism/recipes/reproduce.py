@@ -13,7 +13,7 @@ import galprism
 from galprism.errors import RequestError
 from galprism.evaluate import Bar, Table, bars_table
 from galprism.evaluate.bars import bars_record
-from galprism.recipes import jpas_libraries, jpas_ssp, kids_mnn, mlp_gap
+from galprism.recipes import jpas_libraries, jpas_ssp, kids_mnn, mlp_gap, mmlforgalam
 from galprism.recipes.stages import Stage, duration, run_stages, timings
 
 
@@ -37,6 +37,7 @@ REPRODUCTIONS: dict[str, Callable[..., System]] = {
     "mlp-gap": mlp_gap.Reproduction,
     "jpas-ssp": jpas_ssp.Reproduction,
     "kids-mnn": kids_mnn.Reproduction,
+    "mmlforgalam": mmlforgalam.Reproduction,
     jpas_libraries.NAME: jpas_libraries.Reproduction,
 }
 

@@ -7,7 +7,7 @@ where it stood, at any stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 
 from galprism import bundle
 from galprism.config import plain
+from galprism.data import Sources
 from galprism.data.spectrum_noise import signal_to_noise
 from galprism.errors import RequestError
 from galprism.nets import Regressor
@@ -99,10 +100,7 @@ def prepared(recipe: Recipe, known: Pairs, folder: Path, progress: Callable[[int
             name: np.lib.format.open_memmap(part / f"{name}.npy", "w+", kind, shape)
             for name, kind, shape in zip(files, kinds, shapes, strict=True)
         }
-        measure = measure_of(recipe, known)
-        for number, start in enumerate(range(0, n, BATCH)):
-            rows = np.arange(start, min(start + BATCH, n))
-            sources = measure(rows, np.random.default_rng((recipe.seed, STREAM, number)))
+        for rows, sources in exposed_once(recipe, known):
             assert sources.spectra is not None
             sn = signal_to_noise(sources.spectra, per="pixel")
             found = observed_spectra.prepare(sources.spectra, known.redshift[rows], np.zeros(len(rows)), sn)
@@ -116,6 +114,14 @@ def prepared(recipe: Recipe, known: Pairs, folder: Path, progress: Callable[[int
             array.flush()
         part.replace(place)
     return Prepared(**{name: np.load(place / f"{name}.npy", mmap_mode="r") for name in files})
+
+
+def exposed_once(recipe: Recipe, known: Pairs) -> Iterator[tuple[np.ndarray, Sources]]:
+    """All pairs with the noise of one exposure, which is the same whenever it is asked for: rows, and their sources."""
+    measure, n = measure_of(recipe, known), len(known)
+    for number, start in enumerate(range(0, n, BATCH)):
+        rows = np.arange(start, min(start + BATCH, n))
+        yield rows, measure(rows, np.random.default_rng((recipe.seed, STREAM, number)))
 
 
 def seen_of(recipe: Recipe) -> SeenConfig:
@@ -139,9 +145,12 @@ class Staged:
         *,
         device: str = "cpu",
         report: Callable[[str, Epoch, int], None] | None = None,
+        spectra: Staged | None = None,
     ):
-        """report : called after every pass with the name of the network. Raises RequestError for targets that pairs do
-        not have."""
+        """report : called after every pass with the name of the network; spectra : others, whose M1 is taken.
+
+        Raises RequestError for targets that pairs do not have.
+        """
         missing = [name for name in recipe.targets.names if name not in NAMES]
         if missing:
             raise RequestError(
@@ -156,21 +165,27 @@ class Staged:
         self.targets = Targets.fit(recipe.targets, values[self.rows["train"]], nothing[self.rows["train"]])
         self.values = self.targets.encode(values, nothing)
         """(N, D), the coordinates of all pairs."""
+        self._spectra = spectra
         self._networks: dict[str, Regressor] = {}
         self._features: dict[str, np.ndarray] = {}
 
     def network(self, name: str) -> Regressor:
         """A trained network: one of NETWORKS, or REAL."""
+        if name == "M1" and self._spectra is not None:
+            return self._spectra.network(name)
         if name not in self._networks:
             self._networks[name] = self._trained(name)
         return self._networks[name]
 
     def features(self, name: str) -> np.ndarray:
         """(N, 1024), float32: what M1, M2 or M3 makes of every pair."""
+        if name == "M1" and self._spectra is not None:
+            return self._spectra.features(name)
         if name not in self._features:
             place = self.work / f"features-{name}.npy"
             if not place.exists():
                 network, data = self.network(name), self._data(name, np.arange(len(self.known)))
+                place.parent.mkdir(parents=True, exist_ok=True)
                 partial = place.with_suffix(".part.npy")
                 np.save(partial, features_of(network, data, self.device))
                 partial.replace(place)

@@ -1,0 +1,106 @@
+"""The numbers of MMLforGalAM (2025), and the table that its reproduction ends in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from galprism.evaluate import Bar
+
+PAPER = {
+    "M1: spectra": (0.1355, 0.1269),
+    "M3: image": (0.2057, 0.1644),
+    "MMLforGalAM: image": (0.1506, 0.1402),
+    "MMLforGalAM: spectra + image": (0.1293, 0.1266),
+}
+"""SD of age and [M/H] (Table 1)."""
+SIZES = {64: (0.1968, 0.1697), 128: (0.1483, 0.1290)}
+"""By the side of pictures (Table A.1)."""
+TABLE_A2 = {
+    "g": (0.2125, 0.2039),
+    "r": (0.2254, 0.2266),
+    "i": (0.1922, 0.1692),
+    "gr": (0.2048, 0.1945),
+    "gi": (0.1929, 0.1681),
+    "ri": (0.1913, 0.1624),
+    "gri": (0.1506, 0.1402),
+}
+"""By the colours of pictures (Table A.2)."""
+R2 = 0.9767
+"""Of simulated features (Sect. 4.2.2)."""
+GAIN = (0.27, 0.15)
+"""By which MMLforGalAM's SD is below that of images alone (abstract)."""
+SN_EDGES = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
+"""Of its bins of S/N, the last of which is open (Sect. 4.3)."""
+WHAT = ("age", "[M/H]")
+IMAGE, FUSED, SPECTRA, BOTH = ("M3: image", "MMLforGalAM: image", "M1: spectra", "MMLforGalAM: spectra + image")
+
+
+def errors_of(point: np.ndarray, true: np.ndarray) -> dict[str, list[float]]:
+    """MSE, MAE, bias and SD (Eqs. 8 to 11) of P parameters (N, P), of rows with an answer, and how many have none."""
+    off = point - true
+    good = np.isfinite(off).all(axis=1)
+    off = off[good]
+    if not len(off):
+        none = [float("nan")] * true.shape[1]
+        return {"mse": none, "mae": none, "bias": none, "sd": none, "missing": [int((~good).sum())]}
+    return {
+        "mse": np.mean(off**2, axis=0).tolist(),
+        "mae": np.mean(np.abs(off), axis=0).tolist(),
+        "bias": np.mean(off, axis=0).tolist(),
+        "sd": np.std(off, axis=0).tolist(),
+        "missing": [int((~good).sum())],
+    }
+
+
+def bars(measured: dict[str, Any]) -> list[Bar]:
+    """The paper's figures, what was to be reached, and ours."""
+    errors = measured["errors"]
+    found = []
+
+    def sd(name: str, j: int) -> float:
+        return errors[name]["sd"][j]
+
+    for name, paper in PAPER.items():
+        found += [Bar(f"{name}: SD of {WHAT[j]}", paper[j], sd(name, j), paper=paper[j], unit="dex") for j in (0, 1)]
+    order = ((BOTH, SPECTRA), (SPECTRA, FUSED), (FUSED, IMAGE))
+    for better, worse in order:
+        for j in (0, 1):
+            ratio = PAPER[better][j] / PAPER[worse][j]
+            found.append(Bar(f"{better} over {worse}: SD of {WHAT[j]}", 1.0, sd(better, j) / sd(worse, j), paper=ratio))
+    for j in (0, 1):
+        gain = 1.0 - sd(FUSED, j) / sd(IMAGE, j)
+        found.append(Bar(f"MMLforGalAM's gain over image alone: {WHAT[j]}", GAIN[j], gain, ">=", paper=GAIN[j]))
+        note = "all that ours can see, over its image alone"
+        ours = 1.0 - sd("ours: all", j) / sd("ours: image", j)
+        found.append(Bar(f"ours: gain over image alone: {WHAT[j]}", gain, ours, ">=", note=note))
+    features = measured["features"]
+    note = f"over the galaxies, feature by feature: {features['of_features']:.3f}"
+    found.append(
+        Bar(
+            "R2 of simulated features, over those of a galaxy", 0.97, features["of_galaxies"], ">=", paper=R2, note=note
+        )
+    )
+    for mine, theirs in (("ours: image", FUSED), ("ours: spectra", SPECTRA), ("ours: spectra + image", BOTH)):
+        for j in (0, 1):
+            found.append(Bar(f"{mine} over {theirs}: SD of {WHAT[j]}", 1.0, sd(mine, j) / sd(theirs, j)))
+    for more, less in (
+        ("ours: photometry + image", "ours: image"),
+        ("ours: photometry + image", "ours: photometry"),
+        ("ours: spectra + image", "ours: image"),
+        ("ours: spectra + image", "ours: spectra"),
+        ("ours: all", "ours: spectra + image"),
+        ("ours: all", "ours: photometry + image"),
+    ):
+        for j in (0, 1):
+            rms = [np.sqrt(errors[name]["mse"][j]) for name in (more, less)]
+            found.append(Bar(f"{more} over {less}: rms of {WHAT[j]}", 1.0, float(rms[0] / rms[1])))
+    varied = measured["varied"]
+    if {"64px", "128px"} <= set(varied):
+        for j in (0, 1):
+            ratio = varied["128px"]["sd"][j] / varied["64px"]["sd"][j]
+            found.append(
+                Bar(f"pictures of 128 over 64 px: SD of {WHAT[j]}", 1.0, ratio, paper=SIZES[128][j] / SIZES[64][j])
+            )
+    return found
