@@ -4,11 +4,12 @@
 
 Simulated galaxies of SDSS's main sample (r < 17.77) are pictured as SDSS's SkyServer does, alone, and again with
 another galaxy of the same sky at a random place 1 to 9 arcsec away, of 1/30 to all of its flux. A pair is called
-blended where the companion has a tenth of the target's flux in r or more, its centre lies within the ellipse that the target alone
-is given, and in the light without noise, as the PSF spreads it, the companion has a peak of its own; "clear" where
-that peak is a tenth or more above the saddle between the two. Where there is no second peak neither eye nor algorithm
-sees two galaxies. MMLforGalAM (2025) finds 91 % of what its authors see to be blended. The defaults were chosen with
-seed 1. Last comes how many pictures are prepared a second on one core, with and without looking for blends.
+blended where the companion has a tenth of the target's flux in r or more, its centre lies within the ellipse that the
+target alone is given, and in the light without noise, as the PSF spreads it, the companion has a peak of its own;
+"clear" where that peak is a tenth or more above the saddle between the two. Where there is no second peak neither eye
+nor algorithm sees two galaxies. MMLforGalAM (2025) finds 91 % of what its authors see to be blended. The defaults
+were chosen with seed 1. Last comes how many pictures are prepared a second on one core, with and without looking for
+blends.
 """
 
 from __future__ import annotations

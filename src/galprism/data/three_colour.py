@@ -9,9 +9,10 @@ some modifications" that are not published in numbers; it turns pictures to the 
 JPEG, both of which take off noise, and so does `smoothing`.
 
 Held against four of SkyServer's pictures of galaxies of known fluxes, as MMLforGalAM (2025) prepared them: their hues
-ask for scales as 1 : 1.26 : 1.72 (these are as 1 : 1.16 : 1.59), the light within SDSS's fibres asks for levels of 0.93 and
-1.03 times these in the two bright ones (1.34 and 1.64 in the two faint ones, which the paper stretched to white), and
-noise between neighbouring pixels is 1.3 to 2.9 levels of grey at level 66, as it is here (2.2; 8.8 unsmoothed).
+ask for scales as 1 : 1.26 : 1.72 (these are as 1 : 1.16 : 1.59), the light within SDSS's fibres asks for levels of
+0.93 and 1.03 times these in the two bright ones (1.34 and 1.64 in the two faint ones, which the paper stretched to
+white), and noise between neighbouring pixels is 1.3 to 2.9 levels of grey at level 66, as it is here (2.2; 8.8
+unsmoothed).
 """
 
 from __future__ import annotations

@@ -12,14 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import find_objects, gaussian_filter, maximum_filter
+from scipy.ndimage import find_objects, gaussian_filter, label
 
 from galprism.data.three_colour import ColourMapping
 from galprism.errors import RequestError
-from galprism.prep.target_ellipse import luma
+from galprism.prep.target_ellipse import EIGHT, luma
 
 MAD = 1.4826
 """Standard deviation of a Gaussian over the median of its deviations."""
+FEW = 4
+"""Every so many pixels of the sky tell its noise."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def sources_within(picture: np.ndarray, part: np.ndarray, config: BlendConfig | 
     config = config or BlendConfig()
     try:
         from photutils.segmentation import SegmentationImage, deblend_sources
-        from skimage.morphology import reconstruction
+        from skimage.morphology import local_maxima, reconstruction
     except ImportError as error:
         raise RequestError("photutils or scikit-image is not installed; pip install galprism[images]") from error
     found = np.zeros(part.shape, int)
@@ -64,8 +66,9 @@ def sources_within(picture: np.ndarray, part: np.ndarray, config: BlendConfig | 
     (box,) = find_objects(part.astype(np.int8))
     own = part[box]
     inside = np.where(own, light[box], light[box][own].min())
-    inside = reconstruction(inside - config.rise * _noise(light[~part], config), inside)
-    if np.count_nonzero(own & (inside == maximum_filter(inside, 3))) == 1:  # one peak: there is no saddle
+    inside = reconstruction(inside - config.rise * _noise(light[~part][::FEW], config), inside)
+    _, peaks = label(local_maxima(inside), EIGHT)
+    if peaks == 1:  # there is no saddle
         found[box] = own
         return found
     apart = deblend_sources(inside, SegmentationImage(own.astype(int)), 1, contrast=config.contrast, progress_bar=False)
