@@ -1,7 +1,7 @@
 """Sources -> what the networks of MMLforGalAM see: a picture of three colours, a spectrum on 4,171 points, or both.
 
-The preparation is the paper's (MMLforGalAM 2025; its Sect. 2.2; prep/pictures.py, prep/observed_spectra.py). All that is
-asked for is needed; a source that lacks it, or whose picture or spectrum cannot be prepared, is not inferred.
+The preparation is the paper's (MMLforGalAM 2025; its Sect. 2.2; prep/pictures.py, prep/observed_spectra.py). All that
+is asked for is needed; a source that lacks it, or whose picture or spectrum cannot be prepared, is not inferred.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """MMLforGalAM from start to finish: its Sects. 2 to 4 and Appendix A, and ours on the same galaxies.
 
-One sample of simulated galaxies with spectra and pictures, on which the published networks and ours learn and are tried;
-the published ones again with pictures of other sizes and fewer colours; and full-spectrum fits, which the paper's
-labels are from.
+One sample of simulated galaxies with spectra and pictures, on which the published networks and ours learn and are
+tried; the published ones again with pictures of other sizes and fewer colours; and full-spectrum fits, which the
+paper's labels are from.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from galprism.evaluate.figures import Look
 from galprism.evaluate.figures.multimodal import by_signal, some_features
 from galprism.evaluate.tables import Table, number
 from galprism.fit.full_spectrum import FullSpectrumConfig, fit_full_spectrum
-from galprism.fit.spectrum_templates import spectrum_templates
+from galprism.fit.spectrum_templates import paper_grid, spectrum_templates
 from galprism.infer.predict import Predictor
 from galprism.recipes.mmlforgalam_bars import PAPER, SIZES, SN_EDGES, TABLE_A2, bars, errors_of
 from galprism.recipes.pairs import Pairs
 from galprism.recipes.populations import kept_basis, learn_populations, pairs_of, populations_bundle, rows_of
 from galprism.recipes.recipe import Recipe, load
 from galprism.recipes.staged import REAL, Prepared, Staged, exposed_once, prepared, staged_bundle
-from galprism.recipes.stages import Stage, timings
+from galprism.recipes.stages import Stage, digest, timings
 from galprism.sps import load_library
 from galprism.train.device import best_device
 
@@ -56,8 +56,6 @@ SEEN = {
 FIT = "full-spectrum fit"
 BANDS = ("g", "r", "i", "gr", "gi", "ri", "gri")
 """Colours of pictures (Table A.2)."""
-AGES, METALS = (0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0), (-1.71, -0.71, 0.0, 0.22)
-"""Gyr and [M/H] of the paper's templates (its Sect. 2.1.1): the nearest that a library has are taken."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ REDUCED = Size(
 SMALL = Size(
     settings=(
         *("sample.train=240", "sample.validation=60", "sample.test=100"),
-        *("staged.seen.size=32", "staged.seen.crop=64", "staged.epochs=[2, 2, 1, 2]"),
+        *("staged.seen.size=48", "staged.seen.crop=64", "staged.epochs=[2, 2, 1, 2]"),
     ),
     ours=("train.epochs=[2]", "train.batch_size=60"),
     few=("staged.epochs=[1, 1, 1, 1]",),
@@ -181,12 +179,12 @@ class Reproduction:
         def report(network: str, epoch: Any, of: int) -> None:
             self.say(f"    {network}, epoch {epoch.epoch + 1} of {of}: validation loss {epoch.valid_loss:.5f}")
 
-        work = self.folder / "work" / name
+        work = self.folder / "work" / f"{name}-{digest(plain(recipe))}"
         return Staged(recipe, self.known, seen, work, device=self.device, report=report, spectra=spectra)
 
     def _sides(self) -> list[tuple[int, tuple[str, ...]]]:
         """Sides of pictures (Table A.1), with settings: what the smaller ones show is the middle of the larger."""
-        sides = SIZES if not self.quick else tuple(side // 2 for side in SIZES)
+        sides = (48, 64) if self.quick else SIZES
         return [(side, (f"staged.seen.size={side}", f"staged.seen.crop={side}")) for side in sides]
 
     def _colours(self, bands: str) -> tuple[str, ...]:
@@ -231,7 +229,7 @@ class Reproduction:
             done.write_text("")
 
         text = f"{name}, {passes} passes"
-        return Stage(f"train-{done.stem}", text, seconds * self.paper.sample.train * passes, (done,), self._key(), run)
+        return Stage(done.stem, text, seconds * self.paper.sample.train * passes, (done,), self._key(), run)
 
     def _key(self) -> list[Any]:
         return [*self._sample(), plain(self.paper.staged), plain(self.paper.targets)]
@@ -245,7 +243,7 @@ class Reproduction:
                 point = self.staged.answers(network, self.asked)
                 ids = np.asarray(self.known.ident[self.asked])
                 names, none = self.staged.targets.names, np.zeros(len(ids), np.uint32)
-                _write(tables[method], Predictions(ids, names, point.astype(np.float32), none))
+                _write(tables[method], Predictions(ids, names, point.astype(np.float32), none, none.astype(np.int16)))
             real, simulated = (np.asarray(self.staged.features(name)[self.asked]) for name in ("M1", "M2"))
             measured.write_text(json.dumps(explained(real, simulated)) + "\n")
             for sees in ("pictures", "spectra", "both"):
@@ -281,7 +279,7 @@ class Reproduction:
         """Ours, and what it says when it is shown more and more."""
         recipe, out = self.ours, self._bundle(OURS)
         tables = {method: self._table(method) for method in SEEN}
-        work = self.folder / "work" / OURS
+        work = self.folder / "work" / f"{OURS}-{digest(plain(recipe))}"
 
         def run() -> None:
             def report(epoch: Any, of: int) -> None:
@@ -316,7 +314,8 @@ class Reproduction:
 
         def run() -> None:
             library = load_library(self.paper.library)
-            templates = spectrum_templates(library, ages=AGES, logzsol=METALS)
+            ages, logzsol = paper_grid(library)
+            templates = spectrum_templates(library, ages=ages, logzsol=logzsol)
             config = FullSpectrumConfig(n_realisations=self.size.realisations)
             left, parts = n, []
             for sources in self._sources():
@@ -381,11 +380,12 @@ class Reproduction:
         return {
             "title": f"MMLforGalAM rebuilt, and ours{schedule}",
             "sample": f"{len(self.asked):,} simulated galaxies never trained on, of SDSS's main sample (r < 17.77, "
-            f"0.002 < z < 0.3); learned from {len(self.staged.rows['train']):,} of {told['pairs']:,} pairs, of which "
-            f"the paper's preparation left {told['left']:,}; pictures of {seen.seen.size} pixels; M1 to M4 saw the "
-            f"training set {passes} times (the paper: 100 each) and {OURS} {self.ours.train['epochs'][0]} times",
-            "noise": "SDSS's: spectra as exposed, S/N of 5 to 50, with sky residuals and errors of the calibration; gri "
-            "images with PSF, sky, photons and neighbours. True values are of the light in the fibre",
+            f"0.002 < z < 0.3); M1 to M4 learned from {len(self.staged.rows['train']):,} in {passes} passes (the "
+            f"paper: 100 each), and {OURS} from {self.ours.sample.train:,}, with those that the paper's preparation "
+            f"leaves out, in {self.ours.train['epochs'][0]}; pictures of {seen.seen.size} pixels; of "
+            f"{told['pairs']:,} pairs the paper's preparation left {told['left']:,}",
+            "noise": "SDSS's: spectra as exposed, S/N of 5 to 50, with sky residuals and errors of the calibration; "
+            "gri images with PSF, sky, photons and neighbours. True values are of the light in the fibre",
             "recipe": self.paper.title,
             "seed": self.paper.seed,
             "command": f"galprism reproduce {PUBLISHED} -o DIR{' --quick' if self.quick else ''}",
@@ -394,17 +394,15 @@ class Reproduction:
 
 
 def explained(real: np.ndarray, simulated: np.ndarray) -> dict[str, float]:
-    """R2 of simulated features (N, F) against real ones: over the features of one galaxy, averaged over galaxies, as the
-    paper has it (its Sect. 4.2.2); and over galaxies for each feature that varies, averaged over these, which does not count
-    what all galaxies have in common."""
+    """R2 of simulated features (N, F) against real ones: over the features of one galaxy, averaged over galaxies, as
+    the paper has it (its Sect. 4.2.2); and over galaxies for each feature that varies, averaged over these, which does
+    not count what all galaxies have in common."""
     left = (simulated - real) ** 2
     each = 1.0 - left.sum(axis=1) / ((real - real.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
     spread = ((real - real.mean(axis=0)) ** 2).sum(axis=0)
     varies = spread > 1e-3 * spread.max()
-    return {
-        "of_galaxies": float(each.mean()),
-        "of_features": float(np.mean(1.0 - left.sum(axis=0)[varies] / spread[varies])),
-    }
+    of_features = 1.0 - left.sum(axis=0)[varies] / spread[varies]
+    return {"of_galaxies": float(each.mean()), "of_features": float(of_features.mean())}
 
 
 def shown(sources: Sources, blocks: tuple[str, ...]) -> Sources:
@@ -417,10 +415,10 @@ def shown(sources: Sources, blocks: tuple[str, ...]) -> Sources:
 def joined(parts: list[Predictions]) -> Predictions:
     """All of them, one after the other, of the same parameters."""
     first = parts[0]
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("id", "point", "flags")}
-    quantiles = None if first.quantiles is None else np.concatenate([part.quantiles for part in parts])  # type: ignore[misc]
+    names = ("id", "point", "flags", "n_bands", *(("quantiles",) if first.quantiles is not None else ()))
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
-    return replace(first, **columns, n_bands=None, quantiles=quantiles, ra=None, dec=None, extra=extra)
+    return replace(first, **columns, ra=None, dec=None, extra=extra)
 
 
 def by_sn(point: np.ndarray, true: np.ndarray, sn: np.ndarray) -> list[dict[str, Any]]:
@@ -448,13 +446,13 @@ def labels(
 def tables_of(measured: dict[str, Any]) -> list[str]:
     """Tables 1, A.1 and A.2 with the paper's numbers beside, in Markdown."""
     found = []
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, errors in measured["errors"].items():
         paper = PAPER.get(name)
         for j, parameter in enumerate(measured["parameters"]):
-            told = tuple(number(errors[key][j], 4) for key in ("mse", "mae", "bias", "sd"))
-            rows.append((name, parameter, *told, "–" if paper is None else number(paper[j], 4)))
-    head = ("method", "parameter", "MSE", "MAE", "bias", "SD", "SD in the paper")
+            values = [number(errors[key][j], 4) for key in ("mse", "mae", "bias", "sd")]
+            rows.append((name, parameter, *values, "–" if paper is None else number(paper[j], 4)))
+    head: tuple[str, ...] = ("method", "parameter", "MSE", "MAE", "bias", "SD", "SD in the paper")
     found.append("### Errors (Table 1)\n\n" + Table(head, tuple(rows), "").markdown())
     for title, names, papers in (
         ("Sides of pictures (Table A.1)", [f"{side}px" for side in SIZES], {f"{k}px": v for k, v in SIZES.items()}),
@@ -464,8 +462,8 @@ def tables_of(measured: dict[str, Any]) -> list[str]:
         for name in names:
             errors = measured["varied"].get(name)
             if errors is not None:
-                told = [number(errors["sd"][j], 4) for j in (0, 1)]
-                rows.append((name, str(errors["n_train"]), *told, *(number(value, 4) for value in papers[name])))
+                values = [number(errors["sd"][j], 4) for j in (0, 1)]
+                rows.append((name, str(errors["n_train"]), *values, *(number(value, 4) for value in papers[name])))
         head = ("pictures", "learned from", "SD of age", "SD of [M/H]", "paper: age", "paper: [M/H]")
         found.append(f"### {title}\n\n" + Table(head, tuple(rows), "").markdown())
     fit = measured["labels"]
