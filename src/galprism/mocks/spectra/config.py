@@ -43,11 +43,13 @@ class SpectrumConfig:
     exposed longer, and what would have more less long."""
     depth: float = 1.0
     """Exposure in units of SDSS's, where `sn_from` is "magnitude"."""
-    depth_scatter: float = 0.1
-    """dex, of the exposure from one galaxy to the next, likewise."""
+    depth_scatter: float = 0.2
+    """dex, of the exposure from one galaxy to the next, likewise: the stated errors of real spectra scatter by 0.1 dex
+    about what their fluxes give (benchmarks/spectrum_noise.py)."""
     calibration: float = 0.04
     """Standard deviation, of 1, of a smooth error of the flux calibration that changes with wavelength over
-    `calibration_scale`."""
+    `calibration_scale`: SDSS's spectra of stars give their photometry to 0.04 mag (Fukugita et al. 2011, AJ 141, 47,
+    abstract)."""
     calibration_scale: float = 1500.0
     """Angstrom."""
     sky_residual: float = 1.0

@@ -46,7 +46,12 @@ class Instrument:
     @property
     def width(self) -> np.ndarray:
         """(L,), Angstrom, of the pixels."""
-        return 2.0 * np.sinh(0.5 * STEP) * self.wave
+        return pixel_widths(self.wave)
+
+
+def pixel_widths(wave: np.ndarray) -> np.ndarray:
+    """Angstrom, of SDSS's pixels at wavelengths."""
+    return 2.0 * np.sinh(0.5 * STEP) * wave
 
 
 @cache

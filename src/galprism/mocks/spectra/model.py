@@ -141,6 +141,12 @@ class SpectrumModel:
             some.id, bodies.redshift, self.instrument.wave, flux, self.instrument.lsf_sigma, share, values
         )
 
+    def matrix_flop(self) -> float:
+        """Floating-point operations of the matrix products for one galaxy, to compare with a peak rate."""
+        spectra = self.light.spectra
+        gas = 0 if spectra.gas is None else (len(spectra.gas.age_edges) - 1) * len(spectra.gas.logu)
+        return 2.0 * 2.0 * 2.0 * (spectra.stars.shape[1] + gas) * (len(self.instrument.wave) + 2 * MARGIN)
+
     def _checked(self, patch: Patch) -> Bodies:
         bodies = patch.members.bodies
         known = np.zeros(len(patch), bool) if bodies is None else bodies.known
