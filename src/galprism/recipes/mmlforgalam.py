@@ -113,7 +113,9 @@ class Reproduction:
         self.device = best_device()
         self.size = SMALL if quick else FULL if self.device == "cuda" else REDUCED
         self.paper = load(PUBLISHED, self.size.settings)
-        self.ours = load(OURS, (*self.size.settings, *self.size.ours))
+        sample = [f"sample.{name}={getattr(self.paper.sample, name)}" for name in ("train", "validation", "test")]
+        own = [setting for setting in self.size.settings if setting.startswith("staged.")]
+        self.ours = load(OURS, (*sample, *own, *self.size.ours))
         self.few = load(PUBLISHED, (*self.size.settings, *self.size.few))
 
     def stages(self) -> list[Stage]:
