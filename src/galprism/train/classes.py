@@ -15,6 +15,7 @@ from galprism.nets.classifier import Average
 from galprism.prep import DropConfig, LoseConfig, drop
 from galprism.prep.augment import turned
 from galprism.prep.classes import ClassPreparation
+from galprism.train.data import dealt
 
 CHUNK_ROWS = 4096
 """Sources are drawn and prepared this many at a time, then dealt out in batches."""
@@ -48,19 +49,8 @@ class DrawnClasses:
     def batches(self, epoch: int) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
         """(features, image, there) and classes; what is left over of a chunk waits for the next one, and of the last
         for another pass."""
-        held: list[tuple[np.ndarray, ...]] = []
-        dealt = 0
-        for chunk in self._chunks(epoch):
-            held.append(chunk)
-            columns = [np.concatenate(parts) for parts in zip(*held, strict=True)]
-            n = len(columns[0])
-            whole = n - n % self.batch_size
-            for start in range(0, whole, self.batch_size):
-                yield _tensors([column[start : start + self.batch_size] for column in columns])
-                dealt += 1
-            held = [tuple(column[whole:] for column in columns)]
-        if not dealt and len(held[0][0]):
-            yield _tensors(list(held[0]))
+        for *seen, classes in dealt(self._chunks(epoch), self.batch_size):
+            yield tuple(seen), classes
 
     def everything(self) -> tuple[tuple[Tensor, ...], Tensor]:
         """One pass in one piece."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -51,6 +51,26 @@ Validation = tuple[Seen, Tensor] | Pieces
 """A validation set in one piece or in several."""
 
 
+def dealt(chunks: Iterable[tuple[np.ndarray, ...]], size: int) -> Iterator[Any]:
+    """Columns that come in chunks of rows, as tensors of `size` rows. What is left over of a chunk waits for the
+    next one, and of the last for another pass, unless it is all that there is."""
+    held: list[tuple[np.ndarray, ...]] = []
+    n_held = n_dealt = 0
+    for chunk in chunks:
+        held.append(chunk)
+        n_held += len(chunk[0])
+        if n_held < size:
+            continue
+        columns = [np.concatenate(parts) for parts in zip(*held, strict=True)]
+        whole = n_held - n_held % size
+        for start in range(0, whole, size):
+            yield tuple(torch.from_numpy(column[start : start + size]) for column in columns)
+            n_dealt += 1
+        held, n_held = [tuple(column[whole:] for column in columns)], n_held - whole
+    if not n_dealt and n_held:
+        yield tuple(torch.from_numpy(np.concatenate(parts)) for parts in zip(*held, strict=True))
+
+
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[tuple[np.ndarray, Sources]]]
 """(rows, rng) -> those rows as a survey, or several, would measure them this time: (rows of it, Sources) of each."""
 
@@ -81,23 +101,7 @@ class DrawnData:
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Features and coordinates; what is left over after the last whole batch waits for another pass."""
-        held: list[tuple[np.ndarray, np.ndarray]] = []
-        n_held = dealt = 0
-        for x, y in self._chunks(epoch):
-            held.append((x, y))
-            n_held += len(x)
-            if n_held < self.batch_size:
-                continue
-            xs, ys = (np.concatenate(parts) for parts in zip(*held, strict=True))
-            whole = n_held - n_held % self.batch_size
-            for start in range(0, whole, self.batch_size):
-                rows = slice(start, start + self.batch_size)
-                yield torch.from_numpy(xs[rows]), torch.from_numpy(ys[rows])
-                dealt += 1
-            held, n_held = [(xs[whole:], ys[whole:])], n_held - whole
-        if not dealt and n_held:
-            xs, ys = (np.concatenate(parts) for parts in zip(*held, strict=True))
-            yield torch.from_numpy(xs), torch.from_numpy(ys)
+        yield from dealt(self._chunks(epoch), self.batch_size)
 
     def everything(self) -> tuple[Tensor, Tensor]:
         """One pass in one piece: features (N, F) and coordinates (N, D)."""

@@ -14,6 +14,7 @@ from galprism.data import Cutouts, Photometry, Sources, Spectra
 from galprism.prep import DropConfig, Targets, drop
 from galprism.prep.augment import ModalitiesLost, turned
 from galprism.prep.modalities import MODALITIES, Modalities
+from galprism.train.data import dealt
 
 CHUNK_ROWS = 1024
 """Sources are measured and prepared this many at a time, then dealt out in batches."""
@@ -47,25 +48,8 @@ class DrawnModalities:
         return max(len(self) // self.batch_size, 1)
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Rows of numbers and coordinates; what is left over of a chunk waits for the next one, and of the last for
-        another pass."""
-        held: list[tuple[np.ndarray, np.ndarray]] = []
-        n_held = dealt = 0
-        for chunk in self._chunks(epoch):
-            held.append(chunk)
-            n_held += len(chunk[0])
-            if n_held < self.batch_size:
-                continue
-            x, y = (np.concatenate(parts) for parts in zip(*held, strict=True))
-            whole = n_held - n_held % self.batch_size
-            for start in range(0, whole, self.batch_size):
-                rows = slice(start, start + self.batch_size)
-                yield torch.from_numpy(x[rows]), torch.from_numpy(y[rows])
-                dealt += 1
-            held, n_held = [(x[whole:], y[whole:])], n_held - whole
-        if not dealt and n_held:
-            x, y = (np.concatenate(parts) for parts in zip(*held, strict=True))
-            yield torch.from_numpy(x), torch.from_numpy(y)
+        """Rows of numbers and coordinates; what is left over waits for another pass."""
+        yield from dealt(self._chunks(epoch), self.batch_size)
 
     def everything(self) -> tuple[Tensor, Tensor]:
         """One pass in one piece."""
