@@ -212,8 +212,7 @@ class Modalities:
         if check:
             self._compare(flags, usable, there, parts, (context, seen, spectrum))
         row = np.concatenate([there.astype(np.float32), parts[0], parts[1], parts[2]], axis=1, dtype=np.float32)
-        whole = np.concatenate([row, image.reshape(n, -1)], axis=1)
-        assert whole.shape[1] == shape.total
+        whole = np.concatenate([row, image.reshape(n, shape.n_image)], axis=1)
         return Features(whole, np.zeros(n), flags, np.where(there[:, 0], seen.n_bands, 0).astype(np.int16))
 
     def _mark(self, sources: Sources, flags: np.ndarray, there: np.ndarray, seen: Inputs) -> None:
@@ -233,9 +232,9 @@ class Modalities:
 
     def _compare(self, flags: np.ndarray, usable: np.ndarray, there: np.ndarray, parts: list, measured: tuple) -> None:
         context, seen, spectrum = measured
-        odd = self.context_scaling.outside(context)
-        odd |= there[:, 0] & self.photometry_scaling.outside(seen)
-        odd |= there[:, 2] & self.spectrum_scaling.outside(spectrum)
+        odd = _outside(self.context_scaling, context)
+        odd |= there[:, 0] & _outside(self.photometry_scaling, seen)
+        odd |= there[:, 2] & _outside(self.spectrum_scaling, spectrum)
         flags[usable & odd] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
         for typical, rows, part, judged in (
             (self.typical_photometry, seen.n_bands == len(self.bands), parts[1], self._judged_photometry),
@@ -351,3 +350,10 @@ class Modalities:
             typical_spectrum=typical.get("spectrum"),
             poor_ln_chi2=float(plain["poor_ln_chi2"]),
         )
+
+
+def _outside(scaling: Scaling, inputs: Inputs) -> np.ndarray:
+    """(N,), bool: something that was measured is outside its range in training. What is not known says nothing: the
+    statistics are of sources of which all is."""
+    v = inputs.values.shape[1]
+    return np.any(inputs.there & ((inputs.values < scaling.low[:v]) | (inputs.values > scaling.high[:v])), axis=1)

@@ -94,6 +94,8 @@ class PicturesAndSpectra:
         n = len(sources)
         assert sources.flags is not None
         flags = sources.flags.copy()
+        if not n:
+            return Features(np.zeros((0, self.n_inputs), np.float32), np.zeros(0), flags, np.zeros(0, np.int16))
         parts = []
         for block in reversed(self.blocks):
             if getattr(sources, block) is None:
