@@ -3,8 +3,8 @@
     GALPRISM_DATA=DIR OMP_NUM_THREADS=1 python benchmarks/real_pairs.py BUNDLES --docs docs/results
 
 BUNDLES is `bundles` of a folder of `galprism reproduce mmlforgalam`: networks that have seen simulated galaxies alone.
-The pairs are `pairs/` of GALPRISM_DATA, of the sample of MMLforGalAM's authors: spectra of SDSS and pictures of the same
-galaxies, named by their positions, which have been masked, cropped and stretched already. A picture belongs to the
+The pairs are `pairs/` of GALPRISM_DATA, of the sample of MMLforGalAM's authors: spectra of SDSS and pictures of the
+same galaxies, named by their positions, which have been masked, cropped and stretched already. A picture belongs to the
 spectrum within 2 arcsec of it. Writes real-pairs.md, figures/real-pairs-stages.png and a figure of each fit. Exit
 status 2 without the data, 1 where a pair is not one.
 """
@@ -142,8 +142,8 @@ def main() -> int:
         "Made by `GALPRISM_DATA=DIR python benchmarks/real_pairs.py BUNDLES --docs docs/results`, BUNDLES those of "
         "`galprism reproduce mmlforgalam -o DIR`. The galaxies are of the sample of MMLforGalAM's authors, who have "
         "masked, cropped and stretched the pictures. All networks have seen simulated galaxies alone, the published "
-        f"ones in {', '.join(map(str, passes))} passes with pictures of {size} pixels. The fit is ours, of BC03-MILES's "
-        "populations nearest to the paper's 36, with 100 realisations.\n\n"
+        f"ones in {', '.join(map(str, passes))} passes with pictures of {size} pixels. The fit is ours, of "
+        "BC03-MILES's populations nearest to the paper's 36, with 100 realisations.\n\n"
         f"{table.markdown()}\n\n{pictures}\n"
     )
     print(table.text())
