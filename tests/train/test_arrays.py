@@ -7,7 +7,7 @@ import torch
 from galprism.nets import Regressor
 from galprism.nets.mmlforgalam import AttentionConfig, AttentionNetwork, PictureConfig, PictureNetwork
 from galprism.train import LoopConfig, train
-from galprism.train.arrays import ArrayData, answers_of, features_of, lose, turn
+from galprism.train.arrays import ArrayData, answers_of, features_of, turn
 from galprism.train.loop import MOST_NAMED, new_optimizer, validate
 
 RNG = np.random.default_rng(3)
@@ -69,16 +69,6 @@ class TestChanges:
         np.testing.assert_array_equal(np.sort(image.reshape(50, 3, -1)), np.sort(PICTURES.reshape(50, 3, -1) / 255))
         assert np.any(image != PICTURES / 255)
         assert spectra is SPECTRA
-
-    def test_modalities_are_lost_as_often_as_said_and_never_all(self):
-        there = np.ones((20_000, 3), np.float32)
-        there[:5000, 1:] = 0
-        (left,) = lose((0.2, 0.5, 0.0))((there,), np.random.default_rng(0))
-        assert (left[:5000] == there[:5000]).all()  # the only one that they have
-        np.testing.assert_allclose(1 - left[5000:].mean(0), [0.2, 0.5, 0.0], atol=0.02)
-        (left,) = lose((0.9, 0.9, 0.9))((there,), np.random.default_rng(0))
-        assert left.sum(1).min() == 1
-        assert (left <= there).all()
 
 
 def pictures_that_tell(n, seed):

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.catalogue}: {table.n_rows:,} rows")
     for line in layout.describe():
         print(f"  {line}")
-    if model is not None and model.kind != "classes" and layout.redshift is None:
+    if model is not None and model.needs_redshift and layout.redshift is None:
         instead = ", or infer them with `predict --infer-redshift`" if model.ranking else ""
         print(f"  {model.name} needs redshifts: give their column with --column redshift=NAME{instead}")
     seen, found = 0, Counter[str]()

@@ -10,7 +10,7 @@ from typing import Any
 from galprism.bundle import Bundle
 from galprism.data import Sources
 from galprism.data.cutout_file import CutoutFile
-from galprism.data.spectrum_files import ReadSpectra, read_spectra
+from galprism.data.spectrum_files import ReadSpectra
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
 from galprism.infer import with_images, with_spectra
@@ -74,10 +74,10 @@ def opened(
     for given, kind, is_one in ((cutouts, "cutouts", is_cutout_file), (spectra, "spectra", is_spectra)):
         if given is not None and is_one(path):
             raise RequestError(f"{path} is of {kind}, and so is {given}; accepted: one, or a catalogue")
-    read = None if spectra is None else read_spectra(spectra)
+    read = None if spectra is None else with_spectra.read_from(spectra)
     if is_spectra(path):
         rows = SpectrumRows(path)
-        return rows, SpectraAlone(rows.read), Beside(cutouts=_cutout_file(cutouts), spectra_path=None)
+        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts))
     if is_cutout_file(path):
         table: Any = CutoutRows(path)
         return table, IdsAlone(), Beside(table.file, read, None if spectra is None else Path(spectra))

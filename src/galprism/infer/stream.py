@@ -38,6 +38,7 @@ from galprism.infer.own_models import Models
 from galprism.infer.predict import Predictor, check_levels, check_options
 from galprism.infer.redshift_file import COLUMN as REDSHIFT_PDF
 from galprism.infer.redshift_file import RedshiftWriter, check_redshift_file
+from galprism.infer.with_spectra import SpectraAlone
 from galprism.surveys import Layout, Survey
 
 SAMPLE_ROWS = 16_384
@@ -96,7 +97,7 @@ def predict_file(
     do what is asked, or the models are not of it.
     """
     start = time.perf_counter()
-    out_path = check_writable(out_path, reads=[in_path, *([cutouts] if cutouts else [])])
+    out_path = check_writable(out_path, reads=[path for path in (in_path, cutouts, spectra) if path])
     check_blocks(bundle, cutouts, spectra)
     check_priors(bundle, priors)
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
@@ -162,7 +163,7 @@ def predict_file(
             if redshift_path is not None:
                 nodes = predictor.redshifts_asked
                 keep = stack.enter_context(RedshiftWriter(redshift_path, nodes.redshift, nodes.edges))
-            counts = _assemble(parts, out_path, nothing(bundle, ask), keep)
+            counts = _assemble(parts, out_path, nothing(bundle, ask, layout), keep)
     except RequestError:
         parts.remove()
         raise
@@ -326,7 +327,9 @@ def _assemble(parts: Parts, out_path: Path, empty: Predictions, keep: RedshiftWr
     return dict(counts)
 
 
-def nothing(bundle: Bundle, ask: Callable[[Sources], Predictions]) -> Predictions:
+def nothing(bundle: Bundle, ask: Callable[[Sources], Predictions], layout: Any) -> Predictions:
     """The answer to no source: an empty table has its columns all the same."""
+    if isinstance(layout, SpectraAlone):
+        return ask(layout.sources({"row": np.zeros(0, np.int64)}, 0))
     none = np.zeros((0, len(bundle.bands)), np.float32)
     return ask(Sources(np.zeros(0, np.int64), redshift=np.zeros(0), photometry=Photometry(none, none, bundle.bands)))

@@ -10,27 +10,49 @@ import numpy as np
 from astropy.io import fits
 
 from galprism.data import Sources
+from galprism.data.pairs import with_pairs_checked
 from galprism.data.spectrum_files import ReadSpectra, read_spectra, with_spectra
 from galprism.data.spectrum_files.desi import is_desi
 from galprism.data.spectrum_files.sdss import is_sdss
 from galprism.data.tables import match_ids
 from galprism.errors import RequestError
+from galprism.flags import Flag
+from galprism.prep.line_shifts import flag_air
+
+
+def read_from(path: str | Path) -> ReadSpectra:
+    """The spectra of a file or a folder: on the grid that they share, or on SDSS's. Raises RequestError as
+    galprism.data.spectrum_files.read_spectra."""
+    return read_spectra(path, wave="sdss")
 
 
 def attached(sources: Sources, read: ReadSpectra) -> Sources:
     """The sources with their spectra, put to them by id; where a source has no redshift, its spectrum's.
 
-    Raises RequestError where ids of the two are not of a kind, or one has several spectra.
+    Flagged: spectra of what their files call stars or quasars (NOT_A_GALAXY), those that lie elsewhere than the source
+    (POSITION_MISMATCH, where both have positions), and those whose lines stand where the source's redshift has them in
+    air (LOOKS_LIKE_AIR). The last is asked of spectra that came without a redshift, which those of tables do: files of
+    surveys say what their wavelengths are, and their redshifts were measured on them. Raises RequestError where one
+    source has several spectra.
     """
-    own = read.sources
+    own = read.as_galaxies()
     assert own.spectra is not None
+    assert own.flags is not None
     joined = with_spectra(sources, own.id, own.spectra)
     if not len(sources):
         return joined
     match = match_ids(sources.id, own.id)
-    theirs = np.where(match.found, np.asarray(own.redshift, float)[match.index], np.nan)
     given = np.full(len(sources), np.nan) if sources.redshift is None else np.asarray(sources.redshift, float)
-    return replace(joined, redshift=np.where(np.isfinite(given), given, theirs))
+    theirs = match.placed(np.asarray(own.redshift, float), np.nan)
+    joined = joined.flagged(Flag.NOT_A_GALAXY, match.placed(own.flags & np.uint32(Flag.NOT_A_GALAXY), 0) > 0)
+    joined = flag_air(replace(joined, redshift=np.where(np.isfinite(theirs), np.nan, given)))
+    if sources.ra is not None and sources.dec is not None:
+        ra, dec = (np.full(len(own), np.nan) if each is None else each for each in (own.ra, own.dec))
+        joined, _ = with_pairs_checked(joined, own.id, ra, dec)
+    assert joined.flags is not None
+    redshift = np.where(np.isfinite(given), given, theirs)
+    flags = np.where(np.isfinite(redshift), joined.flags & ~np.uint32(Flag.REDSHIFT_MISSING), joined.flags)
+    return replace(joined, redshift=redshift, flags=flags)
 
 
 def check_ids(ids: np.ndarray, read: ReadSpectra, path: str | Path) -> None:
@@ -61,8 +83,8 @@ class SpectrumRows:
     """Files of spectra as a table of rows: what a catalogue of spectra alone is."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path, self.read = Path(path), read_spectra(path)
-        self.n_rows = len(self.read.sources)
+        self.path, self.found = Path(path), read_from(path).as_galaxies()
+        self.n_rows = len(self.found)
 
     def batches(self, names: Sequence[str], size: int, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
         """The numbers of the rows from `start` on, `size` at a time."""
@@ -74,12 +96,12 @@ class SpectrumRows:
 class SpectraAlone:
     """How such a table is read."""
 
-    read: ReadSpectra
+    found: Sources
     needs: tuple[str, ...] = ("row",)
     redshift: str = "of the spectra"
 
     def sources(self, batch: dict[str, np.ndarray], first_row: int) -> Sources:
-        return self.read.sources.take(batch["row"])
+        return self.found.take(batch["row"])
 
     def check_range(self, sources: Sources) -> None:
         """There is no flux that could be out of range."""

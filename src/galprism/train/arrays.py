@@ -112,18 +112,3 @@ def turn(parts: Parts, rng: np.random.Generator) -> Parts:
     """Images (n, C, S, S) mirrored and turned by right angles at random: the sky has no up."""
     return tuple(turned(part, rng) if part.ndim == 4 else part for part in parts)
 
-
-def lose(shares: tuple[float, ...]) -> Change:
-    """What takes modalities away in training: of what is seen the last part, `there` (n, M), has each of M with a
-    source lost in so large a share of rows, but never all that a source has."""
-
-    def change(parts: Parts, rng: np.random.Generator) -> Parts:
-        there = parts[-1]
-        left = there * (rng.random(there.shape) >= np.asarray(shares))
-        nothing = left.sum(axis=1) == 0
-        # one that a source has, each as likely, stays where all would be lost
-        kept = np.argmax(rng.random(there.shape) * there, axis=1)
-        left[nothing, kept[nothing]] = there[nothing, kept[nothing]]
-        return *parts[:-1], left.astype(np.float32)
-
-    return change
