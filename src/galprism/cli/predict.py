@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--spectra", metavar="PATH", help="for a model of spectra: a file or a folder of the sources', matched by id"
     )
     parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="go on without files of spectra that cannot be read, and name them",
+    )
+    parser.add_argument(
         "--priors",
         metavar="star=…,qso=…,galaxy=…",
         help="for a classifier: how many there are of each class where the sources are (default: as in its training)",
@@ -91,6 +96,7 @@ def run(args: argparse.Namespace) -> None:
         redshift_path=args.redshift_pdf,
         cutouts=args.cutouts,
         spectra=args.spectra,
+        skip_unreadable=args.skip_unreadable,
         priors=None if args.priors is None else _priors(args.priors),
         models=models,
         progress=progress,
@@ -99,6 +105,8 @@ def run(args: argparse.Namespace) -> None:
     progress.finish()
     print(f"{summary.n_rows:,} sources by {model.name} in {summary.seconds:.1f} s: {args.output}")
     print_flags(summary.flags)
+    for _, why in summary.failed:
+        print(f"  left out: {why}")
 
 
 def survey_of(

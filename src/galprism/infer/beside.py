@@ -34,6 +34,8 @@ class Beside:
     cutouts: CutoutFile | None = None
     spectra: ReadSpectra | None = None
     spectra_path: Path | None = None
+    failed: tuple[tuple[str, str], ...] = ()
+    """Files of spectra that could not be read, and why."""
 
     def put_to(self, sources: Sources) -> Sources:
         """The sources with what goes with them."""
@@ -65,8 +67,11 @@ def opened(
     cutouts: str | os.PathLike[str] | None,
     spectra: str | os.PathLike[str] | None,
     reading: dict[str, Any],
+    skip_unreadable: bool = False,
 ) -> tuple[Any, Any, Beside]:
     """The table of a request, how it is read, and what is put to its rows.
+
+    skip_unreadable : go on without files of spectra that cannot be read
 
     Raises RequestError where a file cannot be read or understood, one stands in two places, or no id is in it.
     """
@@ -74,16 +79,18 @@ def opened(
     for given, kind, is_one in ((cutouts, "cutouts", is_cutout_file), (spectra, "spectra", is_spectra)):
         if given is not None and is_one(path):
             raise RequestError(f"{path} is of {kind}, and so is {given}; accepted: one, or a catalogue")
-    read = None if spectra is None else with_spectra.read_from(spectra)
     if is_spectra(path):
-        rows = SpectrumRows(path)
-        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts))
+        alone = with_spectra.read_from(path, skip_unreadable)
+        rows = SpectrumRows(path, alone)
+        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts), failed=alone.failed)
+    read = None if spectra is None else with_spectra.read_from(Path(spectra), skip_unreadable)
+    given_spectra = () if read is None or spectra is None else (read, Path(spectra), read.failed)
     if is_cutout_file(path):
         table: Any = CutoutRows(path)
-        return table, IdsAlone(), Beside(table.file, read, None if spectra is None else Path(spectra))
+        return table, IdsAlone(), Beside(table.file, *given_spectra)
     table = open_table(path)
     layout = understood(table, survey, **reading)
-    beside = Beside(_cutout_file(cutouts), read, None if spectra is None else Path(spectra))
+    beside = Beside(_cutout_file(cutouts), *given_spectra)
     if beside.cutouts is not None or read is not None:
         first = next(iter(table.batches(layout.needs, SAMPLE_ROWS)), None)
         if first is not None:

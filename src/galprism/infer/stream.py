@@ -61,6 +61,8 @@ class Summary:
     flags: dict[str, int]
     """How many rows carry each flag."""
     seconds: float
+    failed: tuple[tuple[str, str], ...] = ()
+    """Files of spectra that were left out, and why."""
 
 
 def predict_file(
@@ -77,6 +79,7 @@ def predict_file(
     redshift_path: str | os.PathLike[str] | None = None,
     cutouts: str | os.PathLike[str] | None = None,
     spectra: str | os.PathLike[str] | None = None,
+    skip_unreadable: bool = False,
     priors: Sequence[float] | None = None,
     models: Models | Callable[[], Models] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -88,7 +91,8 @@ def predict_file(
     galprism.infer.predict; models that take long may be made by a function, once all else is found in order.
     redshift_path : write the posteriors of the redshifts there, see galprism.infer.redshift_file.
     cutouts, spectra : of models that take them; a file of the sources' cutouts, and a file or folder of their spectra,
-    put to them by id. `in_path` may be such a file or folder itself, for images or spectra alone.
+    put to them by id. `in_path` may be such a file or folder itself, for images or spectra alone. skip_unreadable :
+    go on without files of spectra that cannot be read, which the summary names.
     priors : of classifiers; the shares of star, qso and galaxy where the sources are.
     progress : called with rows done since the last call.
 
@@ -122,7 +126,7 @@ def predict_file(
     check_passbands(bundle, survey)
     options: dict[str, Any]
     checked: Models | None = None
-    table, layout, beside = opened(in_path, survey, cutouts, spectra, reading)
+    table, layout, beside = opened(in_path, survey, cutouts, spectra, reading, skip_unreadable)
     batch_rows = min(batch_rows, beside.most_rows)
     if bundle.kind == "classes":
         options = {"priors": priors and list(priors)}
@@ -172,7 +176,7 @@ def predict_file(
             parts.remove()
         raise
     parts.remove()
-    return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start)
+    return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start, beside.failed)
 
 
 def check_redshifts(bundle: Bundle, path: str | os.PathLike[str], layout: Layout, infer: bool) -> None:

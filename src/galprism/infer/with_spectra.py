@@ -20,10 +20,10 @@ from galprism.flags import Flag
 from galprism.prep.line_shifts import flag_air
 
 
-def read_from(path: str | Path) -> ReadSpectra:
+def read_from(path: str | Path, skip_unreadable: bool = False) -> ReadSpectra:
     """The spectra of a file or a folder: on the grid that they share, or on SDSS's. Raises RequestError as
     galprism.data.spectrum_files.read_spectra."""
-    return read_spectra(path, wave="sdss")
+    return read_spectra(path, wave="sdss", skip_unreadable=skip_unreadable)
 
 
 def attached(sources: Sources, read: ReadSpectra) -> Sources:
@@ -82,8 +82,8 @@ def is_spectra(path: str | Path) -> bool:
 class SpectrumRows:
     """Files of spectra as a table of rows: what a catalogue of spectra alone is."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path, self.found = Path(path), read_from(path).as_galaxies()
+    def __init__(self, path: str | Path, read: ReadSpectra) -> None:
+        self.path, self.found = Path(path), read.as_galaxies()
         self.n_rows = len(self.found)
 
     def batches(self, names: Sequence[str], size: int, start: int = 0) -> Iterator[dict[str, np.ndarray]]:

@@ -96,7 +96,7 @@ def read_spectra(
             failed.append((str(path), str(error)))
     if failed and (not skip_unreadable or not spectra):
         reasons = "\n".join(reason for _, reason in failed)
-        how = "" if not spectra else " (skip_unreadable=True reads the others)"
+        how = "" if not spectra else " (--skip-unreadable, skip_unreadable=True in Python, reads the others)"
         raise RequestError(f"{len(failed)} of {len(files)} files cannot be read as spectra{how}:\n{reasons}")
     return gathered(spectra, wave=wave, failed=failed)
 
