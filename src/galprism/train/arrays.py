@@ -111,4 +111,3 @@ def answers_of(network: Regressor, data: ArrayData, device: str = "cpu") -> np.n
 def turn(parts: Parts, rng: np.random.Generator) -> Parts:
     """Images (n, C, S, S) mirrored and turned by right angles at random: the sky has no up."""
     return tuple(turned(part, rng) if part.ndim == 4 else part for part in parts)
-
