@@ -1,7 +1,7 @@
 """Toy galaxies with photometry, images and spectra, all from a few numbers each, and a network that learned from them.
 
-Age makes a galaxy red and its break strong, metallicity bends its spectrum and widens its image; what is planted can
-be told from any of the three, from the spectrum best.
+Age makes a galaxy red and large and its break strong, metallicity bends its spectrum and reddens it a little: age can
+be told from any of the three, metallicity from the spectrum best.
 """
 
 import tempfile
@@ -70,7 +70,7 @@ def pairs(n: int = 1000, seed: int = 0) -> Pairs:
     bands = made.images.bands
     sky = sky_sigma(survey, made.images)[:, None, None]
     y, x = (np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2) * 1.0
-    width = (2.5 + 0.5 * metal)[:, None, None]
+    width = 2.5 * np.exp(0.3 * age)[:, None, None]
     shape = np.exp(-0.5 * ((x / width) ** 2 + (y / (0.6 * width)) ** 2))
     shape /= shape.sum(axis=(1, 2), keepdims=True)
     seen = flux[:, [survey.band_names.index(band) for band in bands], None, None] * shape[:, None]

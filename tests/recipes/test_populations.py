@@ -41,14 +41,15 @@ def truth(name):
     return toy.pairs().column(name)[toy.TEST]
 
 
-@pytest.mark.parametrize("name", ["mean_log_age_lw", "mean_logzsol_lw"])
-def test_each_modality_tells_of_it_and_all_of_them_most(answers, name):
-    spread = truth(name).std()
-    rms = {seen: np.sqrt(np.mean((found.column(name) - truth(name)) ** 2)) for seen, found in answers.items()}
-    assert all(value < 0.9 * spread for seen, value in rms.items() if seen != "photometry"), rms
-    assert rms["spectrum"] < 0.5 * spread
-    assert rms["all"] < min(rms["photometry"], rms["image"])
-    assert rms["all"] < 1.15 * rms["spectrum"]
+def test_each_modality_tells_of_it_and_all_of_them_most(answers):
+    for name in ("mean_log_age_lw", "mean_logzsol_lw"):
+        spread = truth(name).std()
+        rms = {seen: np.sqrt(np.mean((found.column(name) - truth(name)) ** 2)) for seen, found in answers.items()}
+        told = rms.values() if name == "mean_log_age_lw" else [rms["spectrum"], rms["all"]]
+        assert max(told) < 0.85 * spread, rms
+        assert rms["spectrum"] < 0.5 * spread
+        assert rms["all"] < min(rms["photometry"], rms["image"])
+        assert rms["all"] < 1.15 * rms["spectrum"]
 
 
 def test_answers_are_within_what_is_stated(answers):
@@ -109,10 +110,9 @@ def test_posteriors_are_kept_and_agree_with_the_answers(model):
     off = draws.mean(axis=0) - found.point
     assert np.abs(off[:, TARGETS.index("logmstar")] / spread).max() < 0.1
     np.testing.assert_allclose(joint.quantile("ebv", 0.84), found.quantile("ebv", 0.84), atol=2e-3)
-    low, high = model.ranges[TARGETS.index("mean_log_age_lw")]
     ages = draws[:, :, TARGETS.index("mean_log_age_lw")]
-    assert low <= ages.min()
-    assert ages.max() <= high
+    assert model.ranges[TARGETS.index("mean_log_age_lw")][0] <= ages.min()
+    assert ages.max() < 10.14  # the Universe's age today
 
 
 TINY = (

@@ -172,23 +172,25 @@ class TestStages:
         assert other.features("M1") is trained.features("M1")
 
 
+@pytest.fixture(scope="module")
+def bundles(self, trained, tmp_path_factory):
+    place, found = tmp_path_factory.mktemp("bundles"), {}
+    for sees in SEEN:
+        made = staged_bundle(recipe(), trained, sees)
+        found[sees] = bundle.load(bundle.save(made, place / made.name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def sources(self, known):
+    """As the networks were shown them: the spectra of one exposure, the pictures that are kept."""
+    _, some = next(iter(exposed_once(recipe(), known)))
+    levels = np.moveaxis(np.asarray(known.pictures)[:, ::-1, :, ::-1], -1, 1).astype(np.float32)
+    cutouts = Cutouts(np.ascontiguousarray(levels), np.ones_like(levels), ("g", "r", "i"), 0.396, unit="8-bit")
+    return replace(some, cutouts=cutouts, photometry=None)
+
+
 class TestBundles:
-    @pytest.fixture(scope="class")
-    def bundles(self, trained, tmp_path_factory):
-        place, found = tmp_path_factory.mktemp("bundles"), {}
-        for sees in SEEN:
-            made = staged_bundle(recipe(), trained, sees)
-            found[sees] = bundle.load(bundle.save(made, place / made.name))
-        return found
-
-    @pytest.fixture(scope="class")
-    def sources(self, known):
-        """As the networks were shown them: the spectra of one exposure, the pictures that are kept."""
-        _, some = next(iter(exposed_once(recipe(), known)))
-        levels = np.moveaxis(np.asarray(known.pictures)[:, ::-1, :, ::-1], -1, 1).astype(np.float32)
-        cutouts = Cutouts(np.ascontiguousarray(levels), np.ones_like(levels), ("g", "r", "i"), 0.396, unit="8-bit")
-        return replace(some, cutouts=cutouts, photometry=None)
-
     @pytest.mark.parametrize("sees", SEEN)
     def test_they_answer_as_the_networks_do(self, bundles, trained, sources, sees):
         hidden = {block: None for block in ("cutouts", "spectra") if block not in SEEN[sees]}

@@ -11,11 +11,18 @@ import numpy as np
 from galprism import bundle, flags, passbands, surveys
 from galprism.cli.predict import survey_of
 from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
+from galprism.data.cutout_file import CutoutFile
 from galprism.data.tables import PASSBANDS, open_table
 from galprism.errors import RequestError
+from galprism.infer.beside import check_blocks
 from galprism.infer.offsets import FEWEST, LEAST_SN, band_offsets
+from galprism.infer.with_images import is_cutout_file
+from galprism.infer.with_spectra import is_spectra, read_from
 from galprism.surveys.reading import concatenate
 from galprism.units import abmag_from_njy
+
+MOST_NOTES = 10
+"""On spectra that are printed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--survey", help="whose bands they are, for a model of any bands, which then says how far each is off"
     )
     parser.add_argument("--passbands", metavar="FOLDER", help="the same by a folder with a curve for each band")
-    parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
+    parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5; or spectra, or cutouts")
     parser.add_argument("--rows", type=int, default=200_000, help="how many rows to look at (default: 200000)")
     add_reading_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the understanding of the columns, then magnitudes by band, redshifts and flags."""
+    if is_spectra(args.catalogue) or is_cutout_file(args.catalogue):
+        return without_table(args)
     with open_table(args.catalogue) as table:
         model, survey = meant(args, table.meta.get(PASSBANDS))
     bound = model if model is not None and model.any_bands else None
@@ -88,6 +97,33 @@ def run(args: argparse.Namespace) -> None:
     if repeated:
         found["DUPLICATE_ID"] += repeated
     print_flags(found)
+
+
+def without_table(args: argparse.Namespace) -> None:
+    """What spectra or cutouts are that stand in place of a catalogue."""
+    model, _ = meant(args, None)
+    path = Path(args.catalogue)
+    of_spectra = is_spectra(path)
+    if model is not None:
+        check_blocks(model, *((None, path) if of_spectra else (path, None)))
+    if not of_spectra:
+        file = CutoutFile(path)
+        print(f"{path}: {len(file):,} cutouts in {file.read(rows=slice(0, 0)).described()}")
+        print_flags(flags.counts(file.flags))
+        return
+    read = read_from(path)
+    sources = read.as_galaxies()
+    assert sources.spectra is not None
+    assert sources.redshift is not None
+    print(f"{path}: {len(sources):,} spectra of {sources.spectra.described()}")
+    for note in read.notes[:MOST_NOTES]:
+        print(f"  {note}")
+    if len(read.notes) > MOST_NOTES:
+        print(f"  … and {len(read.notes) - MOST_NOTES:,} notes more")
+    if np.isfinite(sources.redshift).any():
+        low, middle, high = np.nanpercentile(sources.redshift, [0, 50, 100])
+        print(f"  redshift {low:.4f} – {high:.4f}, median {middle:.4f}")
+    print_flags(flags.counts(sources.flags))
 
 
 def meant(args: argparse.Namespace, named: object) -> tuple[bundle.Bundle | None, surveys.Survey]:

@@ -26,7 +26,10 @@ from galprism.infer.with_spectra import is_spectra
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, the catalogue, the output and the quantiles."""
     parser.add_argument("bundle", help="a model by name (see `galprism list models`) or the path of a bundle")
-    parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5")
+    parser.add_argument(
+        "catalogue",
+        help="FITS, Parquet, ECSV, VOTable, CSV or HDF5; in its place cutouts, or a file or folder of spectra",
+    )
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="the table to write, or to replace; format by suffix"
     )

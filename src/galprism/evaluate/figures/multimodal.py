@@ -47,12 +47,13 @@ def some_features(real: np.ndarray, simulated: np.ndarray) -> Drawing:
     low, high = real.min(), real.max()
     scale = 1.0 / (high - low) if high > low else 1.0
     one, two = ((values - low) * scale for values in (real, simulated))
-    left = 1.0 - np.sum((two - one) ** 2) / np.sum((one - one.mean()) ** 2)
+    spread = np.sum((one - one.mean()) ** 2)
+    r2 = f"{1.0 - np.sum((two - one) ** 2) / spread:.3f}" if spread > 0 else "not told, for they are all one value"
     axes[0, 0].plot(one, color="#4477aa", linewidth=0.6, label="of the spectrum (M1)")
     axes[0, 0].plot(two, color="#cc3311", linewidth=0.6, alpha=0.7, label="simulated from the picture (M2)")
     axes[0, 0].legend(fontsize=7, loc="upper right")
     axes[0, 0].set_ylabel("feature, scaled")
     axes[1, 0].plot(two - one, color=INK, linewidth=0.6)
     axes[1, 0].set(xlabel="number of the feature", ylabel="difference")
-    caption = f"Spectral features of the first test galaxy, scaled to 0 to 1 by the real ones; R2 = {left:.3f}."
+    caption = f"Spectral features of the first test galaxy, scaled to 0 to 1 by the real ones; R2 = {r2}."
     return Drawing("features", "Simulated and real features (Fig. 13)", caption, png(figure))

@@ -1,0 +1,282 @@
+"""`galprism predict` with a model of photometry, images and spectra: from any files of them, and from bad ones."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import toy_modalities as toy
+from galprism import bundle
+from galprism.data.cutout_file import CutoutWriter
+from galprism.data.tables import open_table, read_predictions, write_table
+from galprism.flags import Flag
+from made_spectra import write_sdss
+
+N = 12
+SOURCES = toy.measured(toy.TEST[:N])
+IDS = np.array([f"0266-51602-{1 + k:04d}" for k in range(N)])
+RA, DEC = 150.0 + 0.01 * np.arange(N), np.full(N, 20.0)
+BLOCKS = {"photometry": Flag.NO_PHOTOMETRY, "image": Flag.IMAGE_MISSING, "spectrum": Flag.SPECTRUM_MISSING}
+
+
+def write_spectrum(folder, k, there=slice(None), **said):
+    """The spectrum of source k as SDSS has it."""
+    columns = {"flux": SOURCES.spectra.flux[k], "ivar": SOURCES.spectra.ivar[k], "wdisp": np.ones(toy.N_PIXELS, "f4")}
+    columns |= {"loglam": 1e-4 * (toy.FIRST + np.arange(toy.N_PIXELS)), "and_mask": np.zeros(toy.N_PIXELS, "i4")}
+    known = {"FIBERID": 1 + k, "PLUG_RA": RA[k], "PLUG_DEC": DEC[k], "Z": SOURCES.redshift[k]}
+    columns = {name: column[there] for name, column in (columns | said).items() if name in columns}
+    said = {name: value for name, value in said.items() if name not in columns}
+    return write_sdss(folder / f"spec-{k:02d}.fits", n=len(columns["flux"]), **(known | columns | said))
+
+
+def write_catalogue(path, **changes):
+    columns = {"id": IDS, "ra": RA, "dec": DEC, "redshift": SOURCES.redshift}
+    for j, band in enumerate(SOURCES.photometry.bands):
+        columns[f"flux_{band}"] = SOURCES.photometry.flux[:, j]
+        columns[f"flux_err_{band}"] = SOURCES.photometry.flux_err[:, j]
+    columns = {name: value for name, value in (columns | changes).items() if value is not None}
+    write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A bundle; a catalogue, cutouts and spectra of the same galaxies, in other orders; one has no image, one no
+    spectrum."""
+    folder = tmp_path_factory.mktemp("modalities")
+    bundle.save(toy.bundle(), folder / "toy")
+    write_catalogue(folder / "table.parquet")
+    order = np.random.default_rng(1).permutation(N - 1)
+    with CutoutWriter(folder / "cut.h5") as writer:
+        writer.write(IDS[order], SOURCES.cutouts.take(order))
+    (folder / "spectra").mkdir()
+    for k in range(1, N):
+        write_spectrum(folder / "spectra", N - k)
+    return folder
+
+
+@pytest.fixture
+def predict(made, galprism, tmp_path):
+    def run(name, *words, status=0):
+        out = tmp_path / "out.parquet"
+        result = galprism("predict", made / "toy", name, *words, "-o", out, "--threads", "1")
+        assert result.status == status, result.err
+        return read_predictions(out), result
+
+    return run
+
+
+def has(found, flag):
+    return found.flags & np.uint32(flag) != 0
+
+
+def missing(found):
+    return {name: np.flatnonzero(has(found, flag)).tolist() for name, flag in BLOCKS.items()}
+
+
+EVERY = list(range(N))
+
+
+def test_all_three_are_joined_by_id(predict, made):
+    found, result = predict(made / "table.parquet", "--cutouts", made / "cut.h5", "--spectra", made / "spectra")
+    np.testing.assert_array_equal(found.id, IDS)
+    assert missing(found) == {"photometry": [], "image": [N - 1], "spectrum": [0]}
+    true = toy.pairs().column("mean_log_age_lw")[toy.TEST[:N]]
+    assert np.std(found.column("mean_log_age_lw") - true) < 0.7 * np.std(true)
+    expected = bundle_answers(made)
+    np.testing.assert_allclose(found.point[1 : N - 1], expected[1 : N - 1], atol=2e-3)
+    assert "12 sources by galaxy-populations" in result.out
+    assert "1 SPECTRUM_MISSING: " in result.out
+
+
+def bundle_answers(made):
+    """Asked in one piece, in Python."""
+    from galprism.infer import predict
+
+    return predict(bundle.load(made / "toy"), SOURCES).point
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "lacking"),
+    [
+        ("table.parquet", (), {"photometry": [], "image": EVERY, "spectrum": EVERY}),
+        ("table.parquet", ("--cutouts", "cut.h5"), {"photometry": [], "image": [N - 1], "spectrum": EVERY}),
+        ("table.parquet", ("--spectra", "spectra"), {"photometry": [], "image": EVERY, "spectrum": [0]}),
+    ],
+)
+def test_any_of_them_beside_a_catalogue(predict, made, name, words, lacking):
+    words = [made / word if not word.startswith("--") else word for word in words]
+    found, _ = predict(made / name, *words)
+    assert missing(found) == lacking
+    assert np.isfinite(found.point).all()
+
+
+def test_cutouts_alone_spectra_alone_and_the_two(predict, made):
+    cut, _ = predict(made / "cut.h5")
+    assert sorted(cut.id) == sorted(IDS[: N - 1])
+    assert missing(cut)["image"] == []
+    assert np.all(has(cut, Flag.REDSHIFT_MISSING))
+    spectra, _ = predict(made / "spectra")
+    assert spectra.id.tolist() == IDS[1:].tolist()
+    assert missing(spectra) == {"photometry": EVERY[:-1], "image": EVERY[:-1], "spectrum": []}
+    both, _ = predict(made / "spectra", "--cutouts", made / "cut.h5")
+    assert missing(both)["image"] == [N - 2]
+    other, _ = predict(made / "cut.h5", "--spectra", made / "spectra")
+    assert sorted(other.id) == sorted(IDS[: N - 1])
+    for found in (cut, spectra, both, other):
+        assert np.isfinite(found.point).all()
+    by_id = dict(zip(other.id.tolist(), other.point, strict=True))
+    for ident, point in zip(both.id[:-1].tolist(), both.point, strict=False):
+        np.testing.assert_allclose(by_id[ident], point, atol=1e-4)
+
+
+def test_one_file_of_one_spectrum(predict, made):
+    found, _ = predict(made / "spectra" / "spec-03.fits")
+    assert found.id.tolist() == [IDS[3]]
+    assert np.isfinite(found.point).all()
+
+
+def test_bad_spectra_keep_their_rows_with_the_reason(predict, tmp_path):
+    """All without weight, gaps, wrong redshifts, a star: each in its row, the good one as ever."""
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    nothing = np.zeros(toy.N_PIXELS, "f4")
+    write_spectrum(folder, 0)
+    write_spectrum(folder, 1, ivar=nothing)
+    write_spectrum(folder, 2, there=np.r_[0:1000, 1400 : toy.N_PIXELS])
+    write_spectrum(folder, 3, Z=9.0)
+    write_spectrum(folder, 4, Z=np.nan)
+    write_spectrum(folder, 5, CLASS="STAR")
+    write_spectrum(folder, 6, flux=np.full(toy.N_PIXELS, np.nan, "f4"))
+    write_spectrum(folder, 7, Z=0.7)
+    found, result = predict(folder)
+    assert found.id.tolist() == IDS[:8].tolist()
+    lost = [1, 3, 4, 6, 7]
+    assert np.flatnonzero(has(found, Flag.NOT_INFERRED)).tolist() == lost
+    assert np.flatnonzero(np.isnan(found.point).all(axis=1)).tolist() == lost
+    assert has(found, Flag.SPECTRUM_MISSING).tolist() == [False, True, False, True, True, False, True, False]
+    assert np.flatnonzero(has(found, Flag.REDSHIFT_MISSING)).tolist() == [3, 4]
+    assert np.flatnonzero(has(found, Flag.REDSHIFT_OUT_OF_RANGE)).tolist() == [7]
+    assert np.flatnonzero(has(found, Flag.NOT_A_GALAXY)).tolist() == [5]
+    assert "1 NOT_A_GALAXY: its file calls the source a star or a quasar" in result.out
+    true = toy.pairs().column("mean_log_age_lw")[toy.TEST[[0, 2]]]
+    np.testing.assert_allclose(found.column("mean_log_age_lw")[[0, 2]], true, atol=0.5)
+
+
+def test_with_photometry_a_bad_spectrum_costs_nothing_but_itself(predict, made, tmp_path):
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    write_spectrum(folder, 3, ivar=np.zeros(toy.N_PIXELS, "f4"))
+    write_spectrum(folder, 5, CLASS="STAR", PLUG_RA=RA[5] + 3 / 3600)
+    with_them, _ = predict(made / "table.parquet", "--spectra", folder)
+    without, _ = predict(made / "table.parquet")
+    others = np.arange(N) != 5
+    np.testing.assert_allclose(with_them.point[others], without.point[others], atol=1e-4)
+    assert np.flatnonzero(has(with_them, Flag.POSITION_MISMATCH)).tolist() == [5]
+    assert np.flatnonzero(has(with_them, Flag.NOT_A_GALAXY)).tolist() == [5]
+    assert np.isfinite(with_them.point).all()  # what is doubtful is said, and answered
+
+
+def test_redshifts_that_are_none_in_a_catalogue(predict, made, tmp_path):
+    redshift = SOURCES.redshift.copy()
+    redshift[[1, 2, 3]] = np.nan, -9.0, 8.0
+    write_catalogue(tmp_path / "table.parquet", redshift=redshift)
+    found, _ = predict(tmp_path / "table.parquet")
+    assert np.flatnonzero(has(found, Flag.REDSHIFT_MISSING)).tolist() == [1, 2]
+    assert np.flatnonzero(has(found, Flag.NOT_INFERRED)).tolist() == [3]
+    assert np.isfinite(found.point[1:3]).all()  # photometry needs none
+    with_them, _ = predict(tmp_path / "table.parquet", "--spectra", made / "spectra")
+    assert not np.any(has(with_them, Flag.REDSHIFT_MISSING))  # the spectra's
+
+
+def test_a_catalogue_without_redshifts_is_answered(predict, made, tmp_path):
+    write_catalogue(tmp_path / "table.parquet", redshift=None)
+    found, _ = predict(tmp_path / "table.parquet")
+    assert np.isfinite(found.point).all()
+    assert np.all(has(found, Flag.REDSHIFT_MISSING))
+
+
+def write_cutouts(path, cutouts):
+    with CutoutWriter(path) as writer:
+        writer.write(IDS, cutouts)
+
+
+def test_cutouts_of_another_size_band_or_unit_are_refused(made, refused, tmp_path):
+    whole = SOURCES.cutouts
+    odd = replace(whole, flux=whole.flux[:, :, 2:-3, 2:-3], ivar=whole.ivar[:, :, 2:-3, 2:-3])
+    write_cutouts(tmp_path / "odd.h5", odd)
+    write_cutouts(tmp_path / "one.h5", replace(whole, flux=whole.flux[:, :1], ivar=whole.ivar[:, :1], bands=("g",),
+                                               psf_fwhm=None))  # fmt: skip
+    write_cutouts(tmp_path / "wide.h5", replace(whole, pixel_scale=0.2))
+    levels = replace(whole, flux=np.full_like(whole.flux, 9), ivar=np.ones_like(whole.ivar), unit="8-bit")
+    write_cutouts(tmp_path / "jpegs.h5", levels)
+    for name, *words in (
+        ("odd.h5", "needs cutouts of 24 x 24 pixels; these have 19 x 19"),
+        ("one.h5", "needs cutouts in g, r, i; these are in g and lack r, i"),
+        ("wide.h5", "pixels of 0.396 arcsec; these have 0.2"),
+        ("jpegs.h5", "8-bit"),
+    ):
+        for command in ((tmp_path / name,), (made / "table.parquet", "--cutouts", tmp_path / name)):
+            refused(("predict", made / "toy", *command, "-o", tmp_path / "out.parquet"), *words)
+
+
+def test_larger_cutouts_are_looked_at_in_their_middle(predict, made, tmp_path):
+    whole = SOURCES.cutouts
+    wider = [np.pad(array, ((0, 0), (0, 0), (3, 3), (3, 3)), mode="edge") for array in (whole.flux, whole.ivar)]
+    write_cutouts(tmp_path / "wide.h5", replace(whole, flux=wider[0], ivar=wider[1]))
+    write_cutouts(tmp_path / "same.h5", whole)
+    np.testing.assert_allclose(
+        predict(tmp_path / "wide.h5")[0].point, predict(tmp_path / "same.h5")[0].point, atol=1e-4
+    )
+
+
+def test_spectra_that_cannot_be_read_are_named_and_those_of_others_refused(made, galprism, refused, tmp_path):
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    write_spectrum(folder, 0)
+    (folder / "words.fits").write_text("no spectrum")
+    out = ("-o", tmp_path / "out.parquet")
+    result = galprism("predict", made / "toy", made / "table.parquet", "--spectra", folder, *out)
+    assert result.status == 2
+    assert "1 of 2 files cannot be read as spectra" in result.err
+    assert "words.fits" in result.err
+    other = tmp_path / "others"
+    other.mkdir()
+    write_spectrum(other, 0, PLATE=999)
+    said = ("has no spectrum of any of the catalogue's first 12 ids", IDS[0], "0999-51602-0001")
+    refused(("predict", made / "toy", made / "table.parquet", "--spectra", other, *out), *said)
+    twice = ("predict", made / "toy", made / "spectra", "--spectra", made / "spectra", *out)
+    refused(twice, "accepted: one, or a catalogue")
+    refused(("predict", made / "toy", made / "cut.h5", "--cutouts", made / "cut.h5", *out), "accepted: one")
+    refused(("predict", "kids-mass-sfr", made / "table.parquet", "--spectra", made / "spectra", *out), "alone")
+
+
+def test_it_is_taken_up_with_other_spectra_anew(predict, made, tmp_path):
+    """An answer depends on the files of spectra: with another one it is another."""
+    folder = tmp_path / "spectra"
+    shutil.copytree(made / "spectra", folder)
+    first, _ = predict(made / "table.parquet", "--spectra", folder)
+    (folder / "spec-05.fits").unlink()
+    second, _ = predict(made / "table.parquet", "--spectra", folder)
+    assert np.flatnonzero(np.any(first.point != second.point, axis=1)).tolist() == [5]
+
+
+def test_check_says_how_each_is_understood(galprism, made):
+    result = galprism("check", made / "toy", made / "table.parquet")
+    assert result.status == 0, result.err
+    assert "needs redshifts" not in result.out
+    result = galprism("check", made / "toy", made / "spectra")
+    assert result.status == 0, result.err
+    assert "11 spectra of 3260 pixels from 3802" in result.out
+    assert "redshift 0.0" in result.out
+    result = galprism("check", made / "toy", made / "cut.h5")
+    assert result.status == 0, result.err
+    assert "11 cutouts in g, r, i, 24 x 24 pixels of 0.396 arcsec, in nJy" in result.out
+
+
+def test_columns_are_described(predict, made, tmp_path):
+    predict(made / "table.parquet", "--quantiles", "0.16,0.5,0.84")
+    with open_table(tmp_path / "out.parquet") as table:
+        assert {"mean_log_age_lw_p16", "ebv_p84", "flags"} <= set(table.columns)
+        assert table.columns["mean_log_age_lw"].unit.startswith("dex")
+        assert "5500 A" in table.meta["predictions"]["definitions"]["mean_log_age_lw"]
