@@ -115,6 +115,7 @@ def without_table(args: argparse.Namespace) -> None:
     sources = read.as_galaxies()
     assert sources.spectra is not None
     assert sources.redshift is not None
+    assert sources.flags is not None
     print(f"{path}: {len(sources):,} spectra of {sources.spectra.described()}")
     for note in read.notes[:MOST_NOTES]:
         print(f"  {note}")
