@@ -182,12 +182,12 @@ class Reproduction:
         """The rows that everything is tried on: those of the test set that the paper's preparation leaves."""
         return self.staged.rows["test"]
 
-    def _staged(self, recipe: Recipe, seen: Prepared, name: str, spectra: Staged | None = None) -> Staged:
+    def _staged(self, recipe: Recipe, seen: Prepared, name: str, **others: Any) -> Staged:
         def report(network: str, epoch: Any, of: int) -> None:
             self.say(f"    {network}, epoch {epoch.epoch + 1} of {of}: validation loss {epoch.valid_loss:.5f}")
 
         work = self.folder / "work" / f"{name}-{digest(plain(recipe))}"
-        return Staged(recipe, self.known, seen, work, device=self.device, report=report, spectra=spectra)
+        return Staged(recipe, self.known, seen, work, device=self.device, report=report, **others)
 
     def _sides(self) -> list[tuple[int, tuple[str, ...]]]:
         """Sides of pictures (Table A.1), with settings: what the smaller ones show is the middle of the larger."""
@@ -268,9 +268,9 @@ class Reproduction:
 
         def run() -> None:
             seen = prepared(recipe, self.known, self.folder / "pairs")
-            first = self._staged(self.few, self.seen, "few")
-            trained = self._staged(recipe, seen, f"few-{name}", first)
-            rows = np.intersect1d(trained.rows["test"], self.asked)
+            first = self._staged(self.few, self.seen, "few", asked=self.asked)
+            trained = self._staged(recipe, seen, f"few-{name}", spectra=first, asked=self.asked)
+            rows = trained.rows["test"]
             found = errors_of(trained.answers("M4", rows), self._true(rows))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(found | {"n": len(rows), "n_train": len(trained.rows["train"])}) + "\n")

@@ -146,8 +146,10 @@ class Staged:
         device: str = "cpu",
         report: Callable[[str, Epoch, int], None] | None = None,
         spectra: Staged | None = None,
+        asked: np.ndarray | None = None,
     ):
-        """report : called after every pass with the name of the network; spectra : others, whose M1 is taken.
+        """report : called after every pass with the name of the network; spectra : others, whose M1 is taken; asked :
+        rows of the test set that are asked about; None for all.
 
         Raises RequestError for targets that pairs do not have.
         """
@@ -159,7 +161,12 @@ class Staged:
         assert recipe.staged is not None
         self.recipe, self.config, self.known, self.seen = recipe, recipe.staged, known, seen
         self.work, self.device, self.report = work, device, report
-        self.rows = {what: (rows := rows_of(recipe, what))[np.asarray(seen.good[rows])] for what in SETS}
+        every = {what: rows_of(recipe, what) for what in SETS}
+        if asked is not None:
+            every["test"] = np.intersect1d(every["test"], asked)
+        self.whole = np.concatenate(list(every.values()))
+        """The rows that features are made of."""
+        self.rows = {what: rows[np.asarray(seen.good[rows])] for what, rows in every.items()}
         values = np.stack([known.column(name) for name in recipe.targets.names], axis=1)
         nothing = np.zeros(len(values))
         self.targets = Targets.fit(recipe.targets, values[self.rows["train"]], nothing[self.rows["train"]])
@@ -178,16 +185,18 @@ class Staged:
         return self._networks[name]
 
     def features(self, name: str) -> np.ndarray:
-        """(N, 1024), float32: what M1, M2 or M3 makes of every pair."""
+        """(N, 1024), float32: what M1, M2 or M3 makes of the pairs; 0 of those that are not in `whole`."""
         if name == "M1" and self._spectra is not None:
             return self._spectra.features(name)
         if name not in self._features:
             place = self.work / f"features-{name}.npy"
             if not place.exists():
-                network, data = self.network(name), self._data(name, np.arange(len(self.known)))
+                found = features_of(self.network(name), self._data(name, self.whole), self.device)
+                whole = np.zeros((len(self.known), found.shape[1]), np.float32)
+                whole[self.whole] = found
                 place.parent.mkdir(parents=True, exist_ok=True)
                 partial = place.with_suffix(".part.npy")
-                np.save(partial, features_of(network, data, self.device))
+                np.save(partial, whole)
                 partial.replace(place)
             self._features[name] = np.load(place, mmap_mode="r")
         return self._features[name]
