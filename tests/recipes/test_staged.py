@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -109,6 +110,13 @@ class TestPrepared:
         again = prepared(recipe(), known, folder)
         np.testing.assert_array_equal(again.spectra, seen.spectra)
         np.testing.assert_array_equal(again.picture_reason, seen.picture_reason)
+
+    def test_those_of_other_stars_are_others(self, known, seen, folder, monkeypatch):
+        monkeypatch.setattr(staged, "load_library", lambda name: SimpleNamespace(hash="of other stars"))
+        monkeypatch.setattr(staged, "exposed_once", lambda made, pairs: iter(()))  # nothing is found, all is made
+        again = prepared(recipe(), known, folder)
+        assert not np.any(again.spectra)
+        assert len(list(folder.glob("prepared-*"))) == 2
 
     def test_the_noise_of_one_exposure_is_the_same_whenever_it_is_asked_for(self, known):
         one, two = (next(iter(exposed_once(recipe(), known)))[1] for _ in range(2))

@@ -34,6 +34,8 @@ class Beside:
     cutouts: CutoutFile | None = None
     spectra: ReadSpectra | None = None
     spectra_path: Path | None = None
+    alone: bool = False
+    """Spectra are not beside a table, but in its place."""
 
     def put_to(self, sources: Sources) -> Sources:
         """The sources with what goes with them."""
@@ -48,7 +50,7 @@ class Beside:
         if self.cutouts is not None:
             height, width = self.cutouts.shape
             most = max(IMAGE_BYTES // (8 * height * width * len(self.cutouts.bands)), 1)
-        return most if self.spectra is None else min(most, SPECTRUM_ROWS)
+        return min(most, SPECTRUM_ROWS) if self.alone or self.spectra is not None else most
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def opened(
     read = None if spectra is None else with_spectra.read_from(spectra)
     if is_spectra(path):
         rows = SpectrumRows(path)
-        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts))
+        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts), alone=True)
     if is_cutout_file(path):
         table: Any = CutoutRows(path)
         return table, IdsAlone(), Beside(table.file, read, None if spectra is None else Path(spectra))
