@@ -181,7 +181,7 @@ class TestStages:
 
 
 @pytest.fixture(scope="module")
-def bundles(self, trained, tmp_path_factory):
+def bundles(trained, tmp_path_factory):
     place, found = tmp_path_factory.mktemp("bundles"), {}
     for sees in SEEN:
         made = staged_bundle(recipe(), trained, sees)
@@ -190,7 +190,7 @@ def bundles(self, trained, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def sources(self, known):
+def sources(known):
     """As the networks were shown them: the spectra of one exposure, the pictures that are kept."""
     _, some = next(iter(exposed_once(recipe(), known)))
     levels = np.moveaxis(np.asarray(known.pictures)[:, ::-1, :, ::-1], -1, 1).astype(np.float32)
