@@ -231,6 +231,10 @@ class TestBundles:
         assert np.all(found.flags[[4, 5]] & np.uint32(Flag.NOT_INFERRED))
         assert np.isfinite(found.point[:4]).all()
 
+    @pytest.mark.parametrize("sees", SEEN)
+    def test_no_sources_have_no_answers_in_as_many_columns(self, bundles, sources, sees):
+        assert predict(bundles[sees], sources.take(slice(0, 0))).point.shape == (0, 2)
+
     def test_redshifts_play_no_part_for_pictures(self, bundles, sources):
         some = replace(sources, spectra=None)
         unknown = replace(some, redshift=None)
