@@ -267,7 +267,7 @@ def test_check_says_how_each_is_understood(galprism, made):
     assert "needs redshifts" not in result.out
     result = galprism("check", made / "toy", made / "spectra")
     assert result.status == 0, result.err
-    assert "11 spectra of 3260 pixels from 3802" in result.out
+    assert "11 spectra of 3260 pixels from 3801.89 to 8051.93 Angstrom" in result.out
     assert "redshift 0.0" in result.out
     result = galprism("check", made / "toy", made / "cut.h5")
     assert result.status == 0, result.err

@@ -111,6 +111,10 @@ def test_nothing_at_all_is_not_inferred(preparation):
         preparation.features(Sources(id=np.arange(2)))
 
 
+def test_no_sources_have_no_rows_of_as_many_numbers(preparation):
+    assert preparation.features(made(3, 1).take(slice(0, 0))).inputs.shape == (0, preparation.n_inputs)
+
+
 def test_a_spectrum_without_a_redshift_has_no_say(preparation):
     whole = made(3, 3)
     found = preparation.features(replace(whole, redshift=np.array([0.1, np.nan, 0.1])))

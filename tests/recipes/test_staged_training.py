@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,6 +111,13 @@ class TestPrepared:
         np.testing.assert_array_equal(again.spectra, seen.spectra)
         np.testing.assert_array_equal(again.picture_reason, seen.picture_reason)
 
+    def test_those_of_other_stars_are_others(self, known, seen, folder, monkeypatch):
+        monkeypatch.setattr(staged, "load_library", lambda name: SimpleNamespace(hash="of other stars"))
+        monkeypatch.setattr(staged, "exposed_once", lambda made, pairs: iter(()))  # nothing is found, all is made
+        again = prepared(recipe(), known, folder)
+        assert not np.any(again.spectra)
+        assert len(list(folder.glob("prepared-*"))) == 2
+
     def test_the_noise_of_one_exposure_is_the_same_whenever_it_is_asked_for(self, known):
         one, two = (next(iter(exposed_once(recipe(), known)))[1] for _ in range(2))
         np.testing.assert_array_equal(one.spectra.flux, two.spectra.flux)
@@ -173,7 +181,7 @@ class TestStages:
 
 
 @pytest.fixture(scope="module")
-def bundles(self, trained, tmp_path_factory):
+def bundles(trained, tmp_path_factory):
     place, found = tmp_path_factory.mktemp("bundles"), {}
     for sees in SEEN:
         made = staged_bundle(recipe(), trained, sees)
@@ -182,7 +190,7 @@ def bundles(self, trained, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def sources(self, known):
+def sources(known):
     """As the networks were shown them: the spectra of one exposure, the pictures that are kept."""
     _, some = next(iter(exposed_once(recipe(), known)))
     levels = np.moveaxis(np.asarray(known.pictures)[:, ::-1, :, ::-1], -1, 1).astype(np.float32)
@@ -222,6 +230,10 @@ class TestBundles:
         assert found.flags[5] & np.uint32(Flag.REDSHIFT_OUT_OF_RANGE)
         assert np.all(found.flags[[4, 5]] & np.uint32(Flag.NOT_INFERRED))
         assert np.isfinite(found.point[:4]).all()
+
+    @pytest.mark.parametrize("sees", SEEN)
+    def test_no_sources_have_no_answers_in_as_many_columns(self, bundles, sources, sees):
+        assert predict(bundles[sees], sources.take(slice(0, 0))).point.shape == (0, 2)
 
     def test_redshifts_play_no_part_for_pictures(self, bundles, sources):
         some = replace(sources, spectra=None)

@@ -36,6 +36,8 @@ class Beside:
     spectra_path: Path | None = None
     failed: tuple[tuple[str, str], ...] = ()
     """Files of spectra that could not be read, and why."""
+    alone: bool = False
+    """Spectra are not beside a table, but in its place."""
 
     def put_to(self, sources: Sources) -> Sources:
         """The sources with what goes with them."""
@@ -50,7 +52,7 @@ class Beside:
         if self.cutouts is not None:
             height, width = self.cutouts.shape
             most = max(IMAGE_BYTES // (8 * height * width * len(self.cutouts.bands)), 1)
-        return most if self.spectra is None else min(most, SPECTRUM_ROWS)
+        return min(most, SPECTRUM_ROWS) if self.alone or self.spectra is not None else most
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def opened(
     if is_spectra(path):
         alone = with_spectra.read_from(path, skip_unreadable)
         rows = SpectrumRows(path, alone)
-        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts), failed=alone.failed)
+        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts), failed=alone.failed, alone=True)
     read = None if spectra is None else with_spectra.read_from(Path(spectra), skip_unreadable)
     given_spectra = () if read is None or spectra is None else (read, Path(spectra), read.failed)
     if is_cutout_file(path):

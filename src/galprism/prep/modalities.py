@@ -213,6 +213,7 @@ class Modalities:
             self._compare(flags, usable, there, parts, (context, seen, spectrum))
         row = np.concatenate([there.astype(np.float32), parts[0], parts[1], parts[2]], axis=1, dtype=np.float32)
         whole = np.concatenate([row, image.reshape(n, shape.n_image)], axis=1)
+        assert whole.shape[1] == shape.total
         return Features(whole, np.zeros(n), flags, np.where(there[:, 0], seen.n_bands, 0).astype(np.int16))
 
     def _mark(self, sources: Sources, flags: np.ndarray, there: np.ndarray, seen: Inputs) -> None:

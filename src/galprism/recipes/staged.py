@@ -42,6 +42,7 @@ from galprism.recipes.populations import pairs_of, rows_of
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe
 from galprism.recipes.stages import digest
+from galprism.sps import load_library
 from galprism.train import Epoch, LoopConfig, train
 from galprism.train.arrays import ArrayData, answers_of, features_of
 
@@ -87,8 +88,11 @@ def prepared(recipe: Recipe, known: Pairs, folder: Path, progress: Callable[[int
     """The pairs as the paper prepares them, spectra with the noise of one exposure; kept in `folder`."""
     seen = seen_of(recipe)
     n, size = len(known), seen.size
-    identity = [plain(each) for each in (recipe.field, recipe.chosen, recipe.images, recipe.spectra, recipe.noise)]
-    place = folder / f"prepared-{digest([*identity, recipe.seed, n, size, seen.crop])}"
+    identity: list[Any] = [
+        plain(each) for each in (recipe.field, recipe.chosen, recipe.images, recipe.spectra, recipe.noise)
+    ]
+    identity.append([load_library(name).hash for name in recipe.stars])
+    place = folder / f"prepared-{digest([*identity, recipe.survey, recipe.seed, n, size, seen.crop])}"
     files = ("spectra", "pictures", "sn", "spectrum_reason", "picture_reason")
     if not place.exists():
         part = place.with_suffix(".part")
