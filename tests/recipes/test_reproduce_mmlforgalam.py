@@ -63,13 +63,15 @@ class TestNumbers:
         off[:, 3:] += 0.1
         assert explained(real, off)["of_features"] == 1.0
 
-    def test_bins_of_signal_to_noise_hold_each_galaxy_once(self):
+    def test_bins_of_signal_to_noise_hold_each_galaxy_once(self, monkeypatch):
+        monkeypatch.setattr("galprism.recipes.mmlforgalam.FEWEST", 2)
         sn = np.array([5.0, 9.9, 10.0, 24.0, 30.0, 400.0, 27.0])
         off = np.stack([np.arange(7.0), -np.arange(7.0)], axis=1)
         found = by_sn(off, np.zeros((7, 2)), sn)
         assert [entry["n"] for entry in found] == [2, 1, 0, 1, 1, 2]
         assert found[0]["bias"] == [0.5, -0.5]
         assert found[5]["sd"] == [0.5, 0.5]
+        assert np.isnan(found[1]["sd"]).all()  # of one galaxy nothing is said
         assert np.isnan(found[2]["sd"]).all()
 
     def test_labels_are_put_to_their_galaxies_by_id(self):
@@ -226,7 +228,7 @@ def test_it_ends_in_its_table_and_pages(whole):
     ):
         assert words in page
     assert any("done already" in line for line in again)
-    figures = {path.stem for path in (folder / "report" / "figures").glob("*.png")}
+    figures = {path.stem for path in (folder / "report-published" / "figures").glob("*.png")}
     assert {"by_signal", "features"} <= figures
 
 

@@ -244,11 +244,17 @@ class Staged:
             self._data(name, self.rows["validation"]),
             loop,
             self.work / name.replace(" ", "-"),
-            identity=[name, {key: value for key, value in plain(self.recipe).items() if key not in BESIDE}],
+            identity=[name, self._identity()],
             device=self.device,
             report=None if report is None else lambda epoch, of: report(name, epoch, of),
         )
         return network
+
+    def _identity(self) -> dict[str, Any]:
+        """What the networks depend on: neither which of them are exported, nor how."""
+        config = replace(self.config, eight_bits=True, seen=replace(self.config.seen, sees="pictures"))
+        told = plain(replace(self.recipe, staged=config))
+        return {key: value for key, value in told.items() if key not in BESIDE}
 
     def _make(self, name: str) -> Callable[[int], Any]:
         size, channels = self.config.seen.size, len(self.config.seen.bands)
