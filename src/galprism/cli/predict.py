@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
     model = bundle.load(args.bundle)
     if is_cutout_file(args.catalogue):
         progress, named = Progress("sources", len(CutoutFile(args.catalogue))), None
-    elif is_spectra(args.catalogue):
+    elif "spectra" in model.preparation.blocks and is_spectra(args.catalogue):
         progress, named = Progress("sources", None), None
     else:
         with open_table(args.catalogue) as table:

@@ -64,6 +64,7 @@ class Beside:
 
 
 def opened(
+    bundle: Bundle,
     in_path: str | os.PathLike[str],
     survey: Survey,
     cutouts: str | os.PathLike[str] | None,
@@ -71,17 +72,18 @@ def opened(
     reading: dict[str, Any],
     skip_unreadable: bool = False,
 ) -> tuple[Any, Any, Beside]:
-    """The table of a request, how it is read, and what is put to its rows.
+    """The table of a request to a bundle, how it is read, and what is put to its rows.
 
     skip_unreadable : go on without files of spectra that cannot be read
 
     Raises RequestError where a file cannot be read or understood, one stands in two places, or no id is in it.
     """
     path = Path(in_path)
-    for given, kind, is_one in ((cutouts, "cutouts", is_cutout_file), (spectra, "spectra", is_spectra)):
-        if given is not None and is_one(path):
+    of_spectra = "spectra" in bundle.preparation.blocks and is_spectra(path)
+    for given, kind, is_one in ((cutouts, "cutouts", is_cutout_file(path)), (spectra, "spectra", of_spectra)):
+        if given is not None and is_one:
             raise RequestError(f"{path} is of {kind}, and so is {given}; accepted: one, or a catalogue")
-    if is_spectra(path):
+    if of_spectra:
         alone = with_spectra.read_from(path, skip_unreadable)
         rows = SpectrumRows(path, alone)
         return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts), failed=alone.failed, alone=True)

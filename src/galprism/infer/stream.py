@@ -126,7 +126,7 @@ def predict_file(
     check_passbands(bundle, survey)
     options: dict[str, Any]
     checked: Models | None = None
-    table, layout, beside = opened(in_path, survey, cutouts, spectra, reading, skip_unreadable)
+    table, layout, beside = opened(bundle, in_path, survey, cutouts, spectra, reading, skip_unreadable)
     batch_rows = min(batch_rows, beside.most_rows)
     if bundle.kind == "classes":
         options = {"priors": priors and list(priors)}

@@ -15,6 +15,7 @@ from galprism.data.spectrum_files import ReadSpectra, read_spectra, with_spectra
 from galprism.data.spectrum_files.desi import is_desi
 from galprism.data.spectrum_files.sdss import is_sdss
 from galprism.data.tables import match_ids
+from galprism.data.tables.base import readable
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.prep.line_shifts import flag_air
@@ -73,9 +74,9 @@ def is_spectra(path: str | Path) -> bool:
     if not path.name.lower().endswith((".fits", ".fits.gz", ".fit", ".fit.gz")) or not path.is_file():
         return False
     try:
-        with fits.open(path, memmap=False) as file:
+        with readable(path), fits.open(path, memmap=False) as file:
             return is_sdss(file) or is_desi(file)
-    except OSError:
+    except RequestError:
         return False
 
 
