@@ -26,7 +26,9 @@ def known():
     for kind in (0, 1):
         a, left = SLOPES[kind], MEASURED - SHIFTS[kind]
         total = a @ a.T + NOISE**2 * np.eye(3)
-        evidence.append(CHANCES[kind] * np.exp(-0.5 * left @ np.linalg.solve(total, left)) / np.sqrt(np.linalg.det(total)))
+        evidence.append(
+            CHANCES[kind] * np.exp(-0.5 * left @ np.linalg.solve(total, left)) / np.sqrt(np.linalg.det(total))
+        )
         gain = a.T @ np.linalg.inv(total)
         means.append(gain @ left)
         covs.append(np.eye(D) - gain @ a)

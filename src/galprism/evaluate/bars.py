@@ -18,8 +18,8 @@ class Bar:
 
     name: str
     """What is measured, on what, in words."""
-    bar: float | tuple[float, float]
-    """The value to reach; for `in`, the range to lie in."""
+    bar: float | tuple[float, float] | None
+    """The value to reach; for `in`, the range to lie in; None for a figure that is reported alone."""
     ours: float | None
     """None (or not finite) where it was not measured; it is then not met."""
     comparison: str = "<="
@@ -43,8 +43,8 @@ class Bar:
 
     @property
     def met(self) -> bool:
-        """Whether ours reaches the bar, unrounded; False where it was not measured."""
-        if self.ours is None:
+        """Whether ours reaches the bar, unrounded; False where it was not measured, or nothing was to be reached."""
+        if self.ours is None or self.bar is None:
             return False
         if isinstance(self.bar, tuple):
             return self.bar[0] <= self.ours <= self.bar[1]
@@ -54,6 +54,8 @@ class Bar:
     def verdict(self) -> str:
         if self.ours is None:
             return "not measured"
+        if self.bar is None:
+            return "reported"
         return "met" if self.met else "not met"
 
 
@@ -97,6 +99,8 @@ def _plain(value: float | None) -> str:
 
 
 def _aim(bar: Bar) -> str:
+    if bar.bar is None:
+        return MISSING
     if isinstance(bar.bar, tuple):
         return f"{_plain(bar.bar[0])} to {_plain(bar.bar[1])}{_unit(bar)}"
     return f"{COMPARISONS[bar.comparison]} {_plain(bar.bar)}{_unit(bar)}"

@@ -22,7 +22,9 @@ class SpectrumLikelihood:
         Raises RequestError for shapes that do not fit and errors that are not above zero.
         """
         if not (flux.shape == sigma.shape == bend.shape[:1] and bend.ndim == 2):
-            raise RequestError(f"flux {flux.shape}, sigma {sigma.shape}, bend {bend.shape}; accepted: (L,), (L,), (L, K)")
+            raise RequestError(
+                f"flux {flux.shape}, sigma {sigma.shape}, bend {bend.shape}; accepted: (L,), (L,), (L, K)"
+            )
         if not (sigma > 0).all():
             raise RequestError(f"sigma = {sigma[~(sigma > 0)][0]}; accepted: above zero")
         self.used = np.isfinite(sigma) & np.isfinite(flux)

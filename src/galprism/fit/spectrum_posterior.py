@@ -80,9 +80,7 @@ class SpectrumPosterior:
             return prior, chance, values
 
         rng = np.random.default_rng(seed)
-        first, second = (
-            Tempering(target, *at.draw(self.config.points, rng), self.config, rng).run() for _ in range(2)
-        )
+        first, second = (Tempering(target, *at.draw(self.config.points, rng), self.config, rng).run() for _ in range(2))
         return first, second
 
     def of_whole(self, draws: Draws, redshift: float) -> np.ndarray:

@@ -100,7 +100,9 @@ class Fit:
 class Tempering:
     """One run: points, what is known of them, and the size of their moves."""
 
-    def __init__(self, target: Target, x: np.ndarray, kind: np.ndarray, config: TemperingConfig, rng: np.random.Generator):
+    def __init__(
+        self, target: Target, x: np.ndarray, kind: np.ndarray, config: TemperingConfig, rng: np.random.Generator
+    ):
         """x, kind : `config.points` draws of the prior."""
         self.target, self.config, self.rng = target, config, rng
         self.x, self.kind = np.array(x, float), np.asarray(kind).astype(int)
@@ -132,9 +134,7 @@ class Tempering:
         if _effective(high * self.likelihood) < self.config.kept:
             for _ in range(100):
                 middle = 0.5 * (low + high)
-                low, high = (
-                    (middle, high) if _effective(middle * self.likelihood) > self.config.kept else (low, middle)
-                )
+                low, high = (middle, high) if _effective(middle * self.likelihood) > self.config.kept else (low, middle)
             self.beta += low
         else:
             low, self.beta = high, 1.0

@@ -25,12 +25,15 @@ from galprism.evaluate.figures import Look
 from galprism.evaluate.figures.multimodal import by_signal, some_features
 from galprism.evaluate.tables import Table, number
 from galprism.fit.full_spectrum import FullSpectrumConfig, fit_full_spectrum
+from galprism.fit.spectrum_posterior import spectrum_posterior
 from galprism.fit.spectrum_templates import paper_grid, spectrum_templates
+from galprism.fit.tempering import TemperingConfig
 from galprism.infer.predict import Predictor
 from galprism.recipes.mmlforgalam_bars import PAPER, SIZES, SN_EDGES, TABLE_A2, bars, errors_of
 from galprism.recipes.pairs import Pairs
 from galprism.recipes.populations import kept_basis, learn_populations, pairs_of, populations_bundle, rows_of
 from galprism.recipes.recipe import Recipe, load
+from galprism.recipes.spectrum_limit import FEW_POINTS, against_limit, columns_of, limit_table, posterior_of
 from galprism.recipes.staged import REAL, Prepared, Staged, exposed_once, prepared, staged_bundle
 from galprism.recipes.stages import Stage, digest, timings
 from galprism.sps import load_library
@@ -54,6 +57,7 @@ SEEN = {
 }
 """What ours is shown."""
 FIT = "full-spectrum fit"
+LIMIT = "exact posterior of the spectrum"
 BANDS = ("g", "r", "i", "gr", "gi", "ri", "gri")
 """Colours of pictures (Table A.2)."""
 
@@ -70,9 +74,11 @@ class Size:
     fitted: int
     """Test galaxies whose spectra are fitted."""
     realisations: int
+    limited: int
+    """Test galaxies whose exact posterior given the spectrum is drawn."""
 
 
-FULL = Size((), (), (), 2000, 100)
+FULL = Size((), (), (), 2000, 100, 400)
 """Where there is a GPU: the paper's numbers."""
 REDUCED = Size(
     settings=(
@@ -83,6 +89,7 @@ REDUCED = Size(
     few=("sample.train=2_000", "sample.validation=400", "sample.test=9_600", "staged.epochs=[8, 8, 6, 12]"),
     fitted=240,
     realisations=20,
+    limited=100,
 )
 """On a processor: fewer galaxies, pictures of 64 pixels, some passes in place of 100."""
 SMALL = Size(
@@ -94,6 +101,7 @@ SMALL = Size(
     few=("staged.epochs=[1, 1, 1, 1]",),
     fitted=4,
     realisations=2,
+    limited=2,
 )
 """`--quick`: everything runs, and the figures mean little."""
 
@@ -120,6 +128,7 @@ class Reproduction:
             *(self._varied(bands, f"pictures of {bands}", self._colours(bands)) for bands in BANDS),
             self._populations(),
             self._fit(),
+            self._limit(),
             self._evaluate(),
         ]
 
@@ -329,6 +338,28 @@ class Reproduction:
         key = [*self._sample(), n, self.size.realisations]
         return Stage("fit", text, 0.05 * n * (1 + self.size.realisations), (table,), key, run)
 
+    def _limit(self) -> Stage:
+        """The exact posterior of some of the spectra: what no estimator from spectra can be better than."""
+        table, n = self._table(LIMIT), self.size.limited
+
+        def run() -> None:
+            config = FEW_POINTS if self.quick else TemperingConfig()
+            exact, left, parts = posterior_of(self.paper, config), n, []
+            for sources in self._sources():
+                some = sources.take(slice(0, left))
+                if len(some):
+                    done = n - left
+
+                    def report(row: int, done: int = done) -> None:
+                        self.say(f"    {done + row + 1} of {n}")
+
+                    parts.append(spectrum_posterior(some, exact, seed=self.paper.seed, report=report))
+                left -= len(some)
+            _write(table, joined(parts))
+
+        text = f"exact posterior of {n:,} of the test spectra"
+        return Stage("limit", text, 15.0 * n, (table,), [*self._sample(), n, self.quick], run)
+
     def _evaluate(self) -> Stage:
         def run() -> None:
             methods = {name: read_predictions(self._table(name)) for name in (*METHODS, *SEEN)}
@@ -336,9 +367,10 @@ class Reproduction:
             truth, true = self.known.truth(self.asked), self._true(self.asked)
             sn = np.asarray(self.seen.sn[self.asked])
             measured: dict[str, Any] = {
-                "errors": {name: errors_of(_columns(found, names), true) for name, found in methods.items()},
-                "by_sn": {name: by_sn(_columns(found, names), true, sn) for name, found in methods.items()},
+                "errors": {name: errors_of(columns_of(found, names), true) for name, found in methods.items()},
+                "by_sn": {name: by_sn(columns_of(found, names), true, sn) for name, found in methods.items()},
                 "labels": labels(fit, names, truth.id, true, sn),
+                "limit": against_limit(read_predictions(self._table(LIMIT)), methods, names, truth.id, true, sn),
                 "features": json.loads((self.folder / "features.json").read_text()),
                 "varied": {path.stem: json.loads(path.read_text()) for path in (self.folder / "varied").glob("*.json")},
                 "prepared": json.loads((self.folder / "prepared.json").read_text()),
@@ -360,7 +392,7 @@ class Reproduction:
             self._summary.write_text(report.markdown().strip() + "\n\n" + "\n\n".join(tables_of(measured)) + "\n")
 
         outputs = (self._report, self._summary, self._measured)
-        key = [self._key(), plain(self.ours), self.size.fitted]
+        key = [self._key(), plain(self.ours), self.size.fitted, self.size.limited]
         return Stage("evaluate", "metrics and figures", 60, outputs, key, run)
 
     def _drawings(self, measured: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
@@ -466,16 +498,13 @@ def tables_of(measured: dict[str, Any]) -> list[str]:
                 rows.append((name, str(errors["n_train"]), *values, *(number(value, 4) for value in papers[name])))
         head = ("pictures", "learned from", "SD of age", "SD of [M/H]", "paper: age", "paper: [M/H]")
         found.append(f"### {title}\n\n" + Table(head, tuple(rows), "").markdown())
+    found.append(limit_table(measured["limit"], measured["parameters"]))
     fit = measured["labels"]
     told = ", ".join(f"{p} {number(s, 3)}" for p, s in zip(measured["parameters"], fit["errors"]["sd"], strict=True))
     dropped = ", ".join(f"{name}: {n}" for name, n in measured["prepared"]["dropped"].items())
     found.append(f"Full-spectrum fits of {fit['n']} of the test spectra have an SD against the truth of {told}.")
     found.append(f"Of {measured['prepared']['pairs']:,} pairs the preparation left out: {dropped}.")
     return found
-
-
-def _columns(found: Predictions, names: tuple[str, ...]) -> np.ndarray:
-    return np.stack([found.column(name) for name in names], axis=1).astype(float)
 
 
 def _write(table: Path, predictions: Predictions) -> None:

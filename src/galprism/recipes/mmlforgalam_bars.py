@@ -96,6 +96,19 @@ def bars(measured: dict[str, Any]) -> list[Bar]:
         for j in (0, 1):
             rms = [np.sqrt(errors[name]["mse"][j]) for name in (more, less)]
             found.append(Bar(f"{more} over {less}: rms of {WHAT[j]}", 1.0, float(rms[0] / rms[1])))
+    limit = measured["limit"]
+    for j in (0, 1):
+        own = limit["ratios"]["ours: spectra"]
+        note = f"{limit['n']} galaxies, those of {limit['asked']} whose exact posterior has converged"
+        found.append(
+            Bar(
+                f"ours: spectra over the exact posterior of the spectrum: rms of {WHAT[j]}",
+                None,
+                own["ratio"][j],
+                err=own["err"][j],
+                note=note,
+            )
+        )
     varied = measured["varied"]
     if {"64px", "128px"} <= set(varied):
         for j in (0, 1):
