@@ -1,4 +1,4 @@
-"""The exact posterior of a spectrum: its likelihood is a Gaussian written out, and simulated galaxies are found again."""
+"""The exact posterior of a spectrum: its likelihood is a Gaussian written out; simulated galaxies are found again."""
 
 from dataclasses import replace
 
@@ -91,7 +91,7 @@ def test_a_simulated_galaxy_is_found_again(posterior, galaxy):
     found = spectrum_posterior(sources, posterior, seed=1)
     spread = 0.5 * (found.quantiles[0, :, 3] - found.quantiles[0, :, 1])
     assert (np.abs(found.point[0] - true) < 4 * spread + 0.02).all()
-    x, quiescent = GalaxiesAt(posterior.field, Z, 13.5).draw(300, np.random.default_rng(1))
+    x, _ = GalaxiesAt(posterior.field, Z, 13.5).draw(300, np.random.default_rng(1))
     mass = x[:, 0].std()
     assert spread[NAMES.index("logmstar")] < 0.5 * mass
     assert np.isfinite(found.extra["rhat"]).all()

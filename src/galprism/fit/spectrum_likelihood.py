@@ -1,4 +1,4 @@
-"""The likelihood of a spectrum, given one without noise: Gaussian noise, and an error of the flux calibration summed out.
+"""The likelihood of a spectrum, given one without noise: Gaussian noise, and an error of the calibration summed out.
 
 What is measured is m (1 + B k) + noise: m without noise, B smooth functions of wavelength, k as many standard normal
 numbers. Over k that is a Gaussian whose covariance is the noise's and m B B' m; with as few functions as there are, its
@@ -23,7 +23,7 @@ class SpectrumLikelihood:
         """
         if not (flux.shape == sigma.shape == bend.shape[:1] and bend.ndim == 2):
             raise RequestError(
-                f"flux {flux.shape}, sigma {sigma.shape}, bend {bend.shape}; accepted: (L,), (L,), (L, K)"
+                f"flux {flux.shape}, sigma {sigma.shape}, bend {bend.shape}; accepted: (L,) twice, (L, K)"
             )
         if not (sigma > 0).all():
             raise RequestError(f"sigma = {sigma[~(sigma > 0)][0]}; accepted: above zero")

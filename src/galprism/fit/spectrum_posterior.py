@@ -1,4 +1,4 @@
-"""The exact posterior of simulated galaxies given their noisy spectra and redshifts, under the very prior of the sample:
+"""The exact posterior of simulated galaxies given noisy spectra and redshifts, under the very prior of the sample:
 the reference for whatever reads spectra.
 
 A simulated galaxy is a function of some numbers of simple priors (galprism.mocks.sky.at_redshift), so that draws of
@@ -32,8 +32,8 @@ OF_WHOLE = ("ebv", "logmstar", "logssfr")
 NAMES = OF_FIBRE + OF_WHOLE
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
 AGREEMENT = 1.05
-"""R-hat of two runs (Gelman & Rubin 1992, Stat. Sci. 7, 457) of what is said of the fibre's light, above which they have
-not converged: means that are half a standard deviation from each other have 1.06."""
+"""R-hat of two runs (Gelman & Rubin 1992, Stat. Sci. 7, 457) of what is said of the fibre's light, above which they
+have not converged: means that are half a standard deviation from each other have 1.06."""
 LOOKED = 3
 """Every so many of the final moves the whole galaxies are looked at."""
 
@@ -98,11 +98,11 @@ def spectrum_posterior(
     seed: int = 0,
     report: Callable[[int], None] | None = None,
 ) -> Predictions:
-    """What the posterior says of every source: means as `point`, quantiles of LEVELS. A source's answer follows from `seed` and
-    its id.
+    """What the posterior says of every source: means as `point`, quantiles of LEVELS. A source's answer follows from
+    `seed` and its id.
 
-    `extra` has `rhat`, of the worse of OF_FIBRE, `converged`, 1 where it is below AGREEMENT, `spectrum_models`, how many
-    spectra were made, and `quiescent`, the chance of it. What has not converged has LOW_SAMPLE_SIZE; what has no
+    `extra` has `rhat`, of the worse of OF_FIBRE, `converged`, 1 where it is below AGREEMENT, `spectrum_models`, how
+    many spectra were made, and `quiescent`, the chance of it. What has not converged has LOW_SAMPLE_SIZE; what has no
     spectrum or no redshift of the field's, no answer. report : is told of every source that is done.
 
     Raises RequestError for spectra that are not in the model's pixels.

@@ -36,14 +36,14 @@ FEWEST = 2
 class TemperingConfig:
     """How carefully."""
 
-    points: int = 96
+    points: int = 128
     kept: float = 0.5
     """Effective share of the points that a step leaves."""
     sweeps: int = 3
     """Moves of all points at each step."""
     settle: int = 6
     """Moves at the end whose points are not yet counted …"""
-    final: int = 18
+    final: int = 24
     """… and those whose points are."""
     most_steps: int = 200
 
@@ -153,7 +153,7 @@ class Tempering:
     def _sweep(self, fit: Fit, adapt: bool = True) -> None:
         """One move of every point."""
         rng, (n, d) = self.rng, self.x.shape
-        flips = rng.random(n) < FLIP
+        flips = np.asarray(rng.random(n)) < FLIP
         there = fit.whitened(self.x, self.kind)
         square = (there**2).sum(axis=1)
         spread = (0.5 * (DEGREES + square)) / rng.gamma(0.5 * (d + DEGREES), size=n)
@@ -168,7 +168,7 @@ class Tempering:
         self.evaluations += n
         with np.errstate(invalid="ignore"):
             log_ratio += prior - self.prior + self.beta * (likelihood - self.likelihood)
-        taken = np.isfinite(prior) & (np.log(rng.random(n)) < log_ratio)
+        taken = np.isfinite(prior) & (np.log(np.asarray(rng.random(n))) < log_ratio)
         self.x[taken], self.kind[taken] = x[taken], other[taken]
         self.prior[taken], self.likelihood[taken], self.values[taken] = prior[taken], likelihood[taken], values[taken]
         within = taken[~flips].mean() if (~flips).any() else ACCEPTED

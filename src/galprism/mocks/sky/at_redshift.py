@@ -1,7 +1,8 @@
 """The galaxies of a field at one redshift, brighter than its limit: a density over a few numbers of each, and draws.
 
-A galaxy is quiescent or not, and WIDTH numbers: log10 of its mass, and standard normal numbers that its stars, its dust,
-its shape and its motions follow from. So what a fit may be asked to weigh is what the field is drawn from, to the letter.
+A galaxy is quiescent or not, and WIDTH numbers: log10 of its mass, and standard normal numbers that its stars, its
+dust, its shape and its motions follow from. So what a fit may be asked to weigh is what the field is drawn from, to the
+letter.
 """
 
 from __future__ import annotations
