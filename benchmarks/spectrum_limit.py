@@ -60,7 +60,7 @@ def asked(posterior: SpectrumPosterior, sources: Sources, row: int, true: np.nda
         "seconds": time.perf_counter() - start,
         "of_processor": time.process_time() - own,
         "redshift": z,
-        "sn": float(signal_to_noise(sources.spectra.take([row]), per="angstrom")[0]),
+        "sn": float(signal_to_noise(sources.spectra.take([row]), per="Angstrom")[0]),
     }
 
 
