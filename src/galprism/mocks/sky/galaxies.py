@@ -21,6 +21,7 @@ from galprism.mocks.sky import relations
 from galprism.mocks.sky.bodies import Bodies
 from galprism.mocks.sky.field_config import GalaxyConfig
 from galprism.mocks.sky.foresight import Foresight
+from galprism.mocks.sky.latents import Latents
 from galprism.mocks.sky.mass_function import MassFunction
 from galprism.mocks.sky.members import Members, Shapes, joined
 from galprism.mocks.sky.shapes import drawn_shapes
@@ -106,10 +107,13 @@ class FieldGalaxies:
 
     def bodies(self, redshift: np.ndarray, logm: np.ndarray, quiescent: np.ndarray, rng: np.random.Generator) -> Bodies:
         """What galaxies of these redshifts and masses (N,) are made of."""
-        config, n = self.config, len(redshift)
-        normal = rng.standard_normal((6, n))
+        return self.bodies_of(redshift, logm, quiescent, Latents.drawn(len(redshift), rng))
+
+    def bodies_of(self, redshift: np.ndarray, logm: np.ndarray, quiescent: np.ndarray, latents: Latents) -> Bodies:
+        """What follows from their random numbers."""
+        config, normal = self.config, latents.normal
         rate = relations.main_sequence(logm, redshift) + config.rate_scatter * normal[0]
-        rate += config.starburst_boost * (rng.random(n) < config.starburst_share)
+        rate += config.starburst_boost * (latents.starburst < config.starburst_share)
         calm = relations.quiescent_rate(logm, redshift) + config.quiescent_scatter * normal[0]
         rate = np.where(quiescent, np.minimum(calm, rate), rate)
         bulge = relations.bulge_share(logm, quiescent, normal[1])
@@ -121,8 +125,8 @@ class FieldGalaxies:
             in_bulge = np.where(bulge < 1.0, np.minimum(in_bulge, rate - np.log10(2.0)), rate)
             in_disc = rate + np.log10(1.0 - 10.0 ** (in_bulge - rate))
         universe = age_gyr(redshift)
-        old = universe * rng.uniform(*config.age_old, n)
-        started = np.where(quiescent, old, universe * rng.uniform(*config.age_disc, n))
+        old = universe * _between(config.age_old, latents.old)
+        started = np.where(quiescent, old, universe * _between(config.age_disc, latents.disc))
         there = bulge < 1.0
         history = [
             relations.delayed_history(in_bulge - log_mass[:, 0] + np.log10(SURVIVING), old),
@@ -131,7 +135,7 @@ class FieldGalaxies:
             ),
         ]
         metals = relations.metallicity(logm, normal[3])[:, None] + config.bulge_metals * np.array([1.0, -1.0])
-        ebv = np.where(quiescent, rng.exponential(config.old_dust, n), relations.dust(logm, normal[4]))
+        ebv = np.where(quiescent, config.old_dust * latents.old_dust, relations.dust(logm, normal[4]))
         return Bodies(
             redshift=redshift,
             logm=logm,
@@ -142,12 +146,16 @@ class FieldGalaxies:
             # metallicities beyond the library's are those of its ends
             z_met=Z_SUN * 10.0 ** np.minimum(np.maximum(metals, self.metals[0]), self.metals[1]),
             ebv=np.stack([ebv, ebv], axis=1),
-            logu=config.logu + config.logu_spread * rng.uniform(-1.0, 1.0, n),
+            logu=config.logu + config.logu_spread * _between((-1.0, 1.0), latents.logu),
         )
 
     def light(self, bodies: Bodies, rng: np.random.Generator | None = None) -> Members:
-        """Their light and shapes."""
+        """Their light, and shapes at random."""
         rng = np.random.default_rng(len(bodies.logm)) if rng is None else rng
+        return self.light_of(bodies, drawn_shapes(bodies.redshift, bodies.logm, rng))
+
+    def light_of(self, bodies: Bodies, shapes: Shapes) -> Members:
+        """Their light, of these shapes."""
         n = len(bodies.logm)
         if not n:
             nothing = np.zeros((0, len(self.survey.bands)))
@@ -161,11 +169,15 @@ class FieldGalaxies:
             point=np.zeros((n, len(self.survey.bands))),
             bulge=bulge.flux.numpy() * formed[:, :1],
             disc=disc.flux.numpy() * formed[:, 1:],
-            shapes=drawn_shapes(bodies.redshift, bodies.logm, rng),
+            shapes=shapes,
             values=_values(bodies, bulge, disc, formed),
             kind=np.where(bodies.quiescent, "quiescent", "star-forming"),
             bodies=bodies,
         )
+
+
+def _between(ends: tuple[float, float], uniform: np.ndarray) -> np.ndarray:
+    return ends[0] + (ends[1] - ends[0]) * uniform
 
 
 def _rows(seen: Observed, rows: slice) -> Observed:

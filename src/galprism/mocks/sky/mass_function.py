@@ -101,6 +101,8 @@ class MassFunction:
         inside = np.clip((m_edges + M_STEP - self.floor[:, None]) / M_STEP, 0.0, 1.0)  # of a cell, above the floor
         per_volume = density(population, m_edges + 0.5 * M_STEP, middle[:, None]) * M_STEP * inside
         number = per_volume * (comoving_volume_per_deg2(middle) * np.diff(self.z_edges))[:, None]
+        self.per_redshift = number / np.diff(self.z_edges)[:, None]
+        """(Z, M), galaxies in a square degree and a unit of redshift, of the cells."""
         self.total = float(number.sum())
         """Galaxies in a square degree."""
         self.cumulative = np.cumsum(number.ravel()) / self.total
@@ -114,3 +116,10 @@ class MassFunction:
         redshift = np.cbrt(low + rng.random(n) * (high - low))  # evenly in volume where space is flat
         lowest = np.maximum(self.m_low[m_cell], self.floor[z_cell])
         return redshift, lowest + rng.random(n) * (self.m_low[m_cell] + M_STEP - lowest)
+
+    def cells_at(self, redshift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(M,) each, of one redshift: lower and upper ends of the cells of log10 mass, within each of which masses are
+        drawn evenly, and galaxies in them per square degree and unit of redshift."""
+        row = min(max(int(np.searchsorted(self.z_edges, redshift, side="right")) - 1, 0), len(self.z_edges) - 2)
+        low = np.maximum(self.m_low, self.floor[row])
+        return low, np.maximum(self.m_low + M_STEP, low), self.per_redshift[row]

@@ -12,7 +12,13 @@ from galprism.mocks.sky.members import Shapes
 def drawn_shapes(redshift: np.ndarray, logm: np.ndarray, rng: np.random.Generator) -> Shapes:
     """Shapes of N galaxies of redshifts and log10 stellar masses [Msun] (N,), at any angle."""
     n = len(logm)
-    normal, uniform, scale = rng.standard_normal((2, n)), rng.random((3, n)), arcsec_per_kpc(redshift)
+    return shapes_of(redshift, logm, rng.standard_normal((2, n)), rng.random((3, n)))
+
+
+def shapes_of(redshift: np.ndarray, logm: np.ndarray, normal: np.ndarray, uniform: np.ndarray) -> Shapes:
+    """What follows from random numbers: normal (2, N), of the sizes of bulge and disc; uniform (3, N), of their axis
+    ratios and of the angle."""
+    scale = arcsec_per_kpc(redshift)
     return Shapes(
         re_bulge=relations.bulge_size(logm, redshift, normal[0]) * scale,
         re_disc=relations.disc_size(logm, redshift, normal[1]) * scale,

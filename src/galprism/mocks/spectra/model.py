@@ -20,6 +20,7 @@ from torch import Tensor
 from galprism.cosmology import LIGHT_SPEED_KM_PER_S
 from galprism.errors import RequestError
 from galprism.mocks.sky.bodies import Bodies
+from galprism.mocks.sky.members import Shapes
 from galprism.mocks.sky.patch import Patch
 from galprism.mocks.spectra.broadening import MARGIN, Broadening
 from galprism.mocks.spectra.config import SpectrumConfig
@@ -123,13 +124,23 @@ class SpectrumModel:
         """
         some = patch.take(np.arange(len(patch))[slice(None) if rows is None else rows])
         bodies = self._checked(some)
-        share = fibre_shares(
-            some.members.shapes, diameter=self.config.fibre, seeing=self.config.seeing, beta=self.config.beta
+        flux, share, values = self.of_bodies(bodies, some.members.shapes, scatter(some.id, seed))
+        return SimulatedSpectra(
+            some.id, bodies.redshift, self.instrument.wave, flux, self.instrument.lsf_sigma, share, values
         )
-        moving = motions(bodies, some.members.shapes, scatter(some.id, seed), self.config)
+
+    def of_bodies(
+        self, bodies: Bodies, shapes: Shapes, normal: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Spectra (N, L), shares (N, 2) and values (N,) of SimulatedSpectra, of galaxies in any order.
+
+        normal : (N, 2), standard normal numbers, of the scatter of motions
+        """
+        share = fibre_shares(shapes, diameter=self.config.fibre, seeing=self.config.seeing, beta=self.config.beta)
+        moving = motions(bodies, shapes, normal, self.config)
         order = np.argsort(bodies.redshift)
-        flux = np.empty((len(some), len(self.instrument.wave)), np.float32)
-        values = {name: np.empty(len(some)) for name in VALUES}
+        flux = np.empty((len(bodies), len(self.instrument.wave)), np.float32)
+        values = {name: np.empty(len(bodies)) for name in VALUES}
         for start in range(0, len(order), self.batch):
             part = order[start : start + self.batch]
             flux[part], found = self._made(
@@ -137,9 +148,7 @@ class SpectrumModel:
             )
             for name, value in found.items():
                 values[name][part] = value
-        return SimulatedSpectra(
-            some.id, bodies.redshift, self.instrument.wave, flux, self.instrument.lsf_sigma, share, values
-        )
+        return flux, share, values
 
     def matrix_flop(self) -> float:
         """Floating-point operations of the matrix products for one galaxy, to compare with a peak rate."""

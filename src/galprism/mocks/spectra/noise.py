@@ -115,11 +115,15 @@ def _exposures(simulated: SimulatedSpectra, config: SpectrumConfig, rngs: list[n
     shrunk = ratio / 10.0**wanted  # what errors are multiplied by
     error = np.sqrt(variance, out=variance)
     error *= shrunk.astype(np.float32)[:, None]
-    excess = np.sqrt(1.0 + config.sky_residual**2 * (pixels.excess**2 - 1.0)).astype(np.float32)
-    return Exposures(error, excess, _bend(wave, config))
+    return Exposures(error, excess_of(config), bend_of(wave, config))
 
 
-def _bend(wave: np.ndarray, config: SpectrumConfig) -> np.ndarray:
+def excess_of(config: SpectrumConfig) -> np.ndarray:
+    """(L,), float32: the true standard deviation of the noise over the stated."""
+    return np.sqrt(1.0 + config.sky_residual**2 * (instrument(config).excess ** 2 - 1.0)).astype(np.float32)
+
+
+def bend_of(wave: np.ndarray, config: SpectrumConfig) -> np.ndarray:
     """(L, K), float32: smooth functions of wavelength whose sum, each times a standard normal number, has the standard
     deviation of the calibration's error at every wavelength."""
     step = config.calibration_scale / KNOTS
