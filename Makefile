@@ -11,7 +11,7 @@ demo: .venv/.core
 	$(BIN)/galprism demo
 
 test: .venv/.dev lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
