@@ -217,7 +217,7 @@ def test_cutouts_of_another_size_band_or_unit_are_refused(made, refused, tmp_pat
         ("jpegs.h5", "8-bit"),
     ):
         for command in ((tmp_path / name,), (made / "table.parquet", "--cutouts", tmp_path / name)):
-            refused(("predict", made / "toy", *command, "-o", tmp_path / "out.parquet"), *words)
+            assert refused(("predict", made / "toy", *command, "-o", tmp_path / "out.parquet"), *words)
 
 
 def test_larger_cutouts_are_looked_at_in_their_middle(predict, made, tmp_path):

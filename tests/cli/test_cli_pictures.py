@@ -81,4 +81,4 @@ def test_where_it_cannot_be_written(refused, folder):
         ("no/out.png", "there is no folder"),
         ("two.png", "is what"),
     ):
-        refused(["pictures", folder / "two.png", "-o", folder / out], said)
+        assert refused(["pictures", folder / "two.png", "-o", folder / out], said)

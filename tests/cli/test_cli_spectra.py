@@ -195,7 +195,7 @@ def test_files_that_are_no_spectra_are_named_all(refused, galprism, stars, spec,
 def test_wrong_requests(refused, stars, spec, tmp_path, monkeypatch, words, said):
     monkeypatch.setitem(sys.modules, "ppxf", None)
     figures = ("--figures", tmp_path / "figures")
-    refused(("fit", stars, spec(1), "-o", tmp_path / "ages.fits", *BARE, *figures, *words), said)
+    assert refused(("fit", stars, spec(1), "-o", tmp_path / "ages.fits", *BARE, *figures, *words), said)
 
 
 def test_what_a_file_says_is_not_said_again(galprism, stars, spec, tmp_path):
@@ -205,4 +205,5 @@ def test_what_a_file_says_is_not_said_again(galprism, stars, spec, tmp_path):
 
 
 def test_a_library_that_is_none(refused, spec, tmp_path):
-    refused(("fit", "bc30", spec(1), "-o", tmp_path / "ages.fits", *QUICK), "library = 'bc30'; accepted: bc03-miles")
+    command = ("fit", "bc30", spec(1), "-o", tmp_path / "ages.fits", *QUICK)
+    assert refused(command, "library = 'bc30'; accepted: bc03-miles")

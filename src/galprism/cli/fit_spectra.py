@@ -141,7 +141,7 @@ def _templates(args: argparse.Namespace) -> SpectrumTemplates:
     from galprism.sps import load_library
 
     known = args.recipe in recipes.names() or args.recipe.endswith(".toml")
-    library = load_library(recipes.load(args.recipe).library if known else args.recipe)
+    library = load_library(recipes.load(args.recipe).stars[0] if known else args.recipe)
     ages, logzsol = paper_grid(library)
     return spectrum_templates(
         library,

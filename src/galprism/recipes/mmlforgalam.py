@@ -320,7 +320,7 @@ class Reproduction:
         table, n = self._table(FIT), self.size.fitted
 
         def run() -> None:
-            library = load_library(self.paper.library)
+            library = load_library(self.paper.stars[0])
             ages, logzsol = paper_grid(library)
             templates = spectrum_templates(library, ages=ages, logzsol=logzsol)
             config = FullSpectrumConfig(n_realisations=self.size.realisations)
