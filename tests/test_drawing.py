@@ -34,8 +34,6 @@ HEAVY = (
     *("optuna", "spectres", "specutils", "skimage", "ppxf"),
 )
 MAY_IMPORT_TORCH = {"sps", "mocks", "nets", "train"}
-DOORS = {"recipes/training.py": "torch"}
-"""Files further down the list that import a heavy library at their top; nothing imports them at its own top."""
 
 
 def room_of(path: Path) -> str:
@@ -86,8 +84,6 @@ def test_imports_point_down(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_heavy_libraries_come_in_by_their_doors(path):
     for module, at_top in imports(path):
-        if DOORS.get(str(path.relative_to(ROOT))) == module.split(".")[0]:
-            continue
         if module.split(".")[0] == "torch":
             assert room_of(path) in MAY_IMPORT_TORCH, f"{path.name} imports torch"
         elif module.split(".")[0] in HEAVY:

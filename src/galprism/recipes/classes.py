@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from galprism import bundle, passbands, surveys
+from galprism import bundle, surveys
 from galprism.config import fill, plain
 from galprism.data import CLASSES
 from galprism.errors import RequestError
@@ -20,6 +19,7 @@ from galprism.nets import CLASSIFIERS, Classifier, classifiers_to_onnx
 from galprism.prep import DropConfig, LoseConfig
 from galprism.prep.classes import ClassPreparation
 from galprism.recipes.labelled import Labelled, labelled, measure_of
+from galprism.recipes.parts import origin
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe
 from galprism.train import Epoch, LoopConfig, train
@@ -187,30 +187,22 @@ def train_classes(
 
 def class_bundle(recipe: Recipe, trained: TrainedClasses) -> bundle.Bundle:
     """What inference needs of trained classifiers."""
-    used = trained.preparation.bands
-    bands = [band for band in surveys.get(recipe.survey).bands if band.name in used]
     best = [min(history, key=lambda epoch: epoch.valid_loss) for history in trained.history]
-    origin = describe(recipe) if recipe.field is not None else {"made_by": "galprism", "recipe": recipe.name}
+    described = describe(recipe) if recipe.field is not None else {"made_by": "galprism", "recipe": recipe.name}
     return bundle.Bundle(
-        name=recipe.name,
-        title=recipe.title,
-        survey=recipe.survey,
-        passbands={band.name: {"name": band.passband, "hash": passbands.get(band.passband).hash} for band in bands},
+        **origin(_without_place(recipe), trained.preparation.bands, described),
         preparation=trained.preparation,
         targets=(),
         anchored=(),
         ranges=(),
         kind="classes",
         network=trained.architecture,
-        recipe=plain(_without_place(recipe)),
-        seed=recipe.seed,
         metrics={
             "training_sources": trained.n_train,
             "validation_sources": trained.n_valid,
             "validation_loss": [round(epoch.valid_loss, 6) for epoch in best],
             "epochs": [len(history) for history in trained.history],
         },
-        provenance={**origin, "torch": version("torch"), "numpy": np.__version__},
         coordinates={"classes": list(CLASSES), "shares": trained.shares, "tempering": trained.tempering},
         model=classifiers_to_onnx(trained.classifiers),
     )

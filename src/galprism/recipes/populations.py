@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from galprism import bundle, passbands, surveys
+from galprism import bundle
 from galprism.config import fill, plain
 from galprism.errors import RequestError
 from galprism.nets import Estimator
@@ -18,8 +17,9 @@ from galprism.prep import Targets
 from galprism.prep.frames import ranges_of
 from galprism.prep.modalities import Modalities
 from galprism.prep.spectrum_basis import SpectrumBasis
-from galprism.recipes.estimators import BESIDE_TRAINING, build_estimator, coordinates_of, readout_of
+from galprism.recipes.estimators import BESIDE_TRAINING, build_estimator
 from galprism.recipes.pairs import NAMES, Pairs, measure_of, pairs, spectrum_basis
+from galprism.recipes.parts import answers, origin
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe
 from galprism.recipes.stages import digest
@@ -148,24 +148,12 @@ def train_populations(
 
 def populations_bundle(recipe: Recipe, trained: TrainedPopulations) -> bundle.Bundle:
     """What inference needs of a trained network."""
-    targets = trained.targets
-    used = trained.preparation.bands
-    bands = [band for band in surveys.get(recipe.survey).bands if band.name in used]
     best = min(trained.history, key=lambda epoch: epoch.valid_loss)
     return bundle.Bundle(
-        name=recipe.name,
-        title=recipe.title,
-        survey=recipe.survey,
-        passbands={band.name: {"name": band.passband, "hash": passbands.get(band.passband).hash} for band in bands},
+        **origin(recipe, trained.preparation.bands, describe(recipe)),
+        **answers(trained.estimator, trained.targets, trained.preparation.shape.total),
         preparation=trained.preparation,
-        targets=targets.names,
-        anchored=tuple(targets.anchored.tolist()),
-        ranges=targets.ranges,
-        kind="mixture" if trained.estimator.head is not None else "point",
-        coordinates=coordinates_of(trained.estimator, targets),
         network=trained.architecture,
-        recipe=plain(recipe),
-        seed=recipe.seed,
         metrics={
             "training_sources": trained.n_train,
             "validation_sources": trained.n_valid,
@@ -173,6 +161,4 @@ def populations_bundle(recipe: Recipe, trained: TrainedPopulations) -> bundle.Bu
             "validation_rms_of_coordinates": [round(value, 5) for value in best.valid_rms],
             "epochs": len(trained.history),
         },
-        provenance={**describe(recipe), "torch": version("torch"), "numpy": np.__version__},
-        model=readout_of(trained.estimator, targets, trained.preparation.shape.total),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from galprism.prep.pictures import REASONS, prepare_pictures
 from galprism.prep.pictures import PictureConfig as Preparing
 from galprism.prep.pictures_and_spectra import PicturesAndSpectra, SeenConfig, Sees, as_inputs, cropped
 from galprism.recipes.pairs import NAMES, Pairs, measure_of
+from galprism.recipes.parts import origin
 from galprism.recipes.populations import pairs_of, rows_of
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe
@@ -295,21 +295,16 @@ def staged_bundle(recipe: Recipe, trained: Staged, sees: Sees) -> bundle.Bundle:
     """What inference needs of trained networks; sees : as of `Staged.model`."""
     model, n_weights = trained.model(sees)
     targets, seen = trained.targets, replace(trained.config.seen, sees=sees)
+    name = recipe.name if sees == "pictures" else f"{recipe.name}-{sees}"
     return bundle.Bundle(
-        name=recipe.name if sees == "pictures" else f"{recipe.name}-{sees}",
-        title=recipe.title,
-        survey=recipe.survey,
-        passbands={},
+        **origin(recipe, (), describe(recipe)) | {"name": name},
         preparation=PicturesAndSpectra(seen),
         targets=targets.names,
         anchored=tuple(targets.anchored.tolist()),
         ranges=targets.ranges,
         kind="point",
         network={"kind": "mmlforgalam", "parts": list(NEEDS[sees]), "weights": n_weights},
-        recipe=plain(recipe),
-        seed=recipe.seed,
         metrics={f"{what}_sources": len(rows) for what, rows in trained.rows.items()},
-        provenance={**describe(recipe), "torch": version("torch"), "numpy": np.__version__},
         model=model,
     )
 

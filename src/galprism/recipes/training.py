@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from galprism import bundle, passbands, surveys
 from galprism.config import fill, plain
@@ -22,11 +21,12 @@ from galprism.prep.basis import Basis
 from galprism.prep.frames import ranges_of
 from galprism.recipes.certificate import certified
 from galprism.recipes.classes import train_classes
-from galprism.recipes.estimators import BESIDE_TRAINING, build_estimator, coordinates_of, readout_of
+from galprism.recipes.estimators import BESIDE_TRAINING, build_estimator
+from galprism.recipes.parts import answers, origin
 from galprism.recipes.populations import train_populations
 from galprism.recipes.ranking import build_scorer, learn_to_rank
 from galprism.recipes.recipe import ANY, Recipe
-from galprism.recipes.sky import describe, make_basis, sky, survey_of
+from galprism.recipes.sky import describe, make_basis, sky
 from galprism.recipes.staged import train_staged
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
@@ -275,25 +275,14 @@ def ranked(history: tuple[Epoch, ...]) -> dict[str, float]:
 
 def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
     """What inference needs of a trained network."""
-    targets = trained.targets
-    bands = () if recipe.survey == ANY else survey_of(recipe).bands
     best = min(trained.history, key=lambda epoch: epoch.valid_loss)
-    spread = np.abs(targets.linear).max(axis=1)
+    spread = np.abs(trained.targets.linear).max(axis=1)
     return bundle.Bundle(
-        name=recipe.name,
-        title=recipe.title,
-        survey=recipe.survey,
-        passbands={band.name: {"name": band.passband, "hash": passbands.get(band.passband).hash} for band in bands},
+        **origin(recipe, trained.preparation.bands, describe(recipe)),
+        **answers(trained.estimator, trained.targets, len(trained.preparation.input_names)),
         preparation=trained.preparation,
-        targets=targets.names,
-        anchored=tuple(targets.anchored.tolist()),
-        ranges=targets.ranges,
         prior=trained.prior if recipe.survey == ANY else {},
-        kind="mixture" if trained.estimator.head is not None else "point",
-        coordinates=coordinates_of(trained.estimator, targets),
         network=trained.architecture,
-        recipe=plain(recipe),
-        seed=recipe.seed,
         metrics={
             "validation_sources": recipe.sample.validation,
             "validation_loss": round(best.valid_loss, 6),
@@ -303,7 +292,5 @@ def to_bundle(recipe: Recipe, trained: Trained) -> bundle.Bundle:
             "training_sources": recipe.sample.train,
             **ranked(trained.ranking_history),
         },
-        provenance={**describe(recipe), "torch": torch.__version__, "numpy": np.__version__},
         ranking=trained.ranking,
-        model=readout_of(trained.estimator, targets, len(trained.preparation.input_names)),
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from galprism.data import Photometry, Sources
 from galprism.prep import Preparation
-from galprism.train.data import Draw
+from galprism.train.data import Draw, picked
 
 CHUNK_ROWS = 8192
 """Sources are drawn and prepared this many at a time, then dealt out in batches."""
@@ -59,12 +59,8 @@ class CandidateData:
         return torch.from_numpy(xs), torch.from_numpy(ys)
 
     def _chunks(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        rows = np.arange(self.n_sources)
-        if not self.fixed:
-            np.random.default_rng((self.seed, epoch)).shuffle(rows)
-        for number, start in enumerate(range(0, len(rows), CHUNK_ROWS)):
-            rng = np.random.default_rng((self.seed, 0 if self.fixed else epoch, 1 + number))
-            sets = [self._sets(sources, rng) for _, sources in self.draw(rows[start : start + CHUNK_ROWS], rng)]
+        for rows, rng in picked(self.n_sources, CHUNK_ROWS, self.seed, epoch, fixed=self.fixed):
+            sets = [self._sets(sources, rng) for _, sources in self.draw(rows, rng)]
             x, thought = (np.concatenate(parts) for parts in zip(*sets, strict=True))
             mixed = rng.permutation(len(x))
             yield x[mixed], thought[mixed]

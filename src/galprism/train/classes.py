@@ -15,7 +15,7 @@ from galprism.nets.classifier import Average
 from galprism.prep import DropConfig, LoseConfig, drop
 from galprism.prep.augment import turned
 from galprism.prep.classes import ClassPreparation
-from galprism.train.data import dealt
+from galprism.train.data import dealt, picked
 
 CHUNK_ROWS = 4096
 """Sources are drawn and prepared this many at a time, then dealt out in batches."""
@@ -57,21 +57,16 @@ class DrawnClasses:
         return _tensors([np.concatenate(parts) for parts in zip(*self._chunks(0), strict=True)])
 
     def _chunks(self, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
-        rows = np.arange(len(self.classes))
-        if not self.fixed:
-            np.random.default_rng((self.seed, epoch)).shuffle(rows)
-        for number, start in enumerate(range(0, len(rows), CHUNK_ROWS)):
-            picked = rows[start : start + CHUNK_ROWS]
-            rng = np.random.default_rng((self.seed, 0 if self.fixed else epoch, 1 + number))
-            sources, with_image = self._less(self.measure(picked, rng), rng)
+        for rows, rng in picked(len(self.classes), CHUNK_ROWS, self.seed, epoch, fixed=self.fixed):
+            sources, with_image = self._less(self.measure(rows, rng), rng)
             features = self.preparation.features(sources, check=False)
             there = features.there * with_image
-            image = np.zeros((len(picked), 0, 1, 1), np.float32) if features.image is None else features.image
+            image = np.zeros((len(rows), 0, 1, 1), np.float32) if features.image is None else features.image
             if self.lose.turn:
                 image = turned(image, rng)
             good = features.usable
             image = np.where(there[:, None, None, None] > 0, image, np.float32(0))
-            columns = features.inputs, image, there[:, None].astype(np.float32), self.classes[picked].astype(np.int64)
+            columns = features.inputs, image, there[:, None].astype(np.float32), self.classes[rows].astype(np.int64)
             yield tuple(column[good] for column in columns)
 
     def _less(self, sources: Sources, rng: np.random.Generator) -> tuple[Sources, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -75,22 +76,31 @@ Draw = Callable[[np.ndarray, np.random.Generator], Sequence[tuple[np.ndarray, So
 """(rows, rng) -> those rows as a survey, or several, would measure them this time: (rows of it, Sources) of each."""
 
 
-@dataclass(frozen=True, eq=False)
-class DrawnData:
-    """Sources that are measured anew every pass, such as simulated galaxies with fresh noise."""
+def picked(
+    n: int, size: int, seed: int, epoch: int, *, fixed: bool, weight: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
+    """The rows of one pass over `n`, `size` at a time, each time with the random numbers that measure them.
 
-    draw: Draw
+    fixed : every pass the same rows in the same order with the same random numbers: for validation
+    weight : (n,), how often a row is drawn relative to the others (with replacement); None for every row once a pass
+    """
+    rows = np.arange(n)
+    if not fixed:
+        rng = np.random.default_rng((seed, epoch))
+        if weight is None:
+            rng.shuffle(rows)
+        else:
+            rows = rng.choice(n, size=n, p=weight / weight.sum())
+    for number, start in enumerate(range(0, n, size)):
+        yield rows[start : start + size], np.random.default_rng((seed, 0 if fixed else epoch, 1 + number))
+
+
+class Drawn(ABC):
+    """Sources with parameters that are measured anew every pass, as the loop takes them."""
+
     values: np.ndarray
     """(N, P), the parameters of the targets, in their order."""
-    preparation: Preparation
-    targets: Targets
     batch_size: int
-    seed: int
-    drop: DropConfig = field(default_factory=DropConfig)
-    weight: np.ndarray | None = None
-    """(N,), how often a row is drawn relative to the others (with replacement); None for every row once a pass."""
-    fixed: bool = False
-    """Every pass the same rows in the same order with the same noise: for validation."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -108,19 +118,32 @@ class DrawnData:
         xs, ys = (np.concatenate(parts) for parts in zip(*self._chunks(0), strict=True))
         return torch.from_numpy(xs), torch.from_numpy(ys)
 
+    @abstractmethod
     def _chunks(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        rows = np.arange(len(self))
-        if not self.fixed:
-            rng = np.random.default_rng((self.seed, epoch))
-            if self.weight is None:
-                rng.shuffle(rows)
-            else:
-                rows = rng.choice(len(self), size=len(self), p=self.weight / self.weight.sum())
-        for number, start in enumerate(range(0, len(rows), CHUNK_ROWS)):
-            picked = rows[start : start + CHUNK_ROWS]
-            rng = np.random.default_rng((self.seed, 0 if self.fixed else epoch, 1 + number))
+        """Features and coordinates of one pass, some rows at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnData(Drawn):
+    """Photometry that is measured anew every pass, such as that of simulated galaxies with fresh noise."""
+
+    draw: Draw
+    values: np.ndarray
+    """(N, P), the parameters of the targets, in their order."""
+    preparation: Preparation
+    targets: Targets
+    batch_size: int
+    seed: int
+    drop: DropConfig = field(default_factory=DropConfig)
+    weight: np.ndarray | None = None
+    """(N,), how often a row is drawn relative to the others (with replacement); None for every row once a pass."""
+    fixed: bool = False
+    """Every pass the same rows in the same order with the same noise: for validation."""
+
+    def _chunks(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for rows, rng in picked(len(self), CHUNK_ROWS, self.seed, epoch, fixed=self.fixed, weight=self.weight):
             parts = []
-            for drawn, sources in self.draw(picked, rng):
+            for drawn, sources in self.draw(rows, rng):
                 assert sources.photometry is not None
                 photometry = sources.photometry
                 if not self.preparation.any_bands:

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from galprism.data import Cutouts, Photometry, Sources, Spectra
 from galprism.prep import DropConfig, Targets, drop
 from galprism.prep.augment import ModalitiesLost, turned
 from galprism.prep.modalities import MODALITIES, Modalities
-from galprism.train.data import dealt
+from galprism.train.data import Drawn, picked
 
 CHUNK_ROWS = 1024
 """Sources are measured and prepared this many at a time, then dealt out in batches."""
@@ -25,8 +23,8 @@ Measure = Callable[[np.ndarray, np.random.Generator], Sources]
 
 
 @dataclass(frozen=True, eq=False)
-class DrawnModalities:
-    """Sources with parameters; see galprism.train.data.DrawnData, of which it is the like."""
+class DrawnModalities(Drawn):
+    """Photometry, images and spectra that are measured anew every pass."""
 
     measure: Measure
     values: np.ndarray
@@ -40,32 +38,11 @@ class DrawnModalities:
     fixed: bool = False
     """Every pass the same: for validation."""
 
-    def __len__(self) -> int:
-        return len(self.values)
-
-    @property
-    def n_batches(self) -> int:
-        return max(len(self) // self.batch_size, 1)
-
-    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Rows of numbers and coordinates; what is left over waits for another pass."""
-        yield from dealt(self._chunks(epoch), self.batch_size)
-
-    def everything(self) -> tuple[Tensor, Tensor]:
-        """One pass in one piece."""
-        x, y = (np.concatenate(parts) for parts in zip(*self._chunks(0), strict=True))
-        return torch.from_numpy(x), torch.from_numpy(y)
-
     def _chunks(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        rows = np.arange(len(self))
-        if not self.fixed:
-            np.random.default_rng((self.seed, epoch)).shuffle(rows)
-        for number, start in enumerate(range(0, len(rows), CHUNK_ROWS)):
-            picked = rows[start : start + CHUNK_ROWS]
-            rng = np.random.default_rng((self.seed, 0 if self.fixed else epoch, 1 + number))
-            sources = self._less(self.measure(picked, rng), rng)
+        for rows, rng in picked(len(self), CHUNK_ROWS, self.seed, epoch, fixed=self.fixed):
+            sources = self._less(self.measure(rows, rng), rng)
             features = self.preparation.features(sources, check=False)
-            y = self.targets.encode(self.values[picked], features.anchor, np.zeros(len(picked)))
+            y = self.targets.encode(self.values[rows], features.anchor, np.zeros(len(rows)))
             good = features.usable & np.isfinite(y).all(axis=1)
             yield features.inputs[good], y[good]
 
