@@ -15,7 +15,6 @@ full-spectrum.md and figures/full-spectrum.png. Exit status 2 without the data.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import sys
 import time
@@ -27,13 +26,13 @@ import numpy as np
 
 from full_spectrum_page import write_page
 from galprism.data import Sources, Spectra
-from galprism.data.spectrum_files import read_spectra
 from galprism.fit.full_spectrum import MARGIN, FullSpectrumConfig, FullSpectrumFits, fit_full_spectrum
 from galprism.fit.kinematics import LIGHT_SPEED, Movable, blurred
 from galprism.fit.ppxf_fit import fit_ppxf
 from galprism.fit.spectrum_means import means
 from galprism.fit.spectrum_templates import SpectrumTemplates, spectrum_templates
 from galprism.sps import load_miles
+from real_spectra import real_galaxies
 
 MILES_AGES = (1.0, 1.4125, 1.9953, 2.8184, 3.9811, 5.6234, 7.9433, 11.2202, 15.8489)
 MILES_METALS = (-1.732, -0.732, -0.022, 0.198)
@@ -45,7 +44,6 @@ SNR = (5, 10, 20, 50)
 QUANTITIES = ("mean_log_age_lw", "mean_logzsol_lw", "velocity", "dispersion")
 REALISATIONS = 20
 """Of simulated galaxies; real ones have 100."""
-LEAST_SNR = 5.0
 FARTHEST = 0.4
 
 
@@ -120,23 +118,6 @@ def simulated(templates: SpectrumTemplates, like: Spectra, snr: float, n: int, s
     return Sources(np.arange(n), redshift=redshift, spectra=spectra), truth
 
 
-def real_galaxies(data: Path) -> tuple[Sources, np.ndarray]:
-    """Galaxies with sure redshifts, and the S/N (N,) of each a pixel over the whole spectrum."""
-    with open(data / "spectra" / "index.csv") as file:
-        chosen = [
-            data / "spectra" / row["file"]
-            for row in csv.DictReader(file)
-            if row["class"] == "GALAXY"
-            and float(row["zwarning"]) == 0
-            and float(row["sn_median"]) >= LEAST_SNR
-            and 0.002 < float(row["z"]) < FARTHEST
-        ]
-    sources = read_spectra([*chosen, *sorted((data / "pairs").glob("spec-*.fits"))]).sources
-    spectra = sources.spectra
-    ratio = spectra.flux * np.sqrt(spectra.ivar)
-    return sources, np.array([np.median(r[there]) for r, there in zip(ratio, spectra.observed, strict=True)])
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--docs", type=Path, required=True, help="the folder of the page")
@@ -149,7 +130,9 @@ def main() -> int:
     library = load_miles(data / "templates" / "miles_ssp")
     miles = spectrum_templates(library, ages=MILES_AGES, logzsol=MILES_METALS)
     emiles = spectrum_templates(load_miles(data / "templates" / "emiles_ssp"), ages=EMILES_AGES, logzsol=EMILES_METALS)
-    sources, snr = real_galaxies(data)
+    sources = real_galaxies(data, FARTHEST)
+    ratio = sources.spectra.flux * np.sqrt(sources.spectra.ivar)
+    snr = np.array([np.median(r[there]) for r, there in zip(ratio, sources.spectra.observed, strict=True)])
     trials = []
     for label, drawn in (("the templates themselves", miles), ("all of MILES", spectrum_templates(library))):
         for level in SNR:

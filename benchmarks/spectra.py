@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import multiprocessing
 import os
 import sys
@@ -25,7 +24,6 @@ import torch
 
 from galprism import passbands, surveys
 from galprism.data import Spectra
-from galprism.data.spectrum_files import read_spectra
 from galprism.data.spectrum_noise import signal_to_noise
 from galprism.evaluate.figures.style import CYCLE, INK, new_figure, note, png, styled
 from galprism.mocks.sky.field_config import GalaxyConfig
@@ -38,6 +36,7 @@ from galprism.mocks.spectra.noise import observe_spectra
 from galprism.sps import load_bc03_miles
 from galprism.units import LIGHT_SPEED_ANGSTROM_PER_S
 from rates import fastest_peak
+from real_spectra import real_galaxies
 
 LIMIT = 17.77
 """r, of SDSS's main sample of galaxies (Strauss et al. 2002, AJ 124, 1810)."""
@@ -127,20 +126,6 @@ def indices(flux: np.ndarray, wave: np.ndarray, redshift: np.ndarray) -> dict[st
             level = np.interp(rest[inside], *zip(*sides, strict=True))
             found[name][row] = sign * ((1 - flux[row][inside] / level) * np.gradient(rest)[inside]).sum()
     return found
-
-
-def real_galaxies(data: Path) -> tuple[Spectra, np.ndarray]:
-    with open(data / "spectra" / "index.csv") as file:
-        chosen = [
-            data / "spectra" / row["file"]
-            for row in csv.DictReader(file)
-            if row["class"] == "GALAXY"
-            and float(row["zwarning"]) == 0
-            and float(row["sn_median"]) > 5
-            and 0.002 < float(row["z"]) < FARTHEST
-        ]
-    sources = read_spectra([*chosen, *sorted((data / "pairs").glob("spec-*.fits"))]).sources
-    return sources.spectra, sources.redshift
 
 
 def filled(spectra: Spectra) -> np.ndarray:
@@ -235,7 +220,8 @@ def main() -> int:
     if "GALPRISM_DATA" not in os.environ:
         print("GALPRISM_DATA is not set: nothing is compared with real spectra", file=sys.stderr)
         return 0
-    real, redshift = real_galaxies(Path(os.environ["GALPRISM_DATA"]))
+    galaxies = real_galaxies(Path(os.environ["GALPRISM_DATA"]), FARTHEST)
+    real, redshift = galaxies.spectra, galaxies.redshift
     ours, theirs = (indices(filled(s), s.wave, z) for s, z in ((seen, made.redshift), (real, redshift)))
     for name in ours:
         values = [np.nanpercentile(some[name], [16, 50, 84]).round(2) for some in (ours, theirs)]
