@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 
 import numpy as np
-import onnxruntime
 import torch
 from scipy.special import ndtri
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from galprism.infer.session import open_network
 from galprism.nets import Estimator, MixtureConfig, readout_to_onnx
 from galprism.nets.eight_bits import in_eight_bits
 from galprism.nets.mmlforgalam import (
@@ -35,7 +34,7 @@ from galprism.nets.mmlforgalam import (
 )
 from galprism.nets.multimodal import MultimodalConfig
 from galprism.nets.staged import FromPictures, FromRows, staged_to_onnx
-from rates import fastest_peak
+from rates import best_rate, fastest_peak
 
 AGREE = 1e-4
 """ONNX Runtime against PyTorch, of the largest answer."""
@@ -45,22 +44,6 @@ SHAPE = (11, 21, 84, 3, 64)
 PICTURE = (3, 128, 128)
 IDENTITY, NOTHING = torch.eye(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
 LEVELS = np.array([0.16, 0.5, 0.84])
-
-
-def cpu_rate(work: Callable[[], object], count: int, repeats: int) -> float:
-    """`count` over the processor's seconds of the fastest of several repeats."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        seconds.append(time.process_time() - start)
-    return count / min(seconds)
-
-
-def opened(model: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def operations(network: nn.Module, seen: Tensor) -> int:
@@ -113,7 +96,7 @@ def main() -> None:
             expected = network(seen[:4]).numpy()
         print(f"{name}: {flop / 1e9:.3f} GFLOP a row; float32 at that peak {top * 1e9 / flop:.0f} rows/s")
         for kind, model in models.items():
-            session = opened(model)
+            session = open_network("benchmark", model)
             answer = session.run([output], {"features": rows[:4], **extra})[0]
             off = np.abs(answer - expected).max() / np.abs(expected).max()
             if kind == "float32" and not off < AGREE:
@@ -121,7 +104,7 @@ def main() -> None:
             rates = []
             for batch in (b for b in BATCHES if b <= args.n):
                 given = {"features": rows[:batch], **extra}
-                rate = cpu_rate(lambda s=session, g=given: s.run(None, g), batch, args.repeats)
+                rate = best_rate(lambda s=session, g=given: s.run(None, g), batch, args.repeats, time.process_time)
                 rates.append(f"{rate:.0f} ({rate * flop / 1e9 / top:.2f})")
             sizes = ", ".join(str(b) for b in BATCHES if b <= args.n)
             print(

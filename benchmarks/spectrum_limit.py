@@ -44,9 +44,7 @@ def asked(posterior: SpectrumPosterior, sources: Sources, row: int, true: np.nda
     start, own = time.perf_counter(), time.process_time()
     seen, z = sources.spectra, float(sources.redshift[row])
     runs = posterior.runs(seen.flux[row], seen.ivar[row], z, (SEED, row))
-    k = len(OF_FIBRE)
-    fibre = [run.values[..., :k].reshape(-1, k) for run in runs]
-    whole = [posterior.of_whole(run, z) for run in runs]
+    fibre, whole = posterior.parted(runs, z)
     draws = [np.concatenate(parts) for parts in (fibre, whole)]
     every = [column for part in draws for column in part.T]
     return {

@@ -13,9 +13,10 @@ import torch
 
 from galprism import recipes, surveys
 from galprism.data import Cutouts, Sources
+from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL as STEP
 from galprism.data.three_colour import pictures_of
 from galprism.mocks.images.cutouts import sky_sigma
-from galprism.prep.spectrum_basis import STEP, SpectrumBasis
+from galprism.prep.spectrum_basis import SpectrumBasis
 from galprism.recipes.pairs import NAMES, Pairs, measure_of
 from galprism.recipes.populations import learn_populations, populations_bundle
 

@@ -11,6 +11,7 @@ from galprism import bundle
 from galprism.data.cutout_file import CutoutWriter
 from galprism.data.tables import open_table, read_predictions, write_table
 from galprism.flags import Flag
+from galprism.infer.beside import stamp
 from made_spectra import write_sdss
 
 N = 12
@@ -218,6 +219,27 @@ def test_cutouts_of_another_size_band_or_unit_are_refused(made, refused, tmp_pat
     ):
         for command in ((tmp_path / name,), (made / "table.parquet", "--cutouts", tmp_path / name)):
             assert refused(("predict", made / "toy", *command, "-o", tmp_path / "out.parquet"), *words)
+
+
+def test_what_was_done_to_spectra_is_said(made, predict, tmp_path):
+    shutil.copytree(made / "spectra", tmp_path / "spectra")
+    write_spectrum(tmp_path / "spectra", 3, Z=9.0)
+    _, result = predict(tmp_path / "spectra")
+    assert "spec-03.fits: redshift 9 was taken as none" in result.out
+
+
+def test_cutouts_in_place_of_the_catalogue_of_a_model_of_photometry(made, refused, tmp_path):
+    command = ("predict", "sdss-mass-sfr", made / "cut.h5", "-o", tmp_path / "out.parquet")
+    assert refused(command, "cut.h5: bundle sdss-mass-sfr looks at photometry alone")
+
+
+def test_our_own_files_in_a_folder_of_spectra_do_not_change_it(made, tmp_path):
+    shutil.copytree(made / "spectra", tmp_path / "spectra")
+    before = stamp(tmp_path / "spectra")
+    (tmp_path / "spectra" / ".out.parquet.parts").mkdir()
+    assert stamp(tmp_path / "spectra") == before
+    write_spectrum(tmp_path / "spectra", 0)
+    assert stamp(tmp_path / "spectra") != before
 
 
 def test_larger_cutouts_are_looked_at_in_their_middle(predict, made, tmp_path):

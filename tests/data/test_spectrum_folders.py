@@ -108,3 +108,5 @@ def test_nothing_to_read(tmp_path):
         read_spectra([])
     with pytest.raises(RequestError, match="there are no spectra"):
         gathered([])
+    with pytest.raises(RequestError, match=r"wave = 'boss'; accepted: 'sdss', wavelengths, None"):
+        gathered([spectrum("a", "a", [4000.0, 4001.0], [1.0, 1.0], [1.0, 1.0])], wave="boss")

@@ -45,7 +45,7 @@ def galaxy(posterior):
     flux, share, values = posterior.model.of_bodies(bodies, at.shapes(x), x[:, MOTION])
     lsf = posterior.model.instrument.lsf_sigma
     made = SimulatedSpectra(np.array([7]), bodies.redshift, wave, flux, lsf, share, values)
-    whole = at.light(bodies, at.shapes(x)).values
+    whole = posterior.field.light_of(bodies, at.shapes(x)).values
     true = np.array([(values if name in values and name != "logmstar" else whole)[name][0] for name in NAMES])
     return Sources(id=made.id, redshift=made.redshift, spectra=observe_spectra(made, CONFIG, seed=3)), true
 
@@ -102,15 +102,20 @@ def test_a_simulated_galaxy_is_found_again(posterior, galaxy):
 
 def test_rows_that_cannot_be_answered_are_flagged(posterior, galaxy):
     sources, _ = galaxy
-    three = sources.take([0, 0, 0])
+    three = sources.take([0, 0, 0, 0])
     seen = three.spectra
-    nothing = np.array([[0.0], [1.0], [1.0]], np.float32)
+    nothing = np.array([[0.0], [1.0], [1.0], [1.0]], np.float32)
     spectra = replace(seen, flux=seen.flux * nothing, ivar=seen.ivar * nothing)
-    blind = replace(three, redshift=np.array([Z, np.nan, 0.5]), spectra=spectra)
-    found = spectrum_posterior(blind, posterior)
+    flags = np.array([Flag.DUPLICATE_ID, 0, 0, Flag.NOT_A_GALAXY], np.uint32)
+    blind = replace(three, redshift=np.array([Z, np.nan, 0.5, Z]), spectra=spectra, flags=flags)
+    done = []
+    found = spectrum_posterior(blind, posterior, progress=done.append)
+    assert sum(done) == 4
     assert np.isnan(found.point).all()
-    wanted = [Flag.SPECTRUM_MISSING, Flag.REDSHIFT_MISSING, Flag.REDSHIFT_OUT_OF_RANGE]
-    assert found.flags.tolist() == [flag | Flag.NOT_INFERRED for flag in wanted]
+    wanted = [Flag.SPECTRUM_MISSING, Flag.REDSHIFT_MISSING, Flag.REDSHIFT_OUT_OF_RANGE, 0]
+    assert found.flags.tolist() == [was | flag | Flag.NOT_INFERRED for was, flag in zip(flags, wanted, strict=True)]
+    with pytest.raises(RequestError, match="whole numbers"):
+        spectrum_posterior(replace(blind, id=np.array(["a", "b", "c", "d"])), posterior)
 
 
 def test_spectra_in_other_pixels_are_refused(posterior):

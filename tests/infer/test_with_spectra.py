@@ -78,7 +78,7 @@ def test_a_folder_is_a_catalogue_of_its_spectra(tmp_path):
         write_sdss(tmp_path / f"spec-{fiber}.fits", FIBERID=fiber, **said)
     assert is_spectra(tmp_path)
     assert is_spectra(tmp_path / "spec-1.fits")
-    rows = SpectrumRows(tmp_path)
+    rows = SpectrumRows(tmp_path, read_from(tmp_path))
     layout = SpectraAlone(rows.found)
     parts = [layout.sources(batch, 0) for batch in rows.batches((), 2)]
     assert [len(part) for part in parts] == [2, 1]

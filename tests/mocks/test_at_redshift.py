@@ -41,7 +41,7 @@ def test_draws_are_those_of_the_field_near_the_redshift(field, at, drawn):
     assert len(patch) > 400
     x, quiescent = drawn
     bodies = at.bodies(x, quiescent)
-    own = at.light(bodies, at.shapes(x))
+    own = at.field.light_of(bodies, at.shapes(x))
     magnitude = abmag_from_njy(own.flux[:, field.place])
     assert ((magnitude > 15.0) & (magnitude < LIMIT)).all()
     error = 0.5 / np.sqrt(len(patch)) + 0.5 / np.sqrt(len(x))

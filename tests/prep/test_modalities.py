@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from galprism.data import Cutouts, Photometry, Sources, Spectra
+from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL as STEP
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.prep.images import ImageInputConfig
 from galprism.prep.modalities import Modalities, ModalitiesConfig
-from galprism.prep.spectrum_basis import STEP, SpectrumBasis
+from galprism.prep.spectrum_basis import SpectrumBasis
 
 FIRST, PIXELS, N = 35_700, 1500, 300
 BANDS = ("g", "r", "i")

@@ -5,8 +5,9 @@ import pytest
 
 from galprism.data import Spectra
 from galprism.data.resampling import resample
+from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL as STEP
 from galprism.errors import RequestError
-from galprism.prep.spectrum_basis import STEP, SpectrumBasis
+from galprism.prep.spectrum_basis import SpectrumBasis
 
 FIRST, PIXELS, SIZE = 35_500, 3000, 4
 

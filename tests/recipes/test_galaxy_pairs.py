@@ -67,6 +67,14 @@ def test_made_again_elsewhere_they_are_the_same(recipe, known, tmp_path):
         np.testing.assert_array_equal(getattr(again, name), getattr(known, name), err_msg=name)
 
 
+def test_masked_pixels_of_images_stay_masked(recipe, tmp_path):
+    masked = replace(recipe, images=replace(recipe.images, bad_pixels=0.3))
+    made = pairs(masked, tmp_path, 12)
+    cutouts = measure_of(masked, made)(np.arange(12), np.random.default_rng(3)).cutouts
+    assert abs(1 - cutouts.observed.mean() - 0.3) < 0.02
+    assert not cutouts.flux[~cutouts.observed].any()
+
+
 def test_truths_are_within_what_the_sky_has(known):
     assert np.isfinite(known.values).all()
     assert len(set(known.ident.tolist())) == N

@@ -40,6 +40,13 @@ def test_what_is_no_sweep(sweeps, message):
         combinations(sweeps)
 
 
+@pytest.mark.parametrize("recipe", ["star-qso-galaxy", "galaxy-populations", "mmlforgalam"])
+def test_what_cannot_be_swept(recipe, tmp_path):
+    with pytest.raises(RequestError, match=f"recipe {recipe} cannot be swept; accepted: recipes of parameters"):
+        sweep(recipe, [], ["train.batch_size=[32, 64]"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_study_of_appendix_a_in_little(tmp_path, capsys):
     """Batch sizes by networks and dropout, as in the paper; taken up where it stopped, told apart from another one."""
     words = ["train", "jpas-ssp", "-o", str(tmp_path / "all"), *SMALL]

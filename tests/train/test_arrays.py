@@ -7,7 +7,7 @@ import torch
 from galprism.nets import Regressor
 from galprism.nets.mmlforgalam import AttentionConfig, AttentionNetwork, PictureConfig, PictureNetwork
 from galprism.train import LoopConfig, train
-from galprism.train.arrays import ArrayData, answers_of, features_of, turn
+from galprism.train.arrays import ArrayData, answers_of, features_of
 from galprism.train.loop import MOST_NAMED, new_optimizer, validate
 
 RNG = np.random.default_rng(3)
@@ -33,9 +33,9 @@ class TestBatches:
         assert {part.dtype for part in seen} == {np.dtype(np.float32)}
 
     def test_a_pass_is_the_same_again_and_another_one_is_not(self):
-        one, same, other = ([y[:, 0].tolist() for _, y in data(change=turn).batches(epoch)] for epoch in (1, 1, 2))
+        one, same, other = ([y[:, 0].tolist() for _, y in data().batches(epoch)] for epoch in (1, 1, 2))
         assert one == same != other
-        images = [torch.cat([seen[0] for seen, _ in data(change=turn).batches(1)]) for _ in range(2)]
+        images = [torch.cat([seen[0] for seen, _ in data().batches(1)]) for _ in range(2)]
         assert torch.equal(*images)
 
     def test_of_another_seed_it_is_another(self):
@@ -61,14 +61,6 @@ class TestBatches:
     def test_what_does_not_fit_is_refused(self, changes):
         with pytest.raises(ValueError, match="accepted"):
             data(**changes)
-
-
-class TestChanges:
-    def test_turned_pictures_have_the_same_pixels_elsewhere(self):
-        (image, spectra) = turn((PICTURES / 255, SPECTRA), np.random.default_rng(1))
-        np.testing.assert_array_equal(np.sort(image.reshape(50, 3, -1)), np.sort(PICTURES.reshape(50, 3, -1) / 255))
-        assert np.any(image != PICTURES / 255)
-        assert spectra is SPECTRA
 
 
 def pictures_that_tell(n, seed):
@@ -109,7 +101,7 @@ class TestLoop:
 
     def test_taken_up_it_ends_as_if_never_stopped(self, tmp_path):
         pictures, level = pictures_that_tell(60, 0)
-        sets = [ArrayData((pictures,), level, 16, 0, np.arange(*ends), change=turn) for ends in ((0, 50), (50, 60))]
+        sets = [ArrayData((pictures,), level, 16, 0, np.arange(*ends)) for ends in ((0, 50), (50, 60))]
         config = LoopConfig((3,), (1e-3,), "constant", batch_size=16, optimizer="adam", loss="mse", keep="last")
         whole, again = picture_network(), picture_network()
         train(whole, *sets, config, tmp_path / "whole")

@@ -10,7 +10,7 @@ import numpy as np
 
 from galprism import bundle, flags, passbands, surveys
 from galprism.cli.predict import survey_of
-from galprism.cli.reading import add_reading_arguments, print_flags, reading_options
+from galprism.cli.reading import add_reading_arguments, print_flags, print_notes, reading_options
 from galprism.data.cutout_file import CutoutFile
 from galprism.data.tables import PASSBANDS, open_table
 from galprism.errors import RequestError
@@ -21,7 +21,6 @@ from galprism.infer.with_spectra import is_spectra, read_from
 from galprism.surveys.reading import concatenate
 from galprism.units import abmag_from_njy
 
-MOST_NOTES = 10
 """On spectra that are printed."""
 
 
@@ -117,10 +116,7 @@ def without_table(args: argparse.Namespace) -> None:
     assert sources.redshift is not None
     assert sources.flags is not None
     print(f"{path}: {len(sources):,} spectra of {sources.spectra.described()}")
-    for note in read.notes[:MOST_NOTES]:
-        print(f"  {note}")
-    if len(read.notes) > MOST_NOTES:
-        print(f"  … and {len(read.notes) - MOST_NOTES:,} notes more")
+    print_notes(read.notes)
     if np.isfinite(sources.redshift).any():
         low, middle, high = np.nanpercentile(sources.redshift, [0, 50, 100])
         print(f"  redshift {low:.4f} – {high:.4f}, median {middle:.4f}")

@@ -16,7 +16,7 @@ from galprism import config, flags, recipes
 from galprism.cli.extras import require
 from galprism.cli.folders import made
 from galprism.cli.progress import Progress
-from galprism.cli.reading import print_flags, reading_options
+from galprism.cli.reading import print_flags, print_notes, reading_options
 from galprism.data import Sources
 from galprism.data.spectrum_files import ReadSpectra, read_spectra, with_redshifts
 from galprism.data.tables import check_writable, open_table, write_predictions
@@ -43,7 +43,6 @@ OPTIONS = (
 """Those that are for spectra alone; none is given where they are None or False."""
 NOT_FOR_SPECTRA: dict[str, Any] = {"survey": None, "cache": None, "preset": None, "without": [], "workers": 1}
 """Options of the other methods, and what they are where they are not given."""
-NOTES_SHOWN = 5
 
 
 def add_spectrum_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,10 +109,7 @@ def run(args: argparse.Namespace) -> None:
             _draw(Path(args.figures), sources, fits, templates)
     print(f"{len(sources):,} spectra by {predictions.meta['method']}: {output}")
     print_flags(flags.counts(predictions.flags))
-    for note in read.notes[:NOTES_SHOWN]:
-        print(f"  {note}")
-    if len(read.notes) > NOTES_SHOWN:
-        print(f"  … and {len(read.notes) - NOTES_SHOWN:,} more notes on what was read")
+    print_notes(read.notes)
     for path, reason in read.failed:
         print(f"  left out: {reason if path in reason else f'{path}: {reason}'}")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from galprism import config
 from galprism.errors import RequestError
 from galprism.flags import SENTENCE, Flag
+
+MOST_NOTES = 10
+"""That are printed."""
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +45,14 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
         "unit": args.unit,
         "without": tuple(args.without),
     }
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """What was done to files as they were read, the first of them."""
+    for note in notes[:MOST_NOTES]:
+        print(f"  {note}")
+    if len(notes) > MOST_NOTES:
+        print(f"  … and {len(notes) - MOST_NOTES:,} more notes on what was read")
 
 
 def print_flags(counts: Mapping[str, int]) -> None:

@@ -86,6 +86,11 @@ class SpectrumPosterior:
         first, second = (Tempering(target, *at.draw(self.config.points, rng), self.config, rng).run() for _ in range(2))
         return first, second
 
+    def parted(self, runs: tuple[Draws, Draws], redshift: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Of each run, draws (n, 2) of OF_FIBRE and (m, 3) of OF_WHOLE."""
+        k = len(OF_FIBRE)
+        return [run.values[..., :k].reshape(-1, k) for run in runs], [self.of_whole(run, redshift) for run in runs]
+
     def of_whole(self, draws: Draws, redshift: float) -> np.ndarray:
         """(n, 3), OF_WHOLE of every LOOKED-th of the final moves' points."""
         at = GalaxiesAt(self.field, redshift, self.bright)
@@ -99,40 +104,43 @@ def spectrum_posterior(
     posterior: SpectrumPosterior,
     *,
     seed: int = 0,
-    report: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Predictions:
     """What the posterior says of every source: means as `point`, quantiles of LEVELS. A source's answer follows from
     `seed` and its id.
 
     `extra` has `rhat`, of the worse of OF_FIBRE, `converged`, 1 where it is below AGREEMENT, `spectrum_models`, how
     many spectra were made, and `quiescent`, the chance of it. What has not converged has LOW_SAMPLE_SIZE; what has no
-    spectrum or no redshift of the field's, no answer. report : is told of every source that is done.
+    spectrum or no redshift of the field's, or is no galaxy, has no answer. progress : called with the rows done since
+    the last call.
 
-    Raises RequestError for spectra that are not in the model's pixels.
+    Raises RequestError for spectra that are not in the model's pixels, and for ids that are not whole numbers.
     """
     spectra, wave = sources.spectra, posterior.model.instrument.wave
     if spectra is None or not (len(spectra.wave) == len(wave) and np.allclose(spectra.wave, wave, rtol=1e-7)):
         told = "none" if spectra is None else spectra.described()
         raise RequestError(f"spectra: {told}; accepted: the {len(wave)} pixels of the model of the mocks")
+    if np.asarray(sources.id).dtype.kind not in "iu":
+        raise RequestError(f"ids such as {sources.id[0]!r}; accepted: whole numbers, which seed a galaxy's draws")
     n, p = len(sources), len(NAMES)
     point, quantiles = np.full((n, p), np.nan), np.full((n, p, len(LEVELS)), np.nan)
-    flags = np.zeros(n, np.uint32)
+    flags = np.zeros(n, np.uint32) if sources.flags is None else np.array(sources.flags, np.uint32)
     extra = {name: np.full(n, np.nan) for name in ("rhat", "converged", "spectrum_models", "quiescent")}
     redshift = np.full(n, np.nan) if sources.redshift is None else sources.redshift
     low, high = posterior.field.config.redshift
     for row in range(n):
         z = float(redshift[row])
-        if not np.isfinite(z):
-            flags[row] = Flag.REDSHIFT_MISSING | Flag.NOT_INFERRED
+        if flags[row] & Flag.NOT_A_GALAXY:
+            flags[row] |= Flag.NOT_INFERRED
+        elif not np.isfinite(z):
+            flags[row] |= Flag.REDSHIFT_MISSING | Flag.NOT_INFERRED
         elif not low <= z <= min(high, posterior.model.config.farthest):
-            flags[row] = Flag.REDSHIFT_OUT_OF_RANGE | Flag.NOT_INFERRED
+            flags[row] |= Flag.REDSHIFT_OUT_OF_RANGE | Flag.NOT_INFERRED
         elif not spectra.observed[row].any():
-            flags[row] = Flag.SPECTRUM_MISSING | Flag.NOT_INFERRED
+            flags[row] |= Flag.SPECTRUM_MISSING | Flag.NOT_INFERRED
         else:
             runs = posterior.runs(spectra.flux[row], spectra.ivar[row], z, (seed, int(sources.id[row])))
-            k = len(OF_FIBRE)
-            fibre = [run.values[..., :k].reshape(-1, k) for run in runs]
-            whole = [posterior.of_whole(run, z) for run in runs]
+            fibre, whole = posterior.parted(runs, z)
             parts = [*np.concatenate(fibre).T, *np.concatenate(whole).T]
             point[row] = [part.mean() for part in parts]
             quantiles[row] = [np.quantile(part, LEVELS) for part in parts]
@@ -142,8 +150,8 @@ def spectrum_posterior(
             extra["quiescent"][row] = np.mean([run.kind.mean() for run in runs])
             if not rhat < AGREEMENT:
                 flags[row] |= Flag.LOW_SAMPLE_SIZE
-        if report is not None:
-            report(row)
+        if progress is not None:
+            progress(1)
     return Predictions(
         id=sources.id,
         names=NAMES,

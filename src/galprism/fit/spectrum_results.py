@@ -28,11 +28,8 @@ SAID = {
 EXTRA = {
     "velocity": ("km / s", "beyond the redshift, c times ln wavelength", "phys.veloc"),
     "dispersion": ("km / s", "standard deviation of the stars' velocities", "phys.veloc.dispersion"),
-    "mean_log_age_lw": ("dex(yr)", "mean log10 age, weighted by light at 5500 A", "time.age"),
-    "mean_log_age_mw": ("dex(yr)", "mean log10 age, weighted by mass formed", "time.age"),
-    "mean_logzsol_lw": ("dex", "mean log10(Z / 0.02), weighted by light at 5500 A", "phys.abund.Z"),
-    "mean_logzsol_mw": ("dex", "mean log10(Z / 0.02), weighted by mass formed", "phys.abund.Z"),
-    "ebv": ("mag", "E(B-V) of the Calzetti et al. (2000) curve", "phys.absorption"),
+    **{name: (PARAMS[name].unit, PARAMS[name].definition, PARAMS[name].ucd) for name in MEAN_LOGS},
+    "ebv": (PARAMS["ebv"].unit, "E(B-V) of the Calzetti et al. (2000) curve", PARAMS["ebv"].ucd),
     "reduced_chi2": ("", "chi2 over the degrees of freedom", "stat.fit.chi2;arith.ratio"),
     "n_pixels": ("", "pixels that were fitted", "meta.number"),
     "lsf_short": ("", "part of the pixels where the library's resolution is the coarser one", "stat.fit.goodness"),
@@ -79,7 +76,7 @@ class FullSpectrumFits:
             value, error = self.predictions.extra[name][i], self.predictions.extra.get(f"{name}_std")
             spread = "" if error is None else f" ± {error[i]:.{digits}f}"
             lines.append(f"{label} = {value:.{digits}f}{spread} {unit}".rstrip())
-        return (*lines, *(name for name in flag_names(self.predictions.flags[i])))
+        return (*lines, *flag_names(self.predictions.flags[i]))
 
 
 @dataclass(eq=False)

@@ -60,9 +60,6 @@ class Draws:
     """(final, points, P): points move on along the first axis."""
     kind: np.ndarray
     """(final, points)."""
-    steps: int
-    accepted: float
-    """Share of the last proposals."""
     evaluations: int
 
 
@@ -107,7 +104,7 @@ class Tempering:
         self.target, self.config, self.rng = target, config, rng
         self.x, self.kind = np.array(x, float), np.asarray(kind).astype(int)
         self.prior, self.likelihood, self.values = target(self.x, self.kind)
-        self.beta, self.size, self.evaluations, self.accepted = 0.0, 0.7, len(x), 0.0
+        self.beta, self.size, self.evaluations = 0.0, 0.7, len(x)
 
     def run(self) -> Draws:
         """Raises RequestError where `most_steps` do not reach the posterior."""
@@ -126,7 +123,7 @@ class Tempering:
             self._sweep(fit, adapt=False)
             values.append(self.values.copy())
             kinds.append(self.kind.copy())
-        return Draws(np.stack(values), np.stack(kinds), steps, self.accepted, self.evaluations)
+        return Draws(np.stack(values), np.stack(kinds), self.evaluations)
 
     def _step(self) -> None:
         """More of the likelihood: as much as leaves the effective share of the points."""
@@ -171,9 +168,8 @@ class Tempering:
         taken = np.isfinite(prior) & (np.log(np.asarray(rng.random(n))) < log_ratio)
         self.x[taken], self.kind[taken] = x[taken], other[taken]
         self.prior[taken], self.likelihood[taken], self.values[taken] = prior[taken], likelihood[taken], values[taken]
-        within = taken[~flips].mean() if (~flips).any() else ACCEPTED
-        self.accepted = float(within)
         if adapt:
+            within = taken[~flips].mean() if (~flips).any() else ACCEPTED
             self.size = float(np.clip(self.size * np.exp(within - ACCEPTED), 0.05, 0.95))
 
 

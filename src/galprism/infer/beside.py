@@ -36,6 +36,8 @@ class Beside:
     spectra_path: Path | None = None
     failed: tuple[tuple[str, str], ...] = ()
     """Files of spectra that could not be read, and why."""
+    notes: tuple[str, ...] = ()
+    """What was done to spectra as they were read."""
     alone: bool = False
     """Spectra are not beside a table, but in its place."""
 
@@ -86,10 +88,12 @@ def opened(
     if of_spectra:
         alone = with_spectra.read_from(path, skip_unreadable)
         rows = SpectrumRows(path, alone)
-        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts), failed=alone.failed, alone=True)
+        beside = Beside(_cutout_file(cutouts), failed=alone.failed, notes=alone.notes, alone=True)
+        return rows, SpectraAlone(rows.found), beside
     read = None if spectra is None else with_spectra.read_from(Path(spectra), skip_unreadable)
-    given_spectra = () if read is None or spectra is None else (read, Path(spectra), read.failed)
+    given_spectra = () if read is None or spectra is None else (read, Path(spectra), read.failed, read.notes)
     if is_cutout_file(path):
+        check_blocks(bundle, path, None)
         table: Any = CutoutRows(path)
         return table, IdsAlone(), Beside(table.file, *given_spectra)
     table = open_table(path)
@@ -117,7 +121,7 @@ def check_blocks(bundle: Bundle, cutouts: object, spectra: object) -> None:
 
 def stamp(path: Path) -> list[Any]:
     """What tells one version of a file, or of what is in a folder, from another."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = [file for file in path.iterdir() if file.is_file()] if path.is_dir() else [path]
     status = [file.stat() for file in files]
     return [str(path.resolve()), sum(s.st_size for s in status), max(s.st_mtime_ns for s in status)]
 

@@ -58,9 +58,7 @@ class Predictor:
         self._check = None if models is None else PredictiveCheck(bundle, models)
         self._session = Session(bundle)
         self._ranker = Ranker(bundle) if bundle.ranking else None
-        preparation = bundle.preparation
-        n_inputs = preparation.n_inputs if isinstance(preparation, Modalities | PicturesAndSpectra) else 1
-        self._chunk = max(min(CHUNK_ROWS, CHUNK_INPUTS // n_inputs), 1)
+        self._chunk = max(min(CHUNK_ROWS, CHUNK_INPUTS // max(self._session.n_inputs, 1)), 1)
 
     def predict(
         self,

@@ -68,8 +68,8 @@ class Session:
         self.onnx = open_network(bundle.name, bundle.model)
         self.mixture = bundle.kind == "mixture"
         self.n_targets = len(bundle.targets)
-        n_inputs = next(entry.shape[1] for entry in self.onnx.get_inputs() if entry.name == "features")
-        self.batch = max(min(BATCH_ROWS, BATCH_INPUTS // max(n_inputs, 1)), 1)
+        self.n_inputs = next(entry.shape[1] for entry in self.onnx.get_inputs() if entry.name == "features")
+        self.batch = max(min(BATCH_ROWS, BATCH_INPUTS // max(self.n_inputs, 1)), 1)
 
     def run(self, inputs: np.ndarray, levels: tuple[float, ...], *, spread: bool = False, raw: bool = False) -> Answers:
         """Answers for features (N, F), float32, at Q levels, and of a mixture its `spread` and its `raw` form."""

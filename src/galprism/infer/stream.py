@@ -63,6 +63,8 @@ class Summary:
     seconds: float
     failed: tuple[tuple[str, str], ...] = ()
     """Files of spectra that were left out, and why."""
+    notes: tuple[str, ...] = ()
+    """What was done to spectra as they were read."""
 
 
 def predict_file(
@@ -176,7 +178,7 @@ def predict_file(
             parts.remove()
         raise
     parts.remove()
-    return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start, beside.failed)
+    return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start, beside.failed, beside.notes)
 
 
 def check_redshifts(bundle: Bundle, path: str | os.PathLike[str], layout: Layout, infer: bool) -> None:

@@ -83,9 +83,8 @@ def is_spectra(path: str | Path) -> bool:
 class SpectrumRows:
     """Files of spectra as a table of rows: what a catalogue of spectra alone is."""
 
-    def __init__(self, path: str | Path, read: ReadSpectra | None = None) -> None:
-        """read : the spectra, where they have been read."""
-        self.path, self.found = Path(path), (read or read_from(path)).as_galaxies()
+    def __init__(self, path: Path, read: ReadSpectra) -> None:
+        self.path, self.found = path, read.as_galaxies()
         self.n_rows = len(self.found)
 
     def batches(self, names: Sequence[str], size: int, start: int = 0) -> Iterator[dict[str, np.ndarray]]:

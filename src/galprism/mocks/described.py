@@ -9,12 +9,21 @@ import numpy as np
 from galprism.mocks.population import R_V
 from galprism.params import compress_logssfr
 from galprism.sps import Derived
+from galprism.sps.spectra import LOG_GYR
 from galprism.sps.ssp import Z_SUN
 
-LOG_GYR = 9.0
-"""log10 of the years in a Gyr."""
 NO_RATE = -99.0
 """log sSFR of a galaxy that forms no stars."""
+
+
+def weighted(derived: Derived) -> dict[str, np.ndarray]:
+    """Logarithms of mean ages [yr] and metallicities [solar], by mass and by light, each (N,)."""
+    found: dict[str, np.ndarray] = {}
+    for name in ("mw", "lw"):
+        age, z = (getattr(derived, f"{what}_{name}").double().numpy() for what in ("age", "z"))
+        with np.errstate(divide="ignore"):
+            found |= {f"log_age_{name}": np.log10(age) + LOG_GYR, f"logzsol_{name}": np.log10(z / Z_SUN)}
+    return found
 
 
 def described(
@@ -30,7 +39,6 @@ def described(
     age, ebv = np.asarray(stars["age"], float), np.asarray(stars["ebv"], float)
     with np.errstate(divide="ignore"):
         logssfr = np.maximum(np.log10(sfr / mstar), NO_RATE)
-        log_ages = {name: np.log10(value) + LOG_GYR for name, value in (("mw", age_mw), ("lw", age_lw))}
     logmstar = logmformed + np.log10(mstar)
     return {
         "logmstar": logmstar,
@@ -39,11 +47,8 @@ def described(
         "logmformed": np.broadcast_to(logmformed, mstar.shape).astype(float),
         "age_mw": age_mw,
         "age_lw": age_lw,
-        "log_age_mw": log_ages["mw"],
-        "log_age_lw": log_ages["lw"],
         "logzsol": np.where(np.asarray(stars.get("f_second", 0.0)) > 0, np.nan, np.log10(stars["z_met"] / Z_SUN)),
-        "logzsol_mw": np.log10(derived.z_mw.double().numpy() / Z_SUN),
-        "logzsol_lw": np.log10(derived.z_lw.double().numpy() / Z_SUN),
+        **weighted(derived),
         "av": ebv * R_V,
         "ebv": ebv,
         "tau": np.asarray(stars.get("tau", np.full(len(age), np.nan)), float),

@@ -45,6 +45,11 @@ def block_rng(seed: int, block: int, stream: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, block, STREAMS.index(stream)))))
 
 
+def source_rng(seed: int, ident: int, stream: int) -> np.random.Generator:
+    """The random numbers of one source, apart from those of another stream."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, ident), spawn_key=(stream,))))
+
+
 @dataclass(frozen=True)
 class PopulationConfig:
     """Priors of the stellar populations (Guo et al. 2024, Table 1) and the distribution of (redshift, magnitude)."""

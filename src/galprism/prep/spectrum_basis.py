@@ -16,12 +16,9 @@ import numpy as np
 
 from galprism.data import Spectra
 from galprism.data.resampling import resample
+from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL, pixels_within, start_of, wave_of
 from galprism.errors import RequestError
 
-STEP = 1e-4
-"""Of log10 wavelength, SDSS's."""
-ALIGNED = 0.02
-"""By this part of a pixel wavelengths may be off the grid's and be on it."""
 LEAST_PIXELS = 200
 """With data and within the basis: fewer say too little."""
 LEVEL_PRECISION = 1e-4
@@ -55,7 +52,7 @@ class SpectrumBasis:
     """K + 1 spectra in W pixels at rest: the mean of a population, then what a coefficient of 1 adds."""
 
     first: int
-    """Of the first pixel: log10 of its wavelength [Angstrom, vacuum] over STEP."""
+    """Of the first pixel: log10 of its wavelength [Angstrom, vacuum] over DEX_PER_PIXEL."""
     spectra: np.ndarray
     """(K + 1, W), float32, at a level of 1: the mean of the first over its pixels."""
 
@@ -71,7 +68,7 @@ class SpectrumBasis:
     @property
     def wave(self) -> np.ndarray:
         """(W,), Angstrom in vacuum, at rest."""
-        return 10.0 ** (STEP * (self.first + np.arange(self.spectra.shape[1])))
+        return wave_of(self.first + np.arange(self.spectra.shape[1]))
 
     @classmethod
     def fit(cls, first: int, flux: np.ndarray, size: int) -> SpectrumBasis:
@@ -120,7 +117,7 @@ class SpectrumBasis:
         gram, right = np.zeros((n, k, k)), np.zeros((n, k))
         square, level, pixels, signal = np.zeros(n), np.ones(n), np.zeros(n), np.zeros(n)
         with np.errstate(invalid="ignore", divide="ignore"):
-            shift = np.rint(np.log10(1.0 + np.asarray(redshift, np.float64)) / STEP)
+            shift = np.rint(np.log10(1.0 + np.asarray(redshift, np.float64)) / DEX_PER_PIXEL)
         for row in np.flatnonzero(np.isfinite(shift)):
             low = start - int(shift[row]) - self.first  # pixel of the basis that the spectrum's first falls on
             own = slice(max(low, 0), max(min(low + spectra.flux.shape[1], self.spectra.shape[1]), 0))
@@ -168,15 +165,16 @@ class SpectrumBasis:
 
 
 def on_grid(spectra: Spectra) -> tuple[int, Spectra]:
-    """The spectra on pixels of log10 wavelength = STEP k, as they are where they have those already, and the first k.
+    """The spectra on pixels of log10 wavelength = 1e-4 k, as they are where they have those already, and the first k.
 
     Raises RequestError where they have to be resampled and SpectRes is not there.
     """
-    place = np.log10(spectra.wave) / STEP
-    first = int(np.rint(place[0]))
-    if np.all(np.abs(place - first - np.arange(len(place))) < ALIGNED):
+    first = start_of(spectra.wave)
+    if first is not None:
         return first, spectra
-    pixels = np.arange(int(np.ceil(place[0])), int(np.floor(place[-1])) + 1)
+    pixels = pixels_within(spectra.wave[0], spectra.wave[-1])
     if len(pixels) < 2:
-        raise RequestError(f"spectra of {spectra.described()} have no two pixels of {STEP:g} dex; accepted: more")
-    return int(pixels[0]), resample(spectra, 10.0 ** (STEP * pixels))
+        raise RequestError(
+            f"spectra of {spectra.described()} have no two pixels of {DEX_PER_PIXEL:g} dex; accepted: more"
+        )
+    return int(pixels[0]), resample(spectra, wave_of(pixels))

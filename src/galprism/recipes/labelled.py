@@ -11,12 +11,12 @@ import numpy as np
 
 from galprism import surveys
 from galprism.config import plain
-from galprism.data import Cutouts, Sources
+from galprism.data import Sources
 from galprism.data.tables import open_table
 from galprism.data.tables.truth import classes_in
 from galprism.errors import RequestError
 from galprism.mocks import observe
-from galprism.mocks.images.cutouts import image_batches, sky_sigma
+from galprism.mocks.images.cutouts import from_noise, image_batches, in_noise, sky_sigma
 from galprism.mocks.simulate import error_sample
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import field_of, seen_of
@@ -79,17 +79,13 @@ def measure_of(recipe: Recipe, known: Labelled) -> Callable[[np.ndarray, np.rand
         return lambda rows, rng: known.sources.take(rows)  # type: ignore[union-attr]
     survey = surveys.get(recipe.survey)
     reference = error_sample(recipe.noise, survey)
-    sky = sky_sigma(survey, recipe.images)[:, None, None].astype(np.float32) if recipe.images else None
+    sky = sky_sigma(survey, recipe.images) if recipe.images else None
 
     def measured(rows: np.ndarray, rng: np.random.Generator) -> Sources:
         photometry = observe(known.flux[rows], survey, recipe.noise, rng, reference)
         cutouts = None
         if recipe.images is not None and sky is not None:
-            pixels = np.asarray(known.pixels[rows], np.float32)
-            masked = np.isnan(pixels)
-            flux = np.where(masked, np.float32(0), pixels * sky)
-            ivar = np.where(masked, np.float32(0), 1 / sky**2)
-            cutouts = Cutouts(flux, ivar, recipe.images.bands, recipe.images.pixel_scale, known.fwhm[rows])
+            cutouts = from_noise(known.pixels[rows], known.fwhm[rows], sky, recipe.images)
         return Sources(id=known.ident[rows], redshift=known.redshift[rows], photometry=photometry, cutouts=cutouts)
 
     return measured
@@ -112,18 +108,18 @@ def _simulate(recipe: Recipe, n: int, place: Path, progress: Callable[[int], Non
         name: np.lib.format.open_memmap(part / f"{name}.npy", "w+", dtype, (n, *rest))
         for name, (rest, dtype) in columns.items()
     }
-    sky = sky_sigma(field.survey, images)[:, None, None] if images else None
+    sky = sky_sigma(field.survey, images) if images else None
     done = 0
     for seen in seen_of(recipe, field, n):
         many = len(seen.sources)
         rows, members = slice(done, done + many), seen.patch.members.take(slice(0, many))
         kept["ident"][rows], kept["flux"][rows] = seen.sources.id, members.flux
         kept["classes"][rows], kept["redshift"][rows] = seen.truth.classes, members.redshift
-        if images is not None:
+        if images is not None and sky is not None:
             at = done
             for ids, taken in image_batches(seen.patch, field.survey, images, seed=recipe.seed, n=many):
                 here = slice(at, at + len(ids))
-                kept["pixels"][here] = np.where(taken.observed, taken.flux / sky, np.nan)
+                kept["pixels"][here] = in_noise(taken.flux, taken.observed, sky)
                 kept["fwhm"][here] = taken.psf_fwhm
                 at += len(ids)
         done += many

@@ -38,10 +38,10 @@ from galprism.train.device import best_device
 
 PUBLISHED, OURS = "mmlforgalam", "galaxy-populations"
 METHODS = {
-    "M1: spectra": ("M1", "M1"),
-    "M3: image": ("M3", "M3"),
-    "MMLforGalAM: image": ("M4", "M4"),
-    "MMLforGalAM: spectra + image": (REAL, REAL),
+    "M1: spectra": "M1",
+    "M3: image": "M3",
+    "MMLforGalAM: image": "M4",
+    "MMLforGalAM: spectra + image": REAL,
 }
 """The paper's four, and the network that answers for each."""
 SEEN = {
@@ -175,24 +175,28 @@ class Reproduction:
     @cached_property
     def staged(self) -> Staged:
         """The published networks."""
-        return self._staged(self.paper, self.seen, "main")
+        return self._staged(self.paper, self.seen)
 
     @property
     def asked(self) -> np.ndarray:
         """The rows that everything is tried on: those of the test set that the paper's preparation leaves."""
         return self.staged.rows["test"]
 
-    def _staged(self, recipe: Recipe, seen: Prepared, name: str, **others: Any) -> Staged:
+    def _staged(self, recipe: Recipe, seen: Prepared, **others: Any) -> Staged:
+        """Networks of a recipe, in a folder of that recipe's: what is the same is trained once."""
+
         def report(network: str, epoch: Any, of: int) -> None:
             self.say(f"    {network}, epoch {epoch.epoch + 1} of {of}: validation loss {epoch.valid_loss:.5f}")
 
-        work = self.folder / "work" / f"{name}-{digest(plain(recipe))}"
+        work = self.folder / "work" / f"{PUBLISHED}-{digest(plain(recipe))}"
         return Staged(recipe, self.known, seen, work, device=self.device, report=report, **others)
 
     def _sides(self) -> list[tuple[int, tuple[str, ...]]]:
         """Sides of pictures (Table A.1), with settings: what the smaller ones show is the middle of the larger."""
-        sides = (48, 64) if self.quick else SIZES
-        return [(side, (f"staged.seen.size={side}", f"staged.seen.crop={side}")) for side in sides]
+        sides, whole = (48, 64) if self.quick else SIZES, self.paper.images.size  # type: ignore[union-attr]
+        return [
+            (side, (f"staged.seen.size={side}", f"staged.seen.crop={side if side < whole else 0}")) for side in sides
+        ]
 
     def _colours(self, bands: str) -> tuple[str, ...]:
         return (f"staged.seen.bands={json.dumps([band for band in 'irg' if band in bands])}",)
@@ -246,7 +250,7 @@ class Reproduction:
         tables, measured = {method: self._table(method) for method in METHODS}, self.folder / "features.json"
 
         def run() -> None:
-            for method, (network, _) in METHODS.items():
+            for method, network in METHODS.items():
                 point = self.staged.answers(network, self.asked)
                 ids = np.asarray(self.known.ident[self.asked])
                 names, none = self.staged.targets.names, np.zeros(len(ids), np.uint32)
@@ -268,8 +272,8 @@ class Reproduction:
 
         def run() -> None:
             seen = prepared(recipe, self.known, self.folder / "pairs")
-            first = self._staged(self.few, self.seen, "few", asked=self.asked)
-            trained = self._staged(recipe, seen, f"few-{name}", spectra=first, asked=self.asked)
+            first = self._staged(self.few, self.seen, asked=self.asked)
+            trained = self._staged(recipe, seen, spectra=first, asked=self.asked)
             rows = trained.rows["test"]
             found = errors_of(trained.answers("M4", rows), self._true(rows))
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -310,10 +314,8 @@ class Reproduction:
 
     def _sources(self) -> Iterator[Sources]:
         """The test galaxies as they were measured once, some at a time."""
-        for rows, sources in exposed_once(self.paper, self.known):
-            own = np.isin(rows, self.asked)
-            if own.any():
-                yield sources.take(own)
+        for rows, sources in exposed_once(self.paper, self.known, self.asked):
+            yield sources.take(np.isin(rows, self.asked))
 
     def _fit(self) -> Stage:
         """Full-spectrum fits of some of the spectra: what labels of real galaxies are, and how much they scatter."""
@@ -327,9 +329,10 @@ class Reproduction:
             left, parts = n, []
             for sources in self._sources():
                 some = sources.take(slice(0, left))
+                parts.append(fit_full_spectrum(some, templates, config).predictions)
                 left -= len(some)
-                if len(some):
-                    parts.append(fit_full_spectrum(some, templates, config).predictions)
+                if not left:
+                    break
             _write(table, joined(parts))
 
         text = f"full-spectrum fits of {n:,} of the test spectra, {self.size.realisations} realisations"
@@ -466,8 +469,9 @@ def tables_of(measured: dict[str, Any]) -> list[str]:
         paper = PAPER.get(name)
         for j, parameter in enumerate(measured["parameters"]):
             values = [number(errors[key][j], 4) for key in ("mse", "mae", "bias", "sd")]
-            rows.append((name, parameter, *values, "–" if paper is None else number(paper[j], 4)))
-    head: tuple[str, ...] = ("method", "parameter", "MSE", "MAE", "bias", "SD", "SD in the paper")
+            missing = str(errors["missing"][0])
+            rows.append((name, parameter, *values, missing, "–" if paper is None else number(paper[j], 4)))
+    head: tuple[str, ...] = ("method", "parameter", "MSE", "MAE", "bias", "SD", "not inferred", "SD in the paper")
     found.append("### Errors (Table 1)\n\n" + Table(head, tuple(rows), "").markdown())
     for title, names, papers in (
         ("Sides of pictures (Table A.1)", [f"{side}px" for side in SIZES], {f"{k}px": v for k, v in SIZES.items()}),

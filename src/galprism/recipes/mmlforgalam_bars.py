@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from galprism.evaluate import Bar
+from galprism.evaluate.metrics import point_metrics
 
 PAPER = {
     "M1: spectra": (0.1355, 0.1269),
@@ -39,19 +40,12 @@ IMAGE, FUSED, SPECTRA, BOTH = ("M3: image", "MMLforGalAM: image", "M1: spectra",
 
 def errors_of(point: np.ndarray, true: np.ndarray) -> dict[str, list[float]]:
     """MSE, MAE, bias and SD (Eqs. 8 to 11) of P parameters (N, P), of rows with an answer, and how many have none."""
-    off = point - true
-    good = np.isfinite(off).all(axis=1)
-    off = off[good]
-    if not len(off):
-        none = [float("nan")] * true.shape[1]
-        return {"mse": none, "mae": none, "bias": none, "sd": none, "missing": [int((~good).sum())]}
-    return {
-        "mse": np.mean(off**2, axis=0).tolist(),
-        "mae": np.mean(np.abs(off), axis=0).tolist(),
-        "bias": np.mean(off, axis=0).tolist(),
-        "sd": np.std(off, axis=0).tolist(),
-        "missing": [int((~good).sum())],
-    }
+    good = np.isfinite(point - true).all(axis=1)
+    each = [point_metrics(*columns) for columns in zip(point[good].T, true[good].T, strict=True)]
+    names = {"mse": "mse", "mae": "mae", "bias": "bias", "sd": "sigma"}
+    values = {name: [getattr(metrics, of) for metrics in each] for name, of in names.items()}
+    told = {name: [np.nan if value is None else value for value in some] for name, some in values.items()}
+    return told | {"missing": [int((~good).sum())]}
 
 
 def bars(measured: dict[str, Any]) -> list[Bar]:

@@ -16,17 +16,18 @@ import numpy as np
 
 from galprism import surveys
 from galprism.config import plain
-from galprism.data import Cutouts, Sources, Spectra, Truth
+from galprism.data import Sources, Spectra, Truth
+from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL
 from galprism.data.three_colour import pictures_of
 from galprism.errors import RequestError
 from galprism.mocks import observe
-from galprism.mocks.images.cutouts import image_batches, sky_sigma
+from galprism.mocks.images.cutouts import from_noise, image_batches, in_noise, sky_sigma
 from galprism.mocks.simulate import error_sample
 from galprism.mocks.sky.chosen import Chosen
 from galprism.mocks.sky.patch import Patch
 from galprism.mocks.spectra.model import SpectrumModel
 from galprism.mocks.spectra.noise import Exposures, exposures
-from galprism.prep.spectrum_basis import STEP, SpectrumBasis, on_grid
+from galprism.prep.spectrum_basis import SpectrumBasis, on_grid
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import field_of, libraries_of
 from galprism.recipes.stages import digest
@@ -65,7 +66,7 @@ class Pairs:
     err: np.ndarray
     """(N, L), float32: the standard deviation of their noise as it is stated."""
     pixels: np.ndarray
-    """(N, b, CUT, CUT), float16, the images in units of the sky's noise."""
+    """(N, b, CUT, CUT), float16, the images in units of the sky's noise; NaN where they are masked."""
     fwhm: np.ndarray
     """(N, b), float32, arcsec."""
     pictures: np.ndarray
@@ -115,13 +116,11 @@ def measure_of(recipe: Recipe, known: Pairs) -> Callable[[np.ndarray, np.random.
     reference = error_sample(recipe.noise, survey)
     assert recipe.images is not None
     images = recipe.images
-    sky = sky_sigma(survey, images)[:, None, None].astype(np.float32)
+    sky = sky_sigma(survey, images)
 
     def measured(rows: np.ndarray, rng: np.random.Generator) -> Sources:
         photometry = observe(known.flux[rows], survey, recipe.noise, rng, reference)
-        pixels = np.asarray(known.pixels[rows], np.float32)
-        ivar = np.broadcast_to(1 / sky**2, pixels.shape)
-        cutouts = Cutouts(pixels * sky, ivar, images.bands, images.pixel_scale, known.fwhm[rows])
+        cutouts = from_noise(known.pixels[rows], known.fwhm[rows], sky, images)
         err = np.asarray(known.err[rows])
         seen = Exposures(err, known.excess, known.bend).drawn(np.asarray(known.light[rows]), rng)
         spectra = Spectra(seen, 1 / err**2, known.wave, known.lsf_sigma)
@@ -152,7 +151,7 @@ def spectrum_basis(recipe: Recipe, size: int) -> SpectrumBasis:
     wave = model.instrument.wave
     blank = Spectra(np.zeros((1, len(wave)), np.float32), np.zeros((1, len(wave)), np.float32), wave)
     first, _ = on_grid(blank)
-    return SpectrumBasis.fit(first - round(np.log10(1 + BASIS_AT) / STEP), np.concatenate(flux), size)
+    return SpectrumBasis.fit(first - round(np.log10(1 + BASIS_AT) / DEX_PER_PIXEL), np.concatenate(flux), size)
 
 
 def _chosen(recipe: Recipe, n: int) -> Chosen:
@@ -227,12 +226,13 @@ def _of_patch(recipe: Recipe, model: SpectrumModel, patch: Patch, n: int) -> tup
 def _take_images(recipe: Recipe, patch: Patch, n: int, kept: Mapping[str, np.ndarray], at: int, size: int) -> None:
     survey, images = surveys.get(recipe.survey), recipe.images
     assert images is not None
-    sky = sky_sigma(survey, images)[:, None, None]
+    sky = sky_sigma(survey, images)
     low = (images.size - kept["pixels"].shape[-1]) // 2
     middle = slice(low, low + kept["pixels"].shape[-1])
     for ids, taken in image_batches(patch, survey, images, seed=recipe.seed, n=n):
         rows = slice(at, at + len(ids))
-        kept["pixels"][rows] = np.clip(taken.flux[:, :, middle, middle] / sky, -6e4, 6e4)
+        part = np.s_[:, :, middle, middle]
+        kept["pixels"][rows] = in_noise(taken.flux[part], taken.observed[part], sky)
         kept["fwhm"][rows] = taken.psf_fwhm
         if size:
             kept["pictures"][rows] = pictures_of(taken)

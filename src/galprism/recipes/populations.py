@@ -61,7 +61,7 @@ def pairs_of(recipe: Recipe, folder: Path, progress: Callable[[int], None] | Non
 def kept_basis(recipe: Recipe, folder: Path) -> SpectrumBasis:
     """The recipe's basis of spectra, kept in `folder`."""
     assert recipe.modalities is not None
-    made_of = [recipe.field, recipe.chosen, recipe.spectra, recipe.seed, recipe.modalities.basis_size]
+    made_of = [recipe.field, recipe.chosen, recipe.spectra, recipe.survey, recipe.seed, recipe.modalities.basis_size]
     hashes = [load_library(name).hash for name in recipe.stars]
     path = folder / f"spectra-{digest([*(plain(one) for one in made_of), hashes])}.npz"
     if not path.exists():

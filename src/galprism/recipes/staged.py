@@ -77,9 +77,9 @@ class Prepared:
         """(N,), bool: pairs that are learned from and tried on, as the paper's are."""
         return (self.spectrum_reason == "") & (self.picture_reason == "")
 
-    def dropped(self, rows: np.ndarray | slice = slice(None)) -> dict[str, int]:
+    def dropped(self) -> dict[str, int]:
         """How many pairs were left out for each reason, the spectrum's first."""
-        reason = np.where(self.spectrum_reason != "", self.spectrum_reason, self.picture_reason)[rows]
+        reason = np.where(self.spectrum_reason != "", self.spectrum_reason, self.picture_reason)
         told = (*observed_spectra.REASONS, *REASONS)
         return {name: n for name in told if (n := int(np.count_nonzero(reason == name)))}
 
@@ -120,11 +120,16 @@ def prepared(recipe: Recipe, known: Pairs, folder: Path, progress: Callable[[int
     return Prepared(**{name: np.load(place / f"{name}.npy", mmap_mode="r") for name in files})
 
 
-def exposed_once(recipe: Recipe, known: Pairs) -> Iterator[tuple[np.ndarray, Sources]]:
-    """All pairs with the noise of one exposure, which is the same whenever it is asked for: rows, and their sources."""
+def exposed_once(
+    recipe: Recipe, known: Pairs, wanted: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, Sources]]:
+    """Pairs with the noise of one exposure, which is the same whenever it is asked for: rows, and their sources, some
+    at a time; wanted : rows, of which none is missing from what is given; None for all."""
     measure, n = measure_of(recipe, known), len(known)
     for number, start in enumerate(range(0, n, BATCH)):
         rows = np.arange(start, min(start + BATCH, n))
+        if wanted is not None and not np.isin(rows, wanted).any():
+            continue
         yield rows, measure(rows, np.random.default_rng((recipe.seed, STREAM, number)))
 
 
@@ -193,7 +198,7 @@ class Staged:
         if name == "M1" and self._spectra is not None:
             return self._spectra.features(name)
         if name not in self._features:
-            place = self.work / f"features-{name}.npy"
+            place = self.work / f"features-{name}-{digest(self._kept_by())}.npy"
             if not place.exists():
                 found = features_of(self.network(name), self._data(name, self.whole), self.device)
                 whole = np.zeros((len(self.known), found.shape[1]), np.float32)
@@ -249,6 +254,10 @@ class Staged:
             report=None if report is None else lambda epoch, of: report(name, epoch, of),
         )
         return network
+
+    def _kept_by(self) -> list[Any]:
+        """What features depend on: the networks, and the rows that they are made of."""
+        return [self._identity(), self.whole.tolist()]
 
     def _identity(self) -> dict[str, Any]:
         """What the networks depend on: neither which of them are exported, nor how."""

@@ -3,7 +3,7 @@ features of other networks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,14 +12,11 @@ import torch
 from torch import Tensor
 
 from galprism.nets import Regressor
-from galprism.prep.augment import turned
 
 PIECE_ROWS = 256
 """Rows that are looked at a time where nothing is learned from them."""
 
 Parts = tuple[np.ndarray, ...]
-Change = Callable[[Parts, np.random.Generator], Parts]
-"""(what is seen of some rows, rng) -> the same as it is seen this time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +37,6 @@ class ArrayData:
     """(N,), those that belong to this set; None for all."""
     channels: tuple[int, ...] | None = None
     """Of the 8-bit pictures, those that are seen, in this order; None for all."""
-    change: Change | None = None
-    """Made in training of what is seen, such as `turn`; never in `pieces`."""
     _rows: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -65,15 +60,12 @@ class ArrayData:
     def batches(self, epoch: int) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
         """What the network sees and its targets; the last batch has what is left over."""
         mixed = np.random.default_rng((self.seed, epoch)).permutation(self._rows)
-        for number, start in enumerate(range(0, len(mixed), self.batch_size)):
-            rows = np.sort(mixed[start : start + self.batch_size])  # a file is read forwards
-            seen, targets = self.take(rows)
-            if self.change is not None:
-                seen = self.change(seen, np.random.default_rng((self.seed, epoch, 1 + number)))
+        for start in range(0, len(mixed), self.batch_size):
+            seen, targets = self.take(np.sort(mixed[start : start + self.batch_size]))  # a file is read forwards
             yield tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in seen), torch.from_numpy(targets)
 
     def pieces(self) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-        """All rows in their order, unchanged, PIECE_ROWS at a time: for validation, and for `features_of`."""
+        """All rows in their order, PIECE_ROWS at a time: for validation, and for `features_of`."""
         for start in range(0, len(self), PIECE_ROWS):
             seen, targets = self.take(self._rows[start : start + PIECE_ROWS])
             yield tuple(map(torch.from_numpy, seen)), torch.from_numpy(targets)
@@ -106,8 +98,3 @@ def answers_of(network: Regressor, data: ArrayData, device: str = "cpu") -> np.n
     with torch.no_grad():
         parts = [network.mean(network(*(part.to(device) for part in seen))).cpu() for seen, _ in data.pieces()]
     return torch.cat(parts).numpy()
-
-
-def turn(parts: Parts, rng: np.random.Generator) -> Parts:
-    """Images (n, C, S, S) mirrored and turned by right angles at random: the sky has no up."""
-    return tuple(turned(part, rng) if part.ndim == 4 else part for part in parts)

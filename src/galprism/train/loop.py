@@ -21,8 +21,8 @@ from galprism.train.data import TrainingData, Validation, parts_of
 from galprism.train.losses import errors, loss, unit
 from galprism.train.schedule import LoopConfig
 
-VALIDATION_ROWS, VALIDATION_IMAGES = 16_384, 512
-"""The validation set goes through the network this many rows at a time; with images, so many."""
+VALIDATION_ROWS, VALIDATION_NUMBERS = 16_384, 2**20
+"""The validation set goes through the network this many rows at a time at most, and so many numbers."""
 MOST_NAMED = 32
 """Coordinates whose errors are told one by one; of more, the rms over all."""
 PASS_SEEDS = 1_000_003
@@ -192,7 +192,8 @@ def pieces_of(validation: Validation) -> Iterator[tuple[tuple[Tensor, ...], Tens
             yield parts_of(seen), y
         return
     x, y = parts_of(validation[0]), validation[1]
-    rows = VALIDATION_ROWS if len(x) == 1 else VALIDATION_IMAGES
+    numbers = sum(part[:1].numel() for part in x)
+    rows = max(min(VALIDATION_ROWS, VALIDATION_NUMBERS // max(numbers, 1)), 1)
     for start in range(0, len(y), rows):
         piece = slice(start, start + rows)
         yield tuple(part[piece] for part in x), y[piece]

@@ -15,7 +15,7 @@ from galprism.data.resampling import resample
 from galprism.data.sources import Sources
 from galprism.data.spectra import Spectra
 from galprism.data.spectrum_files.desi import is_desi, read_desi
-from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL, OFF_GRID, is_sdss, read_sdss, wave_of
+from galprism.data.spectrum_files.sdss import is_sdss, pixels_within, read_sdss, start_of, wave_of
 from galprism.data.spectrum_files.spectrum import Spectrum
 from galprism.data.spectrum_files.table import read_spectrum_table
 from galprism.data.tables import FORMATS
@@ -112,11 +112,14 @@ def gathered(
     A spectrum without any data keeps its row and is flagged SPECTRUM_MISSING. An id that stood before is flagged
     DUPLICATE_ID and goes on as `id#2`. A redshift that is none, or beyond 7, is NaN and flagged REDSHIFT_MISSING.
 
-    Raises RequestError where there are no spectra, or they are on different wavelengths and `wave` is None.
+    Raises RequestError where there are no spectra, they are on different wavelengths and `wave` is None, or `wave` is
+    another word.
     """
     if not spectra:
         raise RequestError("there are no spectra")
     if isinstance(wave, str):
+        if wave != "sdss":
+            raise RequestError(f"wave = {wave!r}; accepted: 'sdss', wavelengths, None")
         wave = None if _share_grid(spectra) else _sdss_grid(spectra)
     block = _on_one_grid(spectra) if wave is None else _resampled(spectra, np.asarray(wave, np.float64))
     notes = [note for one in spectra for note in one.notes]
@@ -200,7 +203,7 @@ def _on_one_grid(spectra: Sequence[Spectrum]) -> Spectra:
         return _placed(spectra, first.wave, [0] * len(spectra))
     starts = []
     for one in spectra:
-        start = _sdss_start(one)
+        start = start_of(one.wave)
         if start is None:
             other = next(other for other in spectra if not np.array_equal(other.wave, one.wave))
             raise RequestError(
@@ -217,24 +220,13 @@ def _are_alike(spectra: Sequence[Spectrum]) -> bool:
     return all(np.array_equal(one.wave, spectra[0].wave) for one in spectra)
 
 
-def _sdss_start(one: Spectrum) -> int | None:
-    """The first k of a spectrum whose pixels are SDSS's; None where they are not."""
-    place = np.log10(one.wave) / DEX_PER_PIXEL
-    pixel = np.rint(place)
-    off = np.abs(place - pixel).max() > OFF_GRID or np.any(np.diff(pixel) != 1)
-    return None if off else int(pixel[0])
-
-
 def _share_grid(spectra: Sequence[Spectrum]) -> bool:
-    return _are_alike(spectra) or all(_sdss_start(one) is not None for one in spectra)
+    return _are_alike(spectra) or all(start_of(one.wave) is not None for one in spectra)
 
 
 def _sdss_grid(spectra: Sequence[Spectrum]) -> np.ndarray:
     """SDSS's pixels from the bluest to the reddest wavelength of all."""
-    low, high = (
-        np.log10(end) / DEX_PER_PIXEL for end in (min(s.wave[0] for s in spectra), max(s.wave[-1] for s in spectra))
-    )
-    return wave_of(np.arange(np.ceil(low), np.floor(high) + 1))
+    return wave_of(pixels_within(min(one.wave[0] for one in spectra), max(one.wave[-1] for one in spectra)))
 
 
 def _range(one: Spectrum) -> str:

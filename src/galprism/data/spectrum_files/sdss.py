@@ -113,6 +113,19 @@ def wave_of(pixel: np.ndarray) -> np.ndarray:
     return 10.0 ** (DEX_PER_PIXEL * np.asarray(pixel, np.float64))
 
 
+def start_of(wave: np.ndarray) -> int | None:
+    """The first k of wavelengths that are whole pixels of the grid, one after the other; None where they are not."""
+    place = np.log10(wave) / DEX_PER_PIXEL
+    pixel = np.rint(place)
+    off = np.abs(place - pixel).max() > OFF_GRID or np.any(np.diff(pixel) != 1)
+    return None if off else int(pixel[0])
+
+
+def pixels_within(low: float, high: float) -> np.ndarray:
+    """Those k of the grid whose wavelengths lie from `low` to `high` Angstrom."""
+    return np.arange(np.ceil(np.log10(low) / DEX_PER_PIXEL), np.floor(np.log10(high) / DEX_PER_PIXEL) + 1)
+
+
 def _names(table: fits.BinTableHDU) -> set[str]:
     return {name.lower() for name in table.columns.names}
 

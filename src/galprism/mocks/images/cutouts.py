@@ -16,6 +16,7 @@ from scipy.special import ndtr, ndtri
 from galprism.data import Cutouts
 from galprism.errors import RequestError
 from galprism.mocks.images.rendering import FWHM_PIXELS, PSF, render
+from galprism.mocks.population import source_rng
 from galprism.mocks.sky.members import Members
 from galprism.mocks.sky.patch import Patch
 from galprism.surveys import Survey
@@ -29,6 +30,8 @@ BETA_STEP = 0.05
 """Of beta where it scatters, so that there are few kinds of PSF."""
 BATCH = 512
 """Sources that are rendered at a time."""
+MOST_NOISES = 6e4
+"""Of a pixel that is kept in units of the noise of the sky; brighter ones are as bright as that."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,21 @@ def sky_sigma(survey: Survey, config: ImageConfig) -> np.ndarray:
     return survey.sky_err()[_columns(survey, config)] * config.pixel_scale / (np.sqrt(np.pi) * config.aperture / 2)
 
 
+def in_noise(flux: np.ndarray, observed: np.ndarray, sky: np.ndarray) -> np.ndarray:
+    """Images (n, b, H, W) in units of the noise of the sky, (b,), as they are kept: float16, which ends at 65,504, and
+    NaN where they are not observed."""
+    scaled = np.clip(flux / sky[:, None, None], -MOST_NOISES, MOST_NOISES)
+    return np.where(observed, scaled, np.nan).astype(np.float16)
+
+
+def from_noise(kept: np.ndarray, fwhm: np.ndarray, sky: np.ndarray, config: ImageConfig) -> Cutouts:
+    """What `in_noise` kept, as cutouts in nJy; fwhm : (n, b), arcsec."""
+    pixels, sky = np.asarray(kept, np.float32), sky[:, None, None].astype(np.float32)
+    masked = np.isnan(pixels)
+    flux, ivar = (np.where(masked, np.float32(0), value) for value in (pixels * sky, 1 / sky**2))
+    return Cutouts(flux, ivar, config.bands, config.pixel_scale, fwhm)
+
+
 def take_images(
     patch: Patch, survey: Survey, config: ImageConfig, *, seed: int, rows: np.ndarray | slice | None = None
 ) -> Cutouts:
@@ -147,7 +165,7 @@ def take_images(
             f"the members have {patch.members.point.shape[1]} bands; {survey.name} has {len(survey.bands)}"
         )
     index = np.arange(len(patch))[slice(None) if rows is None else rows]
-    rngs = [np.random.Generator(np.random.Philox(_key(seed, int(ident)))) for ident in patch.id[index]]
+    rngs = [source_rng(seed, int(ident), STREAM) for ident in patch.id[index]]
     psf, offset = _circumstances(rngs, config)
     sky = sky_sigma(survey, config)
     corner = config.size * config.pixel_scale / np.sqrt(2)
@@ -187,10 +205,6 @@ def _columns(survey: Survey, config: ImageConfig) -> list[int]:
 def _in_bands(members: Members, columns: list[int]) -> Members:
     point, bulge, disc = (part[:, columns] for part in (members.point, members.bulge, members.disc))
     return Members(members.redshift, point, bulge, disc, members.shapes)
-
-
-def _key(seed: int, ident: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence((seed, ident), spawn_key=(STREAM,))
 
 
 def _circumstances(rngs: list[np.random.Generator], config: ImageConfig) -> tuple[PSF, np.ndarray]:

@@ -16,7 +16,7 @@ from galprism.mocks.sky.bodies import Bodies
 from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.sky.latents import Latents
 from galprism.mocks.sky.mass_function import POPULATIONS
-from galprism.mocks.sky.members import Members, Shapes
+from galprism.mocks.sky.members import Shapes
 from galprism.mocks.sky.shapes import shapes_of
 from galprism.units import njy_from_abmag
 
@@ -58,10 +58,6 @@ class GalaxiesAt:
         size, ratio = x[:, SHAPE].T[:2], ndtr(x[:, SHAPE].T[2:])
         return shapes_of(np.full(len(x), self.redshift), x[:, 0], size, np.concatenate([ratio, ratio[:1] * 0.0]))
 
-    def light(self, bodies: Bodies, shapes: Shapes) -> Members:
-        """Of the whole galaxies."""
-        return self.field.light_of(bodies, shapes)
-
     def log_density(self, x: np.ndarray, quiescent: np.ndarray) -> np.ndarray:
         """(N,), up to a constant, before the limits: of numbers (N, WIDTH) and whether they are quiescent."""
         found = -0.5 * (x[:, 1:] ** 2).sum(axis=1)
@@ -81,8 +77,8 @@ class GalaxiesAt:
             own = np.flatnonzero(bodies.quiescent == bool(population))
             foresight = self.field.populations[POPULATIONS[population]][1]
             some = bodies.take(own)
-            margin[own] = foresight.margin[np.digitize(np.log1p(some.redshift), foresight.edges)]
-            foreseen[own] = some.logm + foresight.brightest(some.redshift, some.features) - margin[own]
+            fitted, margin[own] = foresight.foreseen(some.redshift, some.features)
+            foreseen[own] = some.logm + fitted
         least, most = np.log10(self.flux)
         within = (foreseen - margin > least) & (foreseen + margin < most)
         unsure = np.flatnonzero(~within & (foreseen + margin > least) & (foreseen - margin < most))

@@ -55,12 +55,17 @@ class Foresight:
 
     def brightest(self, redshift: np.ndarray, features: np.ndarray) -> np.ndarray:
         """(N,): log10 of the most flux per solar mass that each galaxy may have."""
+        fitted, margin = self.foreseen(redshift, features)
+        return fitted + margin
+
+    def foreseen(self, redshift: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) twice: log10 of the flux per solar mass, and what it may be off by, dex."""
         place, found = np.digitize(np.log1p(redshift), self.edges), np.empty(len(redshift))
         for k in range(BINS):
             own = place == k
             scaled = (features[own] - self.mean[k]) / self.sd[k]
-            found[own] = _terms(scaled) @ self.coefficient[k] + self.margin[k]
-        return found - _dimming(redshift)
+            found[own] = _terms(scaled) @ self.coefficient[k]
+        return found - _dimming(redshift), self.margin[place]
 
 
 def features_of(

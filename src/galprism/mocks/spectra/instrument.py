@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from galprism.data.spectrum_files.sdss import wave_of
+from galprism.data.apertures import FWHM_PER_SIGMA
+from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL, wave_of
 from galprism.errors import RequestError
 from galprism.mocks.spectra.config import SpectrumConfig
 
@@ -17,10 +18,8 @@ FIRST = 35798
 """The first pixel of the table: log10 of its wavelength is 1e-4 times this."""
 FIBRE = 2.0
 """arcsec, the diameter of the fibres of the spectra that the table was made of."""
-STEP = 1e-4 * np.log(10.0)
+STEP = DEX_PER_PIXEL * np.log(10.0)
 """In ln wavelength, from one pixel to the next."""
-FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
-"""Of a Gaussian, in standard deviations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +75,7 @@ def instrument(config: SpectrumConfig) -> Instrument:
         getattr(whole, name)[inside] for name in ("wave", "sky", "photons", "excess", "lsf")
     )
     if config.resolution:
-        lsf = np.full(len(wave), 1.0 / (config.resolution * FWHM * STEP))
+        lsf = np.full(len(wave), 1.0 / (config.resolution * FWHM_PER_SIGMA * STEP))
     return Instrument(wave, sky, photons, excess, lsf)
 
 

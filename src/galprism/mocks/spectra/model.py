@@ -19,6 +19,8 @@ from torch import Tensor
 
 from galprism.cosmology import LIGHT_SPEED_KM_PER_S
 from galprism.errors import RequestError
+from galprism.mocks.described import weighted
+from galprism.mocks.population import source_rng
 from galprism.mocks.sky.bodies import Bodies
 from galprism.mocks.sky.members import Shapes
 from galprism.mocks.sky.patch import Patch
@@ -29,11 +31,9 @@ from galprism.mocks.spectra.instrument import STEP, instrument
 from galprism.mocks.spectra.lines import drawn_lines
 from galprism.mocks.spectra.motions import Motions, motions
 from galprism.mocks.spectra.resolution import library_sigma
-from galprism.sps import Derived, Dust, Galaxies, SSPLibrary, mix
+from galprism.sps import Derived, Galaxies, SSPLibrary, mix
 from galprism.sps.light import RestLight
 from galprism.sps.projection import flux_per_luminosity
-from galprism.sps.spectra import LOG_GYR
-from galprism.sps.ssp import Z_SUN
 from galprism.wavegrid import LogGrid
 
 BATCH = 256
@@ -83,33 +83,19 @@ class SimulatedSpectra:
 class SpectrumModel:
     """Spectra of galaxies made of a library's stars."""
 
-    def __init__(
-        self,
-        library: SSPLibrary,
-        config: SpectrumConfig | None = None,
-        *,
-        dust: Dust | None = None,
-        fwhm: float | np.ndarray | None = None,
-        batch: int = BATCH,
-    ):
-        """library : with nebular grids; dust : as in the forward model
-        fwhm : Angstrom, of the library's line-spread function, where it is not BC03-MILES or all of MILES: one, or (W,)
-            at the library's wavelengths in vacuum
+    def __init__(self, library: SSPLibrary, config: SpectrumConfig | None = None):
+        """library : with nebular grids
 
         Raises RequestError for wavelengths that the library, at `config.farthest`, or SDSS lacks.
         """
         self.config = config or SpectrumConfig()
         self.instrument = instrument(self.config)
-        self.batch = batch
         wave = self.instrument.wave
         room = np.exp((MARGIN + 2) * STEP)
         grid = LogGrid.covering(wave[0] / (1.0 + self.config.farthest) / room, wave[-1] * room, STEP)
-        self.light = RestLight(library, grid, dust=dust, metallicity="interpolate", batch=2 * batch, sharp=True)
+        self.light = RestLight(library, grid, metallicity="interpolate", batch=2 * BATCH, sharp=True)
         self.broadening = Broadening(len(wave))
-        own = library.to_vacuum(library.wave)
-        if fwhm is not None:
-            fwhm = np.interp(grid.wave, own, np.broadcast_to(fwhm, own.shape))
-        self._library_variance = self.light.tensor((library_sigma(library, grid.wave, fwhm) / grid.wave / STEP) ** 2)
+        self._library_variance = self.light.tensor((library_sigma(library, grid.wave) / grid.wave / STEP) ** 2)
         self._lsf_variance = self.light.tensor(self.instrument.lsf**2)
         self._width = self.light.tensor(self.instrument.width)
         self._first = float(np.log(wave[0]))
@@ -141,8 +127,8 @@ class SpectrumModel:
         order = np.argsort(bodies.redshift)
         flux = np.empty((len(bodies), len(self.instrument.wave)), np.float32)
         values = {name: np.empty(len(bodies)) for name in VALUES}
-        for start in range(0, len(order), self.batch):
-            part = order[start : start + self.batch]
+        for start in range(0, len(order), BATCH):
+            part = order[start : start + BATCH]
             flux[part], found = self._made(
                 bodies.take(part), share[part], Motions(moving.stars[part], moving.gas[part])
             )
@@ -238,12 +224,9 @@ class SpectrumModel:
         whole = mix(parts, torch.from_numpy(formed / total[:, None]))
         light = formed * derived.light.view(2, n).T.numpy()
         return {
-            "log_age_lw": np.log10(whole.age_lw.numpy()) + LOG_GYR,
-            "logzsol_lw": np.log10(whole.z_lw.numpy() / Z_SUN),
+            **weighted(whole),
             "mean_log_age_lw": whole.mean_log_age_lw.numpy(),
             "mean_logzsol_lw": whole.mean_logzsol_lw.numpy(),
-            "log_age_mw": np.log10(whole.age_mw.numpy()) + LOG_GYR,
-            "logzsol_mw": np.log10(whole.z_mw.numpy() / Z_SUN),
             "logmstar": np.log10((formed * mstar).sum(axis=1)),
             "dispersion": np.sqrt((light * moving.stars**2).sum(axis=1) / light.sum(axis=1)),
             "dispersion_gas": moving.gas,
@@ -253,8 +236,4 @@ class SpectrumModel:
 
 def scatter(ident: np.ndarray, seed: int) -> np.ndarray:
     """(N, 2), standard normal numbers of each id."""
-    return np.array([_rng(seed, int(one)).standard_normal(2) for one in ident]).reshape(-1, 2)
-
-
-def _rng(seed: int, ident: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, ident), spawn_key=(STREAM,))))
+    return np.array([source_rng(seed, int(one), STREAM).standard_normal(2) for one in ident]).reshape(-1, 2)

@@ -14,6 +14,7 @@ import numpy as np
 from galprism.data import Spectra
 from galprism.data.spectrum_noise import SDSS_R
 from galprism.errors import RequestError
+from galprism.mocks.population import source_rng
 from galprism.mocks.spectra.config import SpectrumConfig
 from galprism.mocks.spectra.instrument import FIBRE, instrument
 from galprism.mocks.spectra.model import SimulatedSpectra
@@ -59,7 +60,7 @@ def exposures(simulated: SimulatedSpectra, config: SpectrumConfig, *, seed: int)
 
     Raises RequestError where the spectra do not reach into r, by which signal to noise goes.
     """
-    return _exposures(simulated, config, [_rng(seed, int(one)) for one in simulated.id])
+    return _exposures(simulated, config, [source_rng(seed, int(one), STREAM) for one in simulated.id])
 
 
 def observe_spectra(simulated: SimulatedSpectra, config: SpectrumConfig, *, seed: int) -> Spectra:
@@ -70,7 +71,7 @@ def observe_spectra(simulated: SimulatedSpectra, config: SpectrumConfig, *, seed
     parts = []
     for start in range(0, len(simulated), BATCH):
         part = simulated.take(slice(start, start + BATCH))
-        rngs = [_rng(seed, int(one)) for one in part.id]
+        rngs = [source_rng(seed, int(one), STREAM) for one in part.id]
         exposed = _exposures(part, config, rngs)
         noise = np.empty_like(part.flux)
         bend = np.empty((len(part), exposed.bend.shape[1]), np.float32)
@@ -130,7 +131,3 @@ def bend_of(wave: np.ndarray, config: SpectrumConfig) -> np.ndarray:
     knots = np.arange(wave[0] - 2 * config.calibration_scale, wave[-1] + 2 * config.calibration_scale, step)
     shape = np.exp(-0.5 * ((wave[:, None] - knots) / (0.5 * config.calibration_scale)) ** 2)
     return (config.calibration * shape / np.sqrt((shape**2).sum(axis=1, keepdims=True))).astype(np.float32)
-
-
-def _rng(seed: int, ident: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, ident), spawn_key=(STREAM,))))
