@@ -10,8 +10,9 @@ from galprism.data import Predictions
 from galprism.flags import Flag
 from galprism.nets import mmlforgalam as nets
 from galprism.recipes import mmlforgalam, staged
-from galprism.recipes.mmlforgalam import METHODS, SEEN, by_sn, explained, joined, labels, shown
-from galprism.recipes.mmlforgalam_bars import BOTH, FUSED, IMAGE, PAPER, SPECTRA, bars, errors_of
+from galprism.recipes.mmlforgalam import METHODS, SEEN, joined, shown
+from galprism.recipes.mmlforgalam_bars import BOTH, FUSED, IMAGE, PAPER, SPECTRA, bars
+from galprism.recipes.mmlforgalam_errors import by_sn, errors_of, explained, labels
 from galprism.recipes.reproduce import reproduce
 
 NAMES = ("mean_log_age_lw", "mean_logzsol_lw")
@@ -64,7 +65,7 @@ class TestNumbers:
         assert explained(real, off)["of_features"] == 1.0
 
     def test_bins_of_signal_to_noise_hold_each_galaxy_once(self, monkeypatch):
-        monkeypatch.setattr("galprism.recipes.mmlforgalam.FEWEST", 2)
+        monkeypatch.setattr("galprism.recipes.mmlforgalam_errors.FEWEST", 2)
         sn = np.array([5.0, 9.9, 10.0, 24.0, 30.0, 400.0, 27.0])
         off = np.stack([np.arange(7.0), -np.arange(7.0)], axis=1)
         found = by_sn(off, np.zeros((7, 2)), sn)
@@ -201,7 +202,7 @@ def whole(tmp_path_factory):
         for name, make in small.items():
             patch.setattr(staged, name, make)
         patch.setattr(mmlforgalam, "SMALL", tiny)
-        patch.setattr(mmlforgalam, "BANDS", ("r", "gri"))
+        patch.setattr(mmlforgalam, "TABLE_A2", ("r", "gri"))
         patch.setattr(mmlforgalam.Reproduction, "_sides", lambda self: sides)
         patch.setattr(mmlforgalam, "pairs_of", lambda *given: toy.pairs(N))
         patch.setattr(mmlforgalam, "kept_basis", lambda *given: toy.basis())

@@ -23,11 +23,11 @@ from galprism.data.tables import read_predictions, write_predictions
 from galprism.evaluate import Bar, evaluate
 from galprism.evaluate.figures import Look
 from galprism.evaluate.figures.multimodal import by_signal, some_features
-from galprism.evaluate.tables import Table, number
 from galprism.fit.full_spectrum import FullSpectrumConfig, fit_full_spectrum
 from galprism.fit.spectrum_templates import paper_grid, spectrum_templates
 from galprism.infer.predict import Predictor
-from galprism.recipes.mmlforgalam_bars import PAPER, SIZES, SN_EDGES, TABLE_A2, bars, errors_of
+from galprism.recipes.mmlforgalam_bars import SIZES, SN_EDGES, TABLE_A2, bars, tables_of
+from galprism.recipes.mmlforgalam_errors import by_sn, errors_of, explained, labels
 from galprism.recipes.pairs import Pairs
 from galprism.recipes.populations import kept_basis, learn_populations, pairs_of, populations_bundle, rows_of
 from galprism.recipes.recipe import Recipe, load
@@ -59,8 +59,6 @@ SAMPLES = {
     "ours": "ours, by what it is shown",
 }
 """Reports, and what each is of."""
-BANDS = ("g", "r", "i", "gr", "gi", "ri", "gri")
-"""Colours of pictures (Table A.2)."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,6 @@ REDUCED = Size(
     realisations=20,
 )
 """On a processor: fewer galaxies, pictures of 64 pixels, some passes in place of 100."""
-FEWEST = 20
-"""Galaxies of a bin of S/N that say something."""
 SMALL = Size(
     settings=(
         *("sample.train=240", "sample.validation=60", "sample.test=100"),
@@ -126,7 +122,7 @@ class Reproduction:
             *(self._network(name) for name in ("M1", "M2", "M3", "M4", REAL)),
             self._published(),
             *(self._varied(f"{side}px", f"pictures of {side} pixels", picture) for side, picture in self._sides()),
-            *(self._varied(bands, f"pictures of {bands}", self._colours(bands)) for bands in BANDS),
+            *(self._varied(bands, f"pictures of {bands}", self._colours(bands)) for bands in TABLE_A2),
             self._populations(),
             self._fit(),
             self._evaluate(),
@@ -406,18 +402,6 @@ class Reproduction:
         }
 
 
-def explained(real: np.ndarray, simulated: np.ndarray) -> dict[str, float]:
-    """R2 of simulated features (N, F) against real ones: over the features of one galaxy, averaged over galaxies, as
-    the paper has it (its Sect. 4.2.2); and over galaxies for each feature that varies, averaged over these, which does
-    not count what all galaxies have in common."""
-    left = (simulated - real) ** 2
-    each = 1.0 - left.sum(axis=1) / ((real - real.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    spread = ((real - real.mean(axis=0)) ** 2).sum(axis=0)
-    varies = spread > 1e-3 * spread.max()
-    of_features = 1.0 - left.sum(axis=0)[varies] / spread[varies]
-    return {"of_galaxies": float(each.mean()), "of_features": float(of_features.mean())}
-
-
 def shown(sources: Sources, blocks: tuple[str, ...]) -> Sources:
     """The sources with some of their blocks alone; redshifts are known where there is a spectrum."""
     hidden = {name: None for name in ("photometry", "cutouts", "spectra") if name not in blocks}
@@ -432,65 +416,6 @@ def joined(parts: list[Predictions]) -> Predictions:
     columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
     return replace(first, **columns, ra=None, dec=None, extra=extra)
-
-
-def by_sn(point: np.ndarray, true: np.ndarray, sn: np.ndarray) -> list[dict[str, Any]]:
-    """Errors in each bin of S/N (the paper's Sect. 4.3)."""
-    bins = np.digitize(sn, SN_EDGES) - 1
-    found = []
-    for k in range(len(SN_EDGES)):
-        rows = np.flatnonzero(bins == k)
-        enough = rows if len(rows) >= FEWEST else rows[:0]
-        found.append(errors_of(point[enough], true[enough]) | {"n": len(rows)})
-    return found
-
-
-def labels(
-    fit: Predictions, names: tuple[str, ...], ids: np.ndarray, true: np.ndarray, sn: np.ndarray
-) -> dict[str, Any]:
-    """Of full-spectrum fits: their errors, and how much they scatter when noise is added again, by S/N."""
-    place = {one: k for k, one in enumerate(ids.tolist())}
-    rows = np.array([place[one] for one in np.asarray(fit.id).tolist()])
-    point = np.stack([fit.extra[name] if name in fit.extra else fit.column(name) for name in names], axis=1)
-    spread = np.stack([fit.extra[f"{name}_std"] for name in names], axis=1)
-    bins = np.digitize(sn[rows], SN_EDGES) - 1
-    stds = [
-        [float(np.nanmedian(spread[bins == k, j])) if (bins == k).any() else np.nan for j in range(len(names))]
-        for k in range(len(SN_EDGES))
-    ]
-    return {"errors": errors_of(point, true[rows]), "scatter": stds, "n": len(rows)}
-
-
-def tables_of(measured: dict[str, Any]) -> list[str]:
-    """Tables 1, A.1 and A.2 with the paper's numbers beside, in Markdown."""
-    found = []
-    rows: list[tuple[str, ...]] = []
-    for name, errors in measured["errors"].items():
-        paper = PAPER.get(name)
-        for j, parameter in enumerate(measured["parameters"]):
-            values = [number(errors[key][j], 4) for key in ("mse", "mae", "bias", "sd")]
-            missing = str(errors["missing"][0])
-            rows.append((name, parameter, *values, missing, "–" if paper is None else number(paper[j], 4)))
-    head: tuple[str, ...] = ("method", "parameter", "MSE", "MAE", "bias", "SD", "not inferred", "SD in the paper")
-    found.append("### Errors (Table 1)\n\n" + Table(head, tuple(rows), "").markdown())
-    for title, names, papers in (
-        ("Sides of pictures (Table A.1)", [f"{side}px" for side in SIZES], {f"{k}px": v for k, v in SIZES.items()}),
-        ("Colours of pictures (Table A.2)", list(BANDS), TABLE_A2),
-    ):
-        rows = []
-        for name in names:
-            errors = measured["varied"].get(name)
-            if errors is not None:
-                values = [number(errors["sd"][j], 4) for j in (0, 1)]
-                rows.append((name, str(errors["n_train"]), *values, *(number(value, 4) for value in papers[name])))
-        head = ("pictures", "learned from", "SD of age", "SD of [M/H]", "paper: age", "paper: [M/H]")
-        found.append(f"### {title}\n\n" + Table(head, tuple(rows), "").markdown())
-    fit = measured["labels"]
-    told = ", ".join(f"{p} {number(s, 3)}" for p, s in zip(measured["parameters"], fit["errors"]["sd"], strict=True))
-    dropped = ", ".join(f"{name}: {n}" for name, n in measured["prepared"]["dropped"].items())
-    found.append(f"Full-spectrum fits of {fit['n']} of the test spectra have an SD against the truth of {told}.")
-    found.append(f"Of {measured['prepared']['pairs']:,} pairs the preparation left out: {dropped}.")
-    return found
 
 
 def _columns(found: Predictions, names: tuple[str, ...]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The numbers of MMLforGalAM (2025), and the table that its reproduction ends in."""
+"""The numbers of MMLforGalAM (2025), and the tables that set ours beside them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from galprism.evaluate import Bar
-from galprism.evaluate.metrics import point_metrics
+from galprism.evaluate.tables import Table, number
 
 PAPER = {
     "M1: spectra": (0.1355, 0.1269),
@@ -36,16 +36,6 @@ SN_EDGES = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
 """Of its bins of S/N, the last of which is open (Sect. 4.3)."""
 WHAT = ("age", "[M/H]")
 IMAGE, FUSED, SPECTRA, BOTH = ("M3: image", "MMLforGalAM: image", "M1: spectra", "MMLforGalAM: spectra + image")
-
-
-def errors_of(point: np.ndarray, true: np.ndarray) -> dict[str, list[float]]:
-    """MSE, MAE, bias and SD (Eqs. 8 to 11) of P parameters (N, P), of rows with an answer, and how many have none."""
-    good = np.isfinite(point - true).all(axis=1)
-    each = [point_metrics(*columns) for columns in zip(point[good].T, true[good].T, strict=True)]
-    names = {"mse": "mse", "mae": "mae", "bias": "bias", "sd": "sigma"}
-    values = {name: [getattr(metrics, of) for metrics in each] for name, of in names.items()}
-    told = {name: [np.nan if value is None else value for value in some] for name, some in values.items()}
-    return told | {"missing": [int((~good).sum())]}
 
 
 def bars(measured: dict[str, Any]) -> list[Bar]:
@@ -97,4 +87,36 @@ def bars(measured: dict[str, Any]) -> list[Bar]:
             found.append(
                 Bar(f"pictures of 128 over 64 px: SD of {WHAT[j]}", 1.0, ratio, paper=SIZES[128][j] / SIZES[64][j])
             )
+    return found
+
+
+def tables_of(measured: dict[str, Any]) -> list[str]:
+    """Tables 1, A.1 and A.2 with the paper's numbers beside, in Markdown."""
+    found = []
+    rows: list[tuple[str, ...]] = []
+    for name, errors in measured["errors"].items():
+        paper = PAPER.get(name)
+        for j, parameter in enumerate(measured["parameters"]):
+            values = [number(errors[key][j], 4) for key in ("mse", "mae", "bias", "sd")]
+            missing = str(errors["missing"][0])
+            rows.append((name, parameter, *values, missing, "–" if paper is None else number(paper[j], 4)))
+    head: tuple[str, ...] = ("method", "parameter", "MSE", "MAE", "bias", "SD", "not inferred", "SD in the paper")
+    found.append("### Errors (Table 1)\n\n" + Table(head, tuple(rows), "").markdown())
+    for title, names, papers in (
+        ("Sides of pictures (Table A.1)", [f"{side}px" for side in SIZES], {f"{k}px": v for k, v in SIZES.items()}),
+        ("Colours of pictures (Table A.2)", list(TABLE_A2), TABLE_A2),
+    ):
+        rows = []
+        for name in names:
+            errors = measured["varied"].get(name)
+            if errors is not None:
+                values = [number(errors["sd"][j], 4) for j in (0, 1)]
+                rows.append((name, str(errors["n_train"]), *values, *(number(value, 4) for value in papers[name])))
+        head = ("pictures", "learned from", "SD of age", "SD of [M/H]", "paper: age", "paper: [M/H]")
+        found.append(f"### {title}\n\n" + Table(head, tuple(rows), "").markdown())
+    fit = measured["labels"]
+    told = ", ".join(f"{p} {number(s, 3)}" for p, s in zip(measured["parameters"], fit["errors"]["sd"], strict=True))
+    dropped = ", ".join(f"{name}: {n}" for name, n in measured["prepared"]["dropped"].items())
+    found.append(f"Full-spectrum fits of {fit['n']} of the test spectra have an SD against the truth of {told}.")
+    found.append(f"Of {measured['prepared']['pairs']:,} pairs the preparation left out: {dropped}.")
     return found
