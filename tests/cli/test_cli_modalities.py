@@ -137,6 +137,57 @@ def test_one_file_of_one_spectrum(predict, made):
     assert np.isfinite(found.point).all()
 
 
+@pytest.fixture
+def tables(tmp_path):
+    """The spectra of three sources as tables of pixels, which say no redshift."""
+    folder, unit = tmp_path / "tables", "1e-17 erg / (s cm2 Angstrom)"
+    folder.mkdir()
+    for k in (1, 2, 3):
+        columns = {"wave": SOURCES.spectra.wave, "flux": SOURCES.spectra.flux[k], "ivar": SOURCES.spectra.ivar[k]}
+        write_table(folder / f"{IDS[k]}.parquet", columns, units={"wave": "Angstrom", "flux": unit})
+    return folder
+
+
+def test_tables_of_pixels_with_redshifts_that_are_told(predict, made, tables, tmp_path):
+    by_files, _ = predict(made / "spectra")
+    expected = dict(zip(by_files.id.tolist(), by_files.point, strict=True))
+    without, result = predict(tables)
+    assert np.all(has(without, Flag.REDSHIFT_MISSING | Flag.NOT_INFERRED))
+    assert "3 REDSHIFT_MISSING: " in result.out
+    write_table(tmp_path / "z.csv", {"id": IDS[[3, 1]], "redshift": SOURCES.redshift[[3, 1]]})
+    some, _ = predict(tables, "--redshift", tmp_path / "z.csv")
+    assert np.flatnonzero(has(some, Flag.REDSHIFT_MISSING)).tolist() == [1]
+    for row in (0, 2):
+        np.testing.assert_allclose(some.point[row], expected[some.id[row]], atol=1e-3)
+    alone, _ = predict(tables / f"{IDS[2]}.parquet", "--redshift", str(SOURCES.redshift[2]))
+    np.testing.assert_allclose(alone.point[0], expected[IDS[2]], atol=1e-3)
+
+
+def test_a_resumed_request_is_the_same_only_with_the_same_redshifts(made, tables):
+    from galprism import surveys
+    from galprism.infer.beside import opened
+
+    model = bundle.load(made / "toy")
+
+    def identity(**options):
+        return opened(model, tables, surveys.get("sdss"), None, None, {}, options)[2].identity
+
+    ids = np.array([IDS[1]])
+    assert identity(redshift=0.1) == identity(redshift=0.1) != identity(redshift=0.2)
+    told = [identity(redshifts=(ids, np.array([z]))) for z in (0.1, 0.1, 0.2)]
+    assert told[0] == told[1] != told[2]
+
+
+def test_options_of_spectra_without_spectra(made, refused, tmp_path):
+    for words, said in (
+        (("table.parquet", "--redshift", "0.1", "--air"), ("air, redshift: ", "is not of spectra")),
+        (("spectra", "--without", "u"), ("is of spectra, and has no bands",)),
+        (("spectra", "--redshift", "nowhere.csv"), ("accepted: a number, or a table of id and redshift",)),
+    ):
+        command = ("predict", made / "toy", made / words[0], *words[1:], "-o", tmp_path / "out.parquet")
+        assert refused(command, *said)
+
+
 def test_bad_spectra_keep_their_rows_with_the_reason(predict, tmp_path):
     """All without weight, gaps, wrong redshifts, a star: each in its row, the good one as ever."""
     folder = tmp_path / "bad"

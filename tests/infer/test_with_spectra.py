@@ -7,7 +7,15 @@ from galprism.data import Sources, Spectra
 from galprism.data.spectrum_files import Spectrum, gathered
 from galprism.errors import RequestError
 from galprism.flags import Flag
-from galprism.infer.with_spectra import SpectraAlone, SpectrumRows, attached, check_ids, is_spectra, read_from
+from galprism.infer.with_spectra import (
+    SpectraAlone,
+    SpectrumRows,
+    alone,
+    attached,
+    check_ids,
+    is_spectra,
+    read_from,
+)
 from galprism.medium import air_from_vacuum
 from made_spectra import line_spectrum, write_sdss
 
@@ -58,7 +66,12 @@ def test_air_given_as_vacuum_is_told_by_a_redshift_from_elsewhere():
     assert has(attached(sources, gathered([one("a", wave=air)])), Flag.LOOKS_LIKE_AIR) == [True]
     assert has(attached(sources, gathered([one("a")])), Flag.LOOKS_LIKE_AIR) == [False]
     # a survey's file says what its wavelengths are, and its redshift was measured on them
-    assert has(attached(sources, gathered([one("a", wave=air, redshift=Z)])), Flag.LOOKS_LIKE_AIR) == [False]
+    own = one("a", wave=air, redshift=Z, own_redshift=True)
+    assert has(attached(sources, gathered([own])), Flag.LOOKS_LIKE_AIR) == [False]
+    told = [own, one("b", wave=air, redshift=Z), one("c", redshift=Z), one("d", wave=air)]
+    assert has(alone(gathered(told[:2])), Flag.LOOKS_LIKE_AIR) == [False, True]
+    assert has(alone(gathered(told[2:3])), Flag.LOOKS_LIKE_AIR) == [False]
+    assert has(alone(gathered(told[3:])), Flag.LOOKS_LIKE_AIR) == [False]  # nothing to hold the lines against
 
 
 def test_no_sources_have_no_spectra_of_as_many_pixels():
@@ -107,3 +120,13 @@ def test_tables_of_other_grids_are_brought_to_sdss_pixels(tmp_path):
     np.testing.assert_allclose(np.diff(np.log10(spectra.wave)), 1e-4, rtol=1e-6)
     np.testing.assert_allclose(spectra.flux[spectra.observed], 3.0, rtol=1e-5)
     assert spectra.observed.any(axis=1).all()
+
+
+def test_redshifts_that_a_reader_is_told_go_before_the_files_own(tmp_path):
+    for fiber in (1, 2, 3):
+        write_sdss(tmp_path / f"spec-{fiber}.fits", FIBERID=fiber)
+    ids = np.array(["0266-51602-0002", "0266-51602-0003", "other"])
+    read = read_from(tmp_path, redshifts=(ids, np.array([0.2, np.nan, 0.5])))
+    np.testing.assert_array_equal(read.sources.redshift, [0.1, 0.2, np.nan])
+    assert read.own_redshift.tolist() == [True, False, False]
+    assert has(read.sources, Flag.REDSHIFT_MISSING) == [False, False, True]

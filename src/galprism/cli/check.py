@@ -11,17 +11,16 @@ import numpy as np
 from galprism import bundle, flags, passbands, surveys
 from galprism.cli.predict import survey_of
 from galprism.cli.reading import add_reading_arguments, print_flags, print_notes, reading_options
+from galprism.cli.spectrum_options import add_spectrum_options, spectrum_options
 from galprism.data.cutout_file import CutoutFile
 from galprism.data.tables import PASSBANDS, open_table
 from galprism.errors import RequestError
 from galprism.infer.beside import check_blocks
 from galprism.infer.offsets import FEWEST, LEAST_SN, band_offsets
 from galprism.infer.with_images import is_cutout_file
-from galprism.infer.with_spectra import is_spectra, read_from
+from galprism.infer.with_spectra import alone, is_spectra, options_of_table, read_from
 from galprism.surveys.reading import concatenate
 from galprism.units import abmag_from_njy
-
-"""On spectra that are printed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("catalogue", help="FITS, Parquet, ECSV, VOTable, CSV or HDF5; or spectra, or cutouts")
     parser.add_argument("--rows", type=int, default=200_000, help="how many rows to look at (default: 200000)")
     add_reading_arguments(parser)
+    add_spectrum_options(parser.add_argument_group("reading spectra"))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -110,8 +110,8 @@ def without_table(args: argparse.Namespace) -> None:
         print(f"{path}: {len(file):,} cutouts in {file.read(rows=slice(0, 0)).described()}")
         print_flags(flags.counts(file.flags))
         return
-    read = read_from(path)
-    sources = read.as_galaxies()
+    read = read_from(path, **spectrum_options(args), **options_of_table(path, reading_options(args)))
+    sources = alone(read)
     assert sources.spectra is not None
     assert sources.redshift is not None
     assert sources.flags is not None

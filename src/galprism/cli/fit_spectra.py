@@ -17,29 +17,18 @@ from galprism.cli.extras import require
 from galprism.cli.folders import made
 from galprism.cli.progress import Progress
 from galprism.cli.reading import print_flags, print_notes, reading_options
+from galprism.cli.spectrum_options import NAMES, add_spectrum_options, spectrum_options
 from galprism.data import Sources
-from galprism.data.spectrum_files import ReadSpectra, read_spectra, with_redshifts
-from galprism.data.tables import check_writable, open_table, write_predictions
+from galprism.data.spectrum_files import ReadSpectra, read_spectra
+from galprism.data.tables import check_writable, write_predictions
 from galprism.errors import RequestError
-from galprism.surveys.preset import PLAIN_ID, PLAIN_REDSHIFT
 
 if TYPE_CHECKING:
     from galprism.fit.full_spectrum import FullSpectrumFits
     from galprism.fit.spectrum_templates import SpectrumTemplates
 
 METHODS = ("full-spectrum", "ppxf")
-OPTIONS = (
-    "ages",
-    "logzsol",
-    "fwhm",
-    "realisations",
-    "figures",
-    "redshift",
-    "wave_unit",
-    "air",
-    "any_class",
-    "skip_unreadable",
-)
+OPTIONS = ("ages", "logzsol", "fwhm", "realisations", "figures", "any_class", *NAMES)
 """Those that are for spectra alone; none is given where they are None or False."""
 NOT_FOR_SPECTRA: dict[str, Any] = {"survey": None, "cache": None, "preset": None, "without": [], "workers": 1}
 """Options of the other methods, and what they are where they are not given."""
@@ -55,15 +44,8 @@ def add_spectrum_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fwhm", type=float, metavar="ANGSTROM", help="of the library (default: MILES's 2.51)")
     group.add_argument("--realisations", type=int, metavar="N", help="with noise added, for errors (default: 100)")
     group.add_argument("--figures", metavar="DIR", help="a figure of each fit, in this folder")
-    group.add_argument(
-        "--redshift",
-        metavar="Z|TABLE",
-        help="of tables of pixels; or a table of id and redshift, for any spectra",
-    )
-    group.add_argument("--wave-unit", metavar="UNIT", help="of the wavelengths, where a table has none")
-    group.add_argument("--air", action="store_true", help="wavelengths of the tables are in air")
     group.add_argument("--any-class", action="store_true", help="fit what files call stars and quasars too")
-    group.add_argument("--skip-unreadable", action="store_true", help="go on without files that are no spectra")
+    add_spectrum_options(group)
 
 
 def check_not_given(args: argparse.Namespace) -> None:
@@ -162,51 +144,18 @@ def _numbers(option: str, text: str | None, usual: list[float]) -> list[float] |
 
 def _read(args: argparse.Namespace, paths: Sequence[str]) -> ReadSpectra:
     """A folder by itself is read whole; SDSS's pixels are the grid of files that share none."""
-    value = _number(args.redshift)
-    given = {
-        "air": args.air or None,
-        "columns": reading_options(args)["columns_map"],
-        "wave_unit": args.wave_unit,
-        "flux_unit": args.unit,
-        "redshift": value,
-    }
-    options = {name: option for name, option in given.items() if option is not None}
+    given = {"columns": reading_options(args)["columns_map"], "flux_unit": args.unit}
+    of_tables = {name: option for name, option in given.items() if option is not None}
     where = paths[0] if len(paths) == 1 else paths
-    return read_spectra(where, wave="sdss", skip_unreadable=args.skip_unreadable, **options)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return None
+    return read_spectra(where, wave="sdss", **spectrum_options(args), **of_tables)
 
 
 def _sources(args: argparse.Namespace, read: ReadSpectra) -> Sources:
-    """With the redshifts of a table, and flagged where a galaxy is not what they are or air not what was said."""
+    """Flagged where a galaxy is not what they are or air not what was said."""
     from galprism.prep.line_shifts import flag_air
 
     sources = read.sources if args.any_class else read.as_galaxies()
-    if args.redshift is not None and _number(args.redshift) is None:
-        sources = with_redshifts(sources, *_redshifts(args.redshift))
     return flag_air(sources)
-
-
-def _redshifts(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and redshifts of a table."""
-    if not Path(path).exists():
-        raise RequestError(f"--redshift {path}; accepted: a number, or a table of id and redshift")
-    with open_table(path) as table:
-        names = [next((name for name in plain if name in table.columns), None) for plain in (PLAIN_ID, PLAIN_REDSHIFT)]
-        if None in names:
-            raise RequestError(
-                f"--redshift {path}: has {', '.join(table.columns)}; accepted: a table with columns id and redshift"
-            )
-        read = table.read([name for name in names if name])
-    ids, redshift = (read[name] for name in names if name)
-    if redshift.dtype.kind not in "iuf":
-        raise RequestError(f"--redshift {path}: column {names[1]} holds {redshift.dtype}; redshifts are numbers")
-    return ids, redshift
 
 
 def _draw(folder: Path, sources: Sources, fits: FullSpectrumFits, templates: SpectrumTemplates) -> None:

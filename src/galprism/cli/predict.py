@@ -12,6 +12,7 @@ from galprism import bundle, surveys
 from galprism.cli.extras import cache_path
 from galprism.cli.progress import Progress
 from galprism.cli.reading import add_reading_arguments, print_flags, print_notes, reading_options
+from galprism.cli.spectrum_options import add_spectrum_options, spectrum_options
 from galprism.data import CLASSES
 from galprism.data.cutout_file import CutoutFile
 from galprism.data.predictions import LEVELS
@@ -56,11 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--spectra", metavar="PATH", help="for a model of spectra: a file or a folder of the sources', matched by id"
     )
     parser.add_argument(
-        "--skip-unreadable",
-        action="store_true",
-        help="go on without files of spectra that cannot be read, and name them",
-    )
-    parser.add_argument(
         "--priors",
         metavar="star=…,qso=…,galaxy=…",
         help="for a classifier: how many there are of each class where the sources are (default: as in its training)",
@@ -72,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
     add_reading_arguments(parser)
+    add_spectrum_options(parser.add_argument_group("reading spectra"))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -99,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
         redshift_path=args.redshift_pdf,
         cutouts=args.cutouts,
         spectra=args.spectra,
-        skip_unreadable=args.skip_unreadable,
+        spectra_options=spectrum_options(args),
         priors=None if args.priors is None else _priors(args.priors),
         models=models,
         progress=progress,

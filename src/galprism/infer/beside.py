@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from galprism.bundle import Bundle
 from galprism.data import Sources
@@ -40,6 +44,8 @@ class Beside:
     """What was done to spectra as they were read."""
     alone: bool = False
     """Spectra are not beside a table, but in its place."""
+    spectra_options: Mapping[str, Any] = field(default_factory=dict)
+    """How spectra were read."""
 
     def put_to(self, sources: Sources) -> Sources:
         """The sources with what goes with them."""
@@ -62,6 +68,7 @@ class Beside:
         return {
             "cutouts": None if self.cutouts is None else stamp(self.cutouts.path),
             "spectra": None if self.spectra_path is None else stamp(self.spectra_path),
+            "spectra_options": {name: _plain(option) for name, option in self.spectra_options.items()},
         }
 
 
@@ -71,14 +78,16 @@ def opened(
     survey: Survey,
     cutouts: str | os.PathLike[str] | None,
     spectra: str | os.PathLike[str] | None,
-    reading: dict[str, Any],
-    skip_unreadable: bool = False,
+    reading: Mapping[str, Any],
+    spectra_options: Mapping[str, Any],
 ) -> tuple[Any, Any, Beside]:
     """The table of a request to a bundle, how it is read, and what is put to its rows.
 
-    skip_unreadable : go on without files of spectra that cannot be read
+    reading : of the table, as Survey.layout's; spectra_options : as galprism.data.spectrum_files.read_spectra's. Where
+    spectra stand in place of the table, its columns and unit are theirs.
 
-    Raises RequestError where a file cannot be read or understood, one stands in two places, or no id is in it.
+    Raises RequestError where a file cannot be read or understood, one stands in two places, no id is in it, or options
+    are of what is not there.
     """
     path = Path(in_path)
     of_spectra = "spectra" in bundle.preparation.blocks and is_spectra(path)
@@ -86,19 +95,28 @@ def opened(
         if given is not None and is_one:
             raise RequestError(f"{path} is of {kind}, and so is {given}; accepted: one, or a catalogue")
     if of_spectra:
-        alone = with_spectra.read_from(path, skip_unreadable)
+        how = dict(spectra_options) | with_spectra.options_of_table(path, reading)
+        alone = with_spectra.read_from(path, **how)
         rows = SpectrumRows(path, alone)
-        beside = Beside(_cutout_file(cutouts), failed=alone.failed, notes=alone.notes, alone=True)
-        return rows, SpectraAlone(rows.found), beside
-    read = None if spectra is None else with_spectra.read_from(Path(spectra), skip_unreadable)
-    given_spectra = () if read is None or spectra is None else (read, Path(spectra), read.failed, read.notes)
+        noted: dict[str, Any] = {"failed": alone.failed, "notes": alone.notes, "alone": True, "spectra_options": how}
+        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts), **noted)
+    if spectra_options and spectra is None:
+        raise RequestError(
+            f"{', '.join(spectra_options)}: {path} is not of spectra, which alone are read so; accepted: files of "
+            "spectra in its place or beside it. Redshifts of a catalogue are a column, --column redshift=NAME"
+        )
+    read = None if spectra is None else with_spectra.read_from(Path(spectra), **spectra_options)
+    given_spectra: dict[str, Any] = {}
+    if read is not None and spectra is not None:
+        given_spectra = {"spectra": read, "spectra_path": Path(spectra), "failed": read.failed, "notes": read.notes}
+        given_spectra["spectra_options"] = spectra_options
     if is_cutout_file(path):
         check_blocks(bundle, path, None)
         table: Any = CutoutRows(path)
-        return table, IdsAlone(), Beside(table.file, *given_spectra)
+        return table, IdsAlone(), Beside(table.file, **given_spectra)
     table = open_table(path)
     layout = understood(table, survey, **reading)
-    beside = Beside(_cutout_file(cutouts), *given_spectra)
+    beside = Beside(_cutout_file(cutouts), **given_spectra)
     if beside.cutouts is not None or read is not None:
         first = next(iter(table.batches(layout.needs, SAMPLE_ROWS)), None)
         if first is not None:
@@ -128,3 +146,10 @@ def stamp(path: Path) -> list[Any]:
 
 def _cutout_file(path: str | os.PathLike[str] | None) -> CutoutFile | None:
     return None if path is None else CutoutFile(path)
+
+
+def _plain(option: Any) -> Any:
+    """An option as JSON has it; tables of redshifts by what is in them."""
+    if not isinstance(option, tuple):
+        return dict(option) if isinstance(option, Mapping) else option
+    return [hashlib.sha256(repr(np.asarray(column).tolist()).encode()).hexdigest() for column in option]

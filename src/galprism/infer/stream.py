@@ -13,7 +13,7 @@ import shutil
 import time
 import zipfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -81,7 +81,7 @@ def predict_file(
     redshift_path: str | os.PathLike[str] | None = None,
     cutouts: str | os.PathLike[str] | None = None,
     spectra: str | os.PathLike[str] | None = None,
-    skip_unreadable: bool = False,
+    spectra_options: Mapping[str, Any] | None = None,
     priors: Sequence[float] | None = None,
     models: Models | Callable[[], Models] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -93,8 +93,9 @@ def predict_file(
     galprism.infer.predict; models that take long may be made by a function, once all else is found in order.
     redshift_path : write the posteriors of the redshifts there, see galprism.infer.redshift_file.
     cutouts, spectra : of models that take them; a file of the sources' cutouts, and a file or folder of their spectra,
-    put to them by id. `in_path` may be such a file or folder itself, for images or spectra alone. skip_unreadable :
-    go on without files of spectra that cannot be read, which the summary names.
+    put to them by id. `in_path` may be such a file or folder itself, for images or spectra alone.
+    spectra_options : of galprism.data.spectrum_files.read_spectra: redshifts, air, skip_unreadable and others; the
+    summary names the files that were left out.
     priors : of classifiers; the shares of star, qso and galaxy where the sources are.
     progress : called with rows done since the last call.
 
@@ -128,7 +129,7 @@ def predict_file(
     check_passbands(bundle, survey)
     options: dict[str, Any]
     checked: Models | None = None
-    table, layout, beside = opened(bundle, in_path, survey, cutouts, spectra, reading, skip_unreadable)
+    table, layout, beside = opened(bundle, in_path, survey, cutouts, spectra, reading, spectra_options or {})
     batch_rows = min(batch_rows, beside.most_rows)
     if bundle.kind == "classes":
         options = {"priors": priors and list(priors)}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -14,17 +15,25 @@ from galprism.data.pairs import with_pairs_checked
 from galprism.data.spectrum_files import ReadSpectra, read_spectra, with_spectra
 from galprism.data.spectrum_files.desi import is_desi
 from galprism.data.spectrum_files.sdss import is_sdss
-from galprism.data.tables import match_ids
+from galprism.data.tables import match_ids, open_table
 from galprism.data.tables.base import readable
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.prep.line_shifts import flag_air
 
+OF_PIXELS = {"wave", "flux"}
+"""Columns by which a table is one of a spectrum's pixels."""
 
-def read_from(path: str | Path, skip_unreadable: bool = False) -> ReadSpectra:
-    """The spectra of a file or a folder: on the grid that they share, or on SDSS's. Raises RequestError as
-    galprism.data.spectrum_files.read_spectra."""
-    return read_spectra(path, wave="sdss", skip_unreadable=skip_unreadable)
+
+def read_from(path: str | Path, **options: Any) -> ReadSpectra:
+    """The spectra of a file or a folder: on the grid that they share, or on SDSS's. Options, and what is raised, are
+    those of galprism.data.spectrum_files.read_spectra."""
+    return read_spectra(path, wave="sdss", **options)
+
+
+def alone(read: ReadSpectra) -> Sources:
+    """Spectra as sources of their own, flagged as `attached` does."""
+    return flag_air(read.as_galaxies(), ~read.own_redshift)
 
 
 def attached(sources: Sources, read: ReadSpectra) -> Sources:
@@ -32,11 +41,10 @@ def attached(sources: Sources, read: ReadSpectra) -> Sources:
 
     Flagged: spectra of what their files call stars or quasars (NOT_A_GALAXY), those that lie elsewhere than the source
     (POSITION_MISMATCH, where both have positions), and those whose lines stand where the source's redshift has them in
-    air (LOOKS_LIKE_AIR). The last is asked of spectra that came without a redshift, which those of tables do: files of
-    surveys say what their wavelengths are, and their redshifts were measured on them. Raises RequestError where one
-    source has several spectra.
+    air (LOOKS_LIKE_AIR). The last is not asked of those whose redshifts were measured on them, as those in files of
+    surveys were, which say what their wavelengths are. Raises RequestError where one source has several spectra.
     """
-    own = read.as_galaxies()
+    own, own_redshift = read.as_galaxies(), read.own_redshift
     assert own.spectra is not None
     assert own.flags is not None
     joined = with_spectra(sources, own.id, own.spectra)
@@ -46,14 +54,15 @@ def attached(sources: Sources, read: ReadSpectra) -> Sources:
     given = np.full(len(sources), np.nan) if sources.redshift is None else np.asarray(sources.redshift, float)
     theirs = match.placed(np.asarray(own.redshift, float), np.nan)
     joined = joined.flagged(Flag.NOT_A_GALAXY, match.placed(own.flags & np.uint32(Flag.NOT_A_GALAXY), 0) > 0)
-    joined = flag_air(replace(joined, redshift=np.where(np.isfinite(theirs), np.nan, given)))
+    redshift = np.where(np.isfinite(given), given, theirs)
+    measured = np.isfinite(theirs) & match.placed(own_redshift, False)
+    joined = flag_air(replace(joined, redshift=redshift), ~measured)
     if sources.ra is not None and sources.dec is not None:
         ra, dec = (np.full(len(own), np.nan) if each is None else each for each in (own.ra, own.dec))
         joined, _ = with_pairs_checked(joined, own.id, ra, dec)
     assert joined.flags is not None
-    redshift = np.where(np.isfinite(given), given, theirs)
     flags = np.where(np.isfinite(redshift), joined.flags & ~np.uint32(Flag.REDSHIFT_MISSING), joined.flags)
-    return replace(joined, redshift=redshift, flags=flags)
+    return replace(joined, flags=flags)
 
 
 def check_ids(ids: np.ndarray, read: ReadSpectra, path: str | Path) -> None:
@@ -67,24 +76,38 @@ def check_ids(ids: np.ndarray, read: ReadSpectra, path: str | Path) -> None:
 
 
 def is_spectra(path: str | Path) -> bool:
-    """Whether a path is one of spectra: a folder, or a file of SDSS or DESI."""
+    """Whether a path is one of spectra: a folder, a file of SDSS or DESI, or a table of pixels by their columns."""
     path = Path(path)
     if path.is_dir():
         return True
-    if not path.name.lower().endswith((".fits", ".fits.gz", ".fit", ".fit.gz")) or not path.is_file():
+    if not path.is_file():
         return False
     try:
-        with readable(path), fits.open(path, memmap=False) as file:
-            return is_sdss(file) or is_desi(file)
+        if path.name.lower().endswith((".fits", ".fits.gz", ".fit", ".fit.gz")):
+            with readable(path), fits.open(path, memmap=False) as file:
+                if is_sdss(file) or is_desi(file):
+                    return True
+        with open_table(path) as table:
+            return set(table.columns) >= OF_PIXELS
     except RequestError:
         return False
+
+
+def options_of_table(path: Path, reading: Mapping[str, Any]) -> dict[str, Any]:
+    """What `reading`, as Survey.layout takes it, says of tables of pixels. Raises RequestError for what it cannot say
+    of them."""
+    for name in ("preset", "without"):
+        if reading.get(name):
+            raise RequestError(f"{name} = {reading[name]!r}: {path} is of spectra, and has no bands")
+    given = {"columns": reading.get("columns_map"), "flux_unit": reading.get("unit")}
+    return {name: value for name, value in given.items() if value}
 
 
 class SpectrumRows:
     """Files of spectra as a table of rows: what a catalogue of spectra alone is."""
 
     def __init__(self, path: Path, read: ReadSpectra) -> None:
-        self.path, self.found = path, read.as_galaxies()
+        self.path, self.found = path, alone(read)
         self.n_rows = len(self.found)
 
     def batches(self, names: Sequence[str], size: int, start: int = 0) -> Iterator[dict[str, np.ndarray]]:

@@ -103,15 +103,17 @@ def looks_like_air(spectra: Spectra, redshift: np.ndarray) -> list[bool | None]:
     return answers
 
 
-def flag_air(sources: Sources) -> Sources:
+def flag_air(sources: Sources, asked: np.ndarray | None = None) -> Sources:
     """The sources, flagged LOOKS_LIKE_AIR where looks_like_air says so; without spectra or redshifts, as they are.
 
-    Those flagged NOT_A_GALAXY are not asked, for redshifts of quasars are off by as much.
+    asked : (N,), bool, sources that are asked about; None for all. Those flagged NOT_A_GALAXY are not, for redshifts of
+        quasars are off by as much.
     """
     if sources.spectra is None or sources.redshift is None:
         return sources
     assert sources.flags is not None
-    asked = sources.flags & np.uint32(Flag.NOT_A_GALAXY) == 0
+    galaxies = sources.flags & np.uint32(Flag.NOT_A_GALAXY) == 0
+    asked = galaxies if asked is None else galaxies & asked
     answers = looks_like_air(sources.spectra, np.where(asked, sources.redshift, np.nan))
     return sources.flagged(Flag.LOOKS_LIKE_AIR, np.array([answer is True for answer in answers], bool))
 

@@ -99,17 +99,18 @@ class RestLight:
             )
         return bin_weights(part.history, edges)
 
-    def _mixture(self, part: Galaxies, metal: int) -> list[tuple[int, Tensor | None]]:
-        """Which metallicities make up a batch of galaxies, and the share (n, 1) of each; None stands for all of it."""
+    def _mixture(self, part: Galaxies, metal: int) -> tuple[slice, Tensor | None]:
+        """Which M metallicities make up a batch of galaxies, and the share (n, M, 1) of each; None where it is one."""
         if not self.interpolate:
-            return [(metal, None)]
+            return slice(metal, metal + 1), None
         low, high = self.spectra.log_z[metal], self.spectra.log_z[metal + 1]
-        share = ((torch.log(part.z_met) - low) / (high - low))[:, None]
-        return [(metal, 1.0 - share), (metal + 1, share)]
+        share = (torch.log(part.z_met) - low) / (high - low)
+        return slice(metal, metal + 2), torch.stack([1.0 - share, share], dim=1)[..., None]
 
     def sums(self, part: Galaxies, metal: int, weights: Tensor) -> Tensor:
         """(n, C), float64: what `derive` needs of a batch."""
-        return _mixed([(weights, share, self.spectra.table[m]) for m, share in self._mixture(part, metal)])
+        some, shares = self._mixture(part, metal)
+        return _spread(weights, shares) @ self.spectra.table[some].flatten(0, 1)
 
     def derived(self, galaxies: Galaxies, sums: Tensor) -> Derived:
         """What follows from histories and metallicities, by the `sums` of the galaxies."""
@@ -119,19 +120,18 @@ class RestLight:
 
     def shine(self, part: Galaxies, metal: int, weights: Tensor, low: int, high: int) -> tuple[Tensor, Tensor]:
         """Light of a batch after dust: continuum (n, high - low) in Lsun/A and lines (n, L) in Lsun."""
-        mixture = self._mixture(part, metal)
-        formed = weights.float()
-        flux = _mixed([(formed, share, self.spectra.stars[m, :, low:high]) for m, share in mixture])
+        some, shares = self._mixture(part, metal)
+        flux = _spread(weights, shares).float() @ self.spectra.stars[some, :, low:high].flatten(0, 1)
         ebv = part.ebv.float()[:, None] * -MAG
         flux.mul_((ebv * self._stellar_curve(part, low, high)).exp_())
         gas = self.spectra.gas
         if gas is None:
             return flux, flux.new_zeros(len(flux), 0)
         young, ionisation = self._ionising(part, gas)
-        terms = [(young, share, _at_logu(ionisation, gas.continuum[m, :, :, low:high])) for m, share in mixture]
-        flux.addcmul_(_mixed(terms), (ebv * self._k_gas[low:high]).exp_())
-        line = _mixed([(young, share, _at_logu(ionisation, gas.line[m])) for m, share in mixture])
-        return flux, line * torch.exp(ebv * self._k_line)
+        young = _spread(young, shares)
+        continuum = young @ _at_logu(ionisation, gas.continuum[some, :, :, low:high])
+        flux.addcmul_(continuum, (ebv * self._k_gas[low:high]).exp_())
+        return flux, (young @ _at_logu(ionisation, gas.line[some])) * torch.exp(ebv * self._k_line)
 
     def _ionising(self, part: Galaxies, gas: Gas) -> tuple[Tensor, Tensor | None]:
         """Weights on the nebular grids, linear between values of log U.
@@ -163,18 +163,14 @@ class RestLight:
         return tilted * slope_norm(slope, height).float()[:, None] + height.float()[:, None] * self._k_bump[low:high]
 
 
-def _mixed(terms: list[tuple[Tensor, Tensor | None, Tensor]]) -> Tensor:
-    """Sum of weights @ table, each weighted by its share."""
-    total = None
-    for weights, share, table in terms:
-        product = (weights if share is None else weights * share.to(weights.dtype)) @ table
-        total = product if total is None else total + product
-    assert total is not None
-    return total
+def _spread(weights: Tensor, shares: Tensor | None) -> Tensor:
+    """(n, M T): weights (n, T) on each of M metallicities, by their shares (n, M, 1)."""
+    return weights if shares is None else (weights[:, None] * shares.to(weights.dtype)).flatten(1)
 
 
 def _at_logu(shares: Tensor | None, table: Tensor) -> Tensor:
-    """A nebular table (U, A, C) at one log U, (A, C), by shares (U,); or laid out for weights on all, (U A, C)."""
+    """Tables (M, U, A, C) at one log U, (M A, C), by shares (U,); or laid out for weights on all, (M U A, C)."""
     if shares is None:
-        return table.flatten(0, 1)
-    return sum((shares[u] * table[u] for u in torch.nonzero(shares)[:, 0].tolist()), start=torch.zeros(()))
+        return table.flatten(0, 2)
+    there = torch.nonzero(shares)[:, 0].tolist()
+    return sum((shares[u] * table[:, u] for u in there), start=torch.zeros(())).flatten(0, 1)

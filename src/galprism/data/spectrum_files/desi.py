@@ -149,6 +149,11 @@ def _redrock(path: Path) -> dict[int, dict[str, object]]:
         rows = _hdu(path, file, "REDSHIFTS").data
         columns = [np.array(rows[name]) for name in ("TARGETID", "Z", "ZWARN", "SPECTYPE")]
     return {
-        int(target): {"redshift": float(z), "zwarning": int(warning), "spectral_class": str(kind).strip()}
+        int(target): {
+            "redshift": float(z),
+            "own_redshift": True,
+            "zwarning": int(warning),
+            "spectral_class": str(kind).strip(),
+        }
         for target, z, warning, kind in zip(*columns, strict=True)
     }

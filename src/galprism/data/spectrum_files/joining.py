@@ -8,9 +8,11 @@ import numpy as np
 
 from galprism.data.sources import Sources
 from galprism.data.spectra import Spectra
-from galprism.data.spectrum_files.many import no_redshift
 from galprism.data.tables.ids import match_each
 from galprism.flags import Flag
+
+REDSHIFT_LIMIT = 7.0
+"""A redshift beyond it, of either sign, is taken for a sentinel: the optical shows none."""
 
 
 def with_spectra(sources: Sources, ids: np.ndarray, spectra: Spectra) -> Sources:
@@ -43,3 +45,8 @@ def with_redshifts(sources: Sources, ids: np.ndarray, redshift: np.ndarray) -> S
         none, sources.flags | np.uint32(Flag.REDSHIFT_MISSING), sources.flags & ~np.uint32(Flag.REDSHIFT_MISSING)
     )
     return replace(sources, redshift=np.where(none, np.nan, given), flags=flags)
+
+
+def no_redshift(redshift: np.ndarray) -> np.ndarray:
+    """(N,), bool: NaN, or beyond REDSHIFT_LIMIT."""
+    return ~(np.abs(redshift) <= REDSHIFT_LIMIT)

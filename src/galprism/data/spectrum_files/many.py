@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,16 +15,16 @@ from galprism.data.resampling import resample
 from galprism.data.sources import Sources
 from galprism.data.spectra import Spectra
 from galprism.data.spectrum_files.desi import is_desi, read_desi
+from galprism.data.spectrum_files.joining import no_redshift, with_redshifts
 from galprism.data.spectrum_files.sdss import is_sdss, pixels_within, read_sdss, start_of, wave_of
 from galprism.data.spectrum_files.spectrum import Spectrum
 from galprism.data.spectrum_files.table import read_spectrum_table
 from galprism.data.tables import FORMATS
 from galprism.data.tables.base import readable
+from galprism.data.tables.ids import match_ids
 from galprism.errors import RequestError
 from galprism.flags import Flag
 
-REDSHIFT_LIMIT = 7.0
-"""A redshift beyond it, of either sign, is taken for a sentinel: the optical shows none."""
 NOT_GALAXIES = ("STAR", "QSO")
 """Classes of SDSS and DESI."""
 
@@ -39,6 +39,8 @@ class ReadSpectra:
     """(N,), text, as the files spell it; empty where they do not say."""
     zwarning: np.ndarray
     """(N,), float64: bits of what is wrong with a redshift, 0 for nothing; NaN where the file does not say."""
+    own_redshift: np.ndarray
+    """(N,), bool: the redshift is that of the file, measured on these very wavelengths."""
     sn: np.ndarray
     """(N,): median S/N of a pixel as the files say; NaN where they do not."""
     origin: np.ndarray
@@ -64,7 +66,9 @@ def read_spectrum_file(path: str | os.PathLike[str], **options) -> list[Spectrum
             sdss, desi = is_sdss(file), is_desi(file)
         if sdss or desi:
             if options:
-                raise RequestError(f"{path}: says all that a reader needs; {', '.join(options)} are for plain tables")
+                raise RequestError(
+                    f"{path}: says all that a reader needs; {', '.join(options)}: for plain tables alone"
+                )
             return [read_sdss(path)] if sdss else read_desi(path)
     return [read_spectrum_table(path, **options)]
 
@@ -74,6 +78,7 @@ def read_spectra(
     *,
     wave: np.ndarray | Literal["sdss"] | None = None,
     skip_unreadable: bool = False,
+    redshifts: tuple[np.ndarray, np.ndarray] | None = None,
     **options,
 ) -> ReadSpectra:
     """The spectra of a file, of all files of a folder with the suffix of a table, or of a list of files, in order.
@@ -81,6 +86,7 @@ def read_spectra(
     wave : (L,), Angstrom, to which all are resampled; None where they share a grid, or are all on SDSS's; "sdss", where
         they may not: SDSS's pixels over the range of all
     skip_unreadable : go on without the files that cannot be read, and name them in `failed`
+    redshifts : ids (M,) and redshifts (M,), which go before those of the files
     options : of plain tables, as read_spectrum_table's
 
     A redrock file of DESI is read with its coadd, not by itself. Raises RequestError where there is no file, where any
@@ -98,7 +104,11 @@ def read_spectra(
         reasons = "\n".join(reason for _, reason in failed)
         how = "" if not spectra else " (--skip-unreadable, skip_unreadable=True in Python, reads the others)"
         raise RequestError(f"{len(failed)} of {len(files)} files cannot be read as spectra{how}:\n{reasons}")
-    return gathered(spectra, wave=wave, failed=failed)
+    read = gathered(spectra, wave=wave, failed=failed)
+    if redshifts is None:
+        return read
+    given = match_ids(read.sources.id, redshifts[0]).found
+    return replace(read, sources=with_redshifts(read.sources, *redshifts), own_redshift=read.own_redshift & ~given)
 
 
 def gathered(
@@ -148,16 +158,12 @@ def gathered(
         sources,
         np.array([one.spectral_class for one in spectra]),
         np.array([np.nan if one.zwarning is None else one.zwarning for one in spectra], np.float64),
+        np.array([one.own_redshift for one in spectra], bool),
         np.array([one.sn for one in spectra], np.float64),
         np.array([one.origin for one in spectra]),
         tuple(failed),
         tuple(notes),
     )
-
-
-def no_redshift(redshift: np.ndarray) -> np.ndarray:
-    """(N,), bool: NaN, or beyond REDSHIFT_LIMIT."""
-    return ~(np.abs(redshift) <= REDSHIFT_LIMIT)
 
 
 def _files(paths) -> list[Path]:

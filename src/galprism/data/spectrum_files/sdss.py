@@ -79,6 +79,7 @@ def read_sdss(path: str | os.PathLike[str], *, mask: int = BRIGHTSKY) -> Spectru
             ra=_number(said, "PLUG_RA", "FIBER_RA", "RACAT"),
             dec=_number(said, "PLUG_DEC", "FIBER_DEC", "DECCAT"),
             redshift=_number(said, "Z"),
+            own_redshift="Z" in said,
             zwarning=int(said["ZWARNING"]) if "ZWARNING" in said else None,
             spectral_class=str(said.get("CLASS", "")).strip(),
             sn=_number(said, "SN_MEDIAN_ALL") if "SN_MEDIAN_ALL" in said else _number(said, "SN_MEDIAN"),

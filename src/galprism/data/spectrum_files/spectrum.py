@@ -31,6 +31,8 @@ class Spectrum:
     dec: float = np.nan
     redshift: float = np.nan
     """As the file says, whatever its warnings; NaN where it says none."""
+    own_redshift: bool = False
+    """It was measured on these very wavelengths, as those in files of surveys are, and not told by somebody else."""
     zwarning: int | None = None
     """Bits of what is wrong with the redshift, 0 for nothing; None where the file does not say."""
     spectral_class: str = ""

@@ -36,7 +36,7 @@ from galprism.sps.light import RestLight
 from galprism.sps.projection import flux_per_luminosity
 from galprism.wavegrid import LogGrid
 
-BATCH = 256
+BATCH = 128
 """Galaxies at a time."""
 UNIT = 1e17
 """What fluxes in erg/s/cm2/A are multiplied by."""
