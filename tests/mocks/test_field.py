@@ -14,7 +14,8 @@ from galprism.mocks.images.cutouts import ImageConfig, take_images
 from galprism.mocks.noise import NoiseConfig
 from galprism.mocks.sky.field import PATCH_IDS, Field, observe_field
 from galprism.mocks.sky.field_config import FieldConfig
-from galprism.recipes.sky import field_of, write_mock
+from galprism.recipes.mock import write_mock
+from galprism.recipes.sky import field_of
 from galprism.recipes.training import learn
 from galprism.sps import load_bc03_miles
 from galprism.units import abmag_from_njy
@@ -90,7 +91,10 @@ def test_a_catalogue_of_it(tmp_path):
     assert np.corrcoef(np.log(middle[bright]), np.log(flux[bright]))[0, 1] > 0.8  # to each its own image
     with pytest.raises(RequestError, match=r"recipe mlp-gap has no \[field\] and \[images\]"):
         write_mock(recipes.load("mlp-gap"), 10, tmp_path / "no.parquet", cutouts=tmp_path / "no.h5")
+    with pytest.raises(RequestError, match=r"recipe kids-field has no \[field\] and \[spectra\]"):
+        write_mock(recipes.load("kids-field"), 10, tmp_path / "no.parquet", spectra=tmp_path / "spectra")
     assert not (tmp_path / "no.parquet").exists()
+    assert not (tmp_path / "spectra").exists()
 
 
 def test_stars_are_small_and_galaxies_are_not(patches):

@@ -7,7 +7,8 @@ from galprism.data.tables import read_truth, write_catalogue
 from galprism.errors import RequestError
 from galprism.mocks import ErrorSample, NoiseConfig, calibration_error, observe
 from galprism.mocks.simulate import Sky, simulate
-from galprism.recipes.sky import sky, write_mock
+from galprism.recipes.mock import write_mock
+from galprism.recipes.sky import sky
 from galprism.sps import load_library
 from galprism.units import abmag_from_njy, flux_err_from_mag_err
 

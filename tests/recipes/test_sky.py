@@ -6,7 +6,8 @@ import pytest
 from galprism import recipes
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
-from galprism.recipes.sky import sky, write_mock
+from galprism.recipes.mock import write_mock
+from galprism.recipes.sky import sky
 from galprism.sps import load_bc03_miles
 
 NEARBY = ("population.redshift=[0.01, 0.3]", "nebular=false")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 from pathlib import Path
 
 from galprism import recipes
@@ -20,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cutouts", metavar="FILE", help="images of the same sources too, of a recipe with [images] (.h5)"
     )
+    parser.add_argument(
+        "--spectra", metavar="FOLDER", help="spectra of the same galaxies too, of a recipe with [spectra]: a new folder"
+    )
     parser.add_argument("--survey", help="in whose bands, for a recipe of any bands (name or .toml)")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a table (.parquet, .fits, …), or a folder for one"
@@ -32,17 +36,14 @@ def run(args: argparse.Namespace) -> None:
     if args.survey:
         recipe = recipes.for_survey(recipe, args.survey)
     require("mock", "simulating galaxies")
-    from galprism.recipes.sky import write_mock
+    from galprism.recipes.mock import write_mock
 
     path = Path(args.output)
-    cutouts = Path(args.cutouts) if args.cutouts else None
+    cutouts, spectra = (Path(each) if each else None for each in (args.cutouts, args.spectra))
     progress = Progress("sources", args.n)
-    if path.suffix:
-        area = write_mock(recipe, args.n, path, first=args.first, cutouts=cutouts, progress=progress)
-    else:
-        with made(path):
-            path /= "catalogue.parquet"
-            area = write_mock(recipe, args.n, path, first=args.first, cutouts=cutouts, progress=progress)
+    with nullcontext() if path.suffix else made(path):
+        path = path if path.suffix else path / "catalogue.parquet"
+        area = write_mock(recipe, args.n, path, first=args.first, cutouts=cutouts, spectra=spectra, progress=progress)
     progress.finish()
     where = "" if area is None else f" on {area:.3g} square degrees"
     print(f"{args.n:,} simulated sources{where} with their truth: {path}")

@@ -32,8 +32,9 @@ from galprism.infer import predict
 from galprism.mocks.population import SINGLE_WIDTH
 from galprism.params import PARAMS
 from galprism.recipes.jpas_measured import MAGNITUDES, OURS, OUTLIER, PAPER, levels_of, metrics_of
+from galprism.recipes.mock import write_mock
 from galprism.recipes.recipe import Recipe, load
-from galprism.recipes.sky import libraries_of, sky, write_mock
+from galprism.recipes.sky import libraries_of, sky
 from galprism.recipes.stages import Stage, timings
 from galprism.recipes.training import train_bundle
 from galprism.sps import SSPLibrary, load_library

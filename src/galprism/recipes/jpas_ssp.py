@@ -44,8 +44,9 @@ from galprism.recipes.jpas_measured import (
     ratios,
     without,
 )
+from galprism.recipes.mock import write_mock
 from galprism.recipes.recipe import Recipe, load
-from galprism.recipes.sky import sky, write_mock
+from galprism.recipes.sky import sky
 from galprism.recipes.stages import Stage, timings
 from galprism.recipes.training import train_bundle
 

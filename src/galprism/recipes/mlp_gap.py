@@ -20,8 +20,8 @@ from galprism.evaluate import STAR_FORMING, Bar, evaluate, judge, value
 from galprism.evaluate.report import strict
 from galprism.infer import predict
 from galprism.recipes import references
+from galprism.recipes.mock import write_mock
 from galprism.recipes.recipe import Recipe, load
-from galprism.recipes.sky import write_mock
 from galprism.recipes.stages import Stage, timings
 from galprism.recipes.training import train_bundle
 

@@ -1,22 +1,17 @@
-"""The simulated sky of a recipe, and catalogues of it. Needs PyTorch."""
+"""The simulated sky of a recipe. Needs PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from galprism import surveys
 from galprism.config import plain
-from galprism.data.cutout_file import CutoutWriter
-from galprism.data.tables import CatalogueWriter, check_writable
 from galprism.errors import RequestError
 from galprism.mocks import PopulationConfig, pool_survey
-from galprism.mocks.images.cutouts import image_batches
-from galprism.mocks.simulate import Sky, galaxies_of, simulate
+from galprism.mocks.simulate import Sky, galaxies_of
 from galprism.mocks.sky.chosen import Chosen, observe_chosen
 from galprism.mocks.sky.field import Field, Observed, observe_field
 from galprism.params import COSMOLOGY
@@ -143,53 +138,8 @@ def _described_sky(recipe: Recipe) -> dict[str, object]:
         return {"population": plain(recipe.population)}
     images = {} if recipe.images is None else {"images": plain(recipe.images)}
     chosen = {} if recipe.chosen is None else {"chosen": plain(recipe.chosen)}
-    return {"field": plain(recipe.field), **chosen, **images}
-
-
-def write_mock(
-    recipe: Recipe,
-    n: int,
-    path: Path,
-    *,
-    first: int = 0,
-    cutouts: Path | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> float | None:
-    """A catalogue of `n` simulated sources with their truth, ids from `first` on, of a field from patch number `first`
-    on; whole or not at all. Returns the area of a field's sources, in square degrees.
-
-    cutouts : a file of images of the same sources (galprism.data.cutout_file), of a recipe that has [images].
-    """
-    if n < 1:
-        raise RequestError(f"n = {n}; accepted: 1 or more sources")
-    if first < 0:
-        raise RequestError(f"first = {first}; accepted: 0 or more")
-    if cutouts is not None and cutouts.absolute() == path.absolute():
-        raise RequestError(f"{cutouts}: is the table as well; accepted: another file for the cutouts")
-    check_writable(path, reads=[name for name in (recipe.population.catalogue, recipe.noise.catalogue) if name])
-    if cutouts is not None and (recipe.field is None or recipe.images is None):
-        raise RequestError(f"recipe {recipe.name} has no [field] and [images]; images are made of such recipes alone")
-    with ExitStack() as stack:
-        table = stack.enter_context(CatalogueWriter(path, n, describe(recipe)))
-        if recipe.field is None:
-            for sources, truth in simulate(sky(recipe), recipe.noise, n, first):
-                table.write(sources, truth)
-                if progress is not None:
-                    progress(len(sources))
-            return None
-        field = field_of(recipe)
-        images = None if cutouts is None else stack.enter_context(CutoutWriter(cutouts, describe(recipe)))
-        area = 0.0
-        for seen in seen_of(recipe, field, n, first):
-            area += recipe.field.area * len(seen.sources) / max(len(seen.patch), 1)
-            table.write(seen.sources, seen.truth)
-            if images is not None and recipe.images is not None:
-                n_seen = len(seen.sources)
-                for ids, taken in image_batches(seen.patch, field.survey, recipe.images, seed=recipe.seed, n=n_seen):
-                    images.write(ids, taken)
-            if progress is not None:
-                progress(len(seen.sources))
-        return area if recipe.chosen is None else None
+    spectra = {} if recipe.spectra is None else {"spectra": plain(recipe.spectra)}
+    return {"field": plain(recipe.field), **chosen, **images, **spectra}
 
 
 def seen_of(recipe: Recipe, field: Field, n: int, first: int = 0) -> Iterator[Observed]:
