@@ -12,7 +12,7 @@ from galprism.nets import mmlforgalam as nets
 from galprism.recipes import mmlforgalam, staged
 from galprism.recipes.mmlforgalam import METHODS, SEEN, joined, shown
 from galprism.recipes.mmlforgalam_bars import BOTH, FUSED, IMAGE, PAPER, SPECTRA, bars
-from galprism.recipes.mmlforgalam_errors import by_sn, errors_of, explained, labels
+from galprism.recipes.mmlforgalam_errors import beside_exact, by_sn, errors_of, explained, labels
 from galprism.recipes.reproduce import reproduce
 
 NAMES = ("mean_log_age_lw", "mean_logzsol_lw")
@@ -93,6 +93,30 @@ class TestNumbers:
         np.testing.assert_allclose(found["scatter"][0], 0.2, atol=1e-6)
         np.testing.assert_allclose(found["scatter"][3], 0.3, atol=1e-6)
         assert np.isnan(found["scatter"][1]).all()
+
+    def test_errors_beside_the_exact_posteriors_are_of_the_same_galaxies(self):
+        true = RNG.normal(0, 1, (500, 2))
+        ids = np.arange(500) + 9
+        nothing = {"flags": np.zeros(500, np.uint32), "n_bands": np.zeros(500, np.int16)}
+        method = Predictions(ids, NAMES, (true + np.array([0.3, -0.4])).astype("f4"), **nothing)
+        rows = RNG.permutation(500)[:60]
+        point = true[rows] + np.array([0.1, 0.2])
+        quantiles = np.stack([point - [0.2, 0.1], point + 0.2], axis=-1)
+        exact = Predictions(
+            ids[rows],
+            NAMES,
+            point.astype("f4"),
+            nothing["flags"][:60],
+            nothing["n_bands"][:60],
+            levels=(0.16, 0.84),
+            quantiles=quantiles.astype("f4"),
+            extra={"converged": np.arange(60) % 2},
+        )
+        found = beside_exact(exact, {"method": method}, NAMES, ids, true)
+        assert (found["n"], found["converged"]) == (60, 30)
+        assert found["inside"] == [1.0, 0.0]
+        np.testing.assert_allclose(found["exact"]["bias"], [0.1, 0.2], atol=1e-6)
+        np.testing.assert_allclose(found["errors"]["method"]["bias"], [0.3, -0.4], atol=1e-6)
 
 
 class TestParts:
@@ -178,6 +202,27 @@ class TestBars:
 
 
 N_TRAIN, N = 60, 100
+EXACT_RMS = 0.01
+
+
+def exact_of_toys(recipe, sources, config, workers):
+    """Means that are EXACT_RMS off, of posteriors that are as wide."""
+    known = toy.pairs(N)
+    place = {one: row for row, one in enumerate(known.ident.tolist())}
+    true = np.stack([known.column(name) for name in NAMES], axis=1)[[place[one] for one in sources.id.tolist()]]
+    n, spread = len(true), EXACT_RMS * np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    found = true + EXACT_RMS * np.where(np.arange(n) % 2, 1, -1)[:, None]
+    none = np.zeros(n, np.uint32)
+    return Predictions(
+        sources.id,
+        NAMES,
+        found.astype("f4"),
+        none,
+        none.astype("i2"),
+        levels=(0.025, 0.16, 0.5, 0.84, 0.975),
+        quantiles=(found[..., None] + spread).astype("f4"),
+        extra={"converged": np.ones(n)},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +235,7 @@ def whole(tmp_path_factory):
         few=("staged.epochs=[1, 1, 1, 1]",),
         fitted=2,
         realisations=2,
+        exact=3,
     )
     small = {
         "SpectrumConfig": lambda: nets.SpectrumConfig(filters=(4, 6), dense=(24, 16)),
@@ -206,6 +252,7 @@ def whole(tmp_path_factory):
         patch.setattr(mmlforgalam.Reproduction, "_sides", lambda self: sides)
         patch.setattr(mmlforgalam, "pairs_of", lambda *given: toy.pairs(N))
         patch.setattr(mmlforgalam, "kept_basis", lambda *given: toy.basis())
+        patch.setattr(mmlforgalam, "exact_answers", exact_of_toys)
         folder = tmp_path_factory.mktemp("reproduce") / "out"
         table = reproduce("mmlforgalam", folder, quick=True, say=lambda text: None)
         again = []
@@ -224,10 +271,14 @@ def test_it_ends_in_its_table_and_pages(whole):
         "Errors (Table 1)",
         "Sides of pictures (Table A.1)",
         "Colours of pictures (Table A.2)",
+        "Beside the exact posterior of the spectrum",
+        "On 3 of the test galaxies, of whose posteriors 3 have converged",
         *METHODS,
         *SEEN,
     ):
         assert words in page
+    exact = json.loads((folder / "measured.json").read_text())["exact"]
+    np.testing.assert_allclose(np.sqrt(exact["exact"]["mse"]), EXACT_RMS, rtol=1e-3)
     assert any("done already" in line for line in again)
     figures = {path.stem for path in (folder / "report-published" / "figures").glob("*.png")}
     assert {"by_signal", "features"} <= figures
@@ -238,7 +289,9 @@ def test_all_methods_are_asked_about_the_same_galaxies(whole):
 
     folder = whole[0]
     ids = {path.stem: read_predictions(path).id.tolist() for path in (folder / "predictions").glob("*.parquet")}
-    fit = ids.pop("full-spectrum-fit")
+    fit, exact = ids.pop("full-spectrum-fit"), ids.pop("exact-posterior-spectra")
+    assert exact[: len(fit)] == fit
+    assert len(exact) == 3
     assert len(ids) == len(METHODS) + len(SEEN)
     first = next(iter(ids.values()))
     assert all(found == first for found in ids.values())

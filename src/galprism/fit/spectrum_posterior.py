@@ -15,6 +15,7 @@ of it is not made use of. Needs PyTorch, by the model of spectra.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -104,6 +105,7 @@ def spectrum_posterior(
     posterior: SpectrumPosterior,
     *,
     seed: int = 0,
+    workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Predictions:
     """What the posterior says of every source: means as `point`, quantiles of LEVELS. A source's answer follows from
@@ -111,8 +113,8 @@ def spectrum_posterior(
 
     `extra` has `rhat`, of the worse of OF_FIBRE, `converged`, 1 where it is below AGREEMENT, `spectrum_models`, how
     many spectra were made, and `quiescent`, the chance of it. What has not converged has LOW_SAMPLE_SIZE; what has no
-    spectrum or no redshift of the field's, or is no galaxy, has no answer. progress : called with the rows done since
-    the last call.
+    spectrum or no redshift of the field's, or is no galaxy, has no answer. workers : threads. progress : called with
+    the rows done since the last call.
 
     Raises RequestError for spectra that are not in the model's pixels, and for ids that are not whole numbers.
     """
@@ -128,7 +130,8 @@ def spectrum_posterior(
     extra = {name: np.full(n, np.nan) for name in ("rhat", "converged", "spectrum_models", "quiescent")}
     redshift = np.full(n, np.nan) if sources.redshift is None else sources.redshift
     low, high = posterior.field.config.redshift
-    for row in range(n):
+
+    def answer(row: int) -> None:
         z = float(redshift[row])
         if flags[row] & Flag.NOT_A_GALAXY:
             flags[row] |= Flag.NOT_INFERRED
@@ -152,6 +155,15 @@ def spectrum_posterior(
                 flags[row] |= Flag.LOW_SAMPLE_SIZE
         if progress is not None:
             progress(1)
+
+    if workers > 1:
+        assert posterior.field.populations  # made once, before threads ask for them
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(answer, range(n)):
+                pass
+    else:
+        for row in range(n):
+            answer(row)
     return Predictions(
         id=sources.id,
         names=NAMES,

@@ -22,7 +22,7 @@ DEGREES = 8.0
 """Of freedom of the Student t."""
 FLIP = 0.15
 """Share of the moves that go to the other kind."""
-SHORTEST = 0.2
+SHORTEST = 0.6
 """Proposals are of all sizes from this part of the longest on: where the posterior bends, short ones are taken."""
 ACCEPTED = 0.3
 """Share of proposals by which their size is set."""
@@ -36,14 +36,15 @@ FEWEST = 2
 class TemperingConfig:
     """How carefully."""
 
-    points: int = 128
+    points: int = 384
+    """Of 17 numbers a covariance is known well from so many: one long move in four is taken, of 128 one in ten."""
     kept: float = 0.5
     """Effective share of the points that a step leaves."""
     sweeps: int = 3
     """Moves of all points at each step."""
     settle: int = 6
     """Moves at the end whose points are not yet counted …"""
-    final: int = 24
+    final: int = 16
     """… and those whose points are."""
     most_steps: int = 200
 

@@ -25,12 +25,14 @@ from galprism.evaluate.figures import Look
 from galprism.evaluate.figures.multimodal import by_signal, some_features
 from galprism.fit.full_spectrum import FullSpectrumConfig, fit_full_spectrum
 from galprism.fit.spectrum_templates import paper_grid, spectrum_templates
+from galprism.fit.tempering import TemperingConfig
 from galprism.infer.predict import Predictor
 from galprism.recipes.mmlforgalam_bars import SIZES, SN_EDGES, TABLE_A2, bars, tables_of
-from galprism.recipes.mmlforgalam_errors import by_sn, errors_of, explained, labels
+from galprism.recipes.mmlforgalam_errors import beside_exact, by_sn, columns_of, errors_of, explained, labels
 from galprism.recipes.pairs import Pairs
 from galprism.recipes.populations import kept_basis, learn_populations, pairs_of, populations_bundle, rows_of
 from galprism.recipes.recipe import Recipe, load
+from galprism.recipes.spectrum_limit import exact_answers
 from galprism.recipes.staged import REAL, Prepared, Staged, exposed_once, prepared, staged_bundle
 from galprism.recipes.stages import Stage, digest, timings
 from galprism.sps import load_library
@@ -54,6 +56,7 @@ SEEN = {
 }
 """What ours is shown."""
 FIT = "full-spectrum fit"
+EXACT = "exact posterior: spectra"
 SAMPLES = {
     "published": "the published networks, and ours beside",
     "ours": "ours, by what it is shown",
@@ -73,9 +76,12 @@ class Size:
     fitted: int
     """Test galaxies whose spectra are fitted."""
     realisations: int
+    exact: int
+    """Test galaxies whose exact posterior is drawn from, some 10 s of two processors each."""
+    tempering: TemperingConfig = TemperingConfig()
 
 
-FULL = Size((), (), (), 2000, 100)
+FULL = Size((), (), (), 2000, 100, 1000)
 """Where there is a GPU: the paper's numbers."""
 REDUCED = Size(
     settings=(
@@ -86,6 +92,7 @@ REDUCED = Size(
     few=("sample.train=1_000", "sample.validation=200", "sample.test=8_800", "staged.epochs=[6, 6, 4, 12]"),
     fitted=240,
     realisations=20,
+    exact=200,
 )
 """On a processor: fewer galaxies, pictures of 64 pixels, some passes in place of 100."""
 SMALL = Size(
@@ -97,6 +104,8 @@ SMALL = Size(
     few=("staged.epochs=[1, 1, 1, 1]",),
     fitted=4,
     realisations=2,
+    exact=2,
+    tempering=TemperingConfig(points=64, sweeps=1, settle=1, final=3, kept=0.3),
 )
 """`--quick`: everything runs, and the figures mean little."""
 
@@ -105,7 +114,7 @@ class Reproduction:
     """The stages of the whole work, every output below one folder."""
 
     def __init__(self, folder: Path, *, quick: bool, workers: int = 1, say: Callable[[str], None] = print):
-        self.folder, self.quick, self.say = folder, quick, say
+        self.folder, self.quick, self.workers, self.say = folder, quick, workers, say
         self.device = best_device()
         self.size = SMALL if quick else FULL if self.device == "cuda" else REDUCED
         self.paper = load(PUBLISHED, self.size.settings)
@@ -125,6 +134,7 @@ class Reproduction:
             *(self._varied(bands, f"pictures of {bands}", self._colours(bands)) for bands in TABLE_A2),
             self._populations(),
             self._fit(),
+            self._exact(),
             self._evaluate(),
         ]
 
@@ -313,6 +323,14 @@ class Reproduction:
         for rows, sources in exposed_once(self.paper, self.known, self.asked):
             yield sources.take(np.isin(rows, self.asked))
 
+    def _first(self, n: int) -> Iterator[Sources]:
+        """The first n of them."""
+        for sources in self._sources():
+            yield sources.take(slice(0, n))
+            n -= len(sources)
+            if n <= 0:
+                return
+
     def _fit(self) -> Stage:
         """Full-spectrum fits of some of the spectra: what labels of real galaxies are, and how much they scatter."""
         table, n = self._table(FIT), self.size.fitted
@@ -322,18 +340,25 @@ class Reproduction:
             ages, logzsol = paper_grid(library)
             templates = spectrum_templates(library, ages=ages, logzsol=logzsol)
             config = FullSpectrumConfig(n_realisations=self.size.realisations)
-            left, parts = n, []
-            for sources in self._sources():
-                some = sources.take(slice(0, left))
-                parts.append(fit_full_spectrum(some, templates, config).predictions)
-                left -= len(some)
-                if not left:
-                    break
-            _write(table, joined(parts))
+            _write(table, joined([fit_full_spectrum(some, templates, config).predictions for some in self._first(n)]))
 
         text = f"full-spectrum fits of {n:,} of the test spectra, {self.size.realisations} realisations"
         key = [*self._sample(), n, self.size.realisations]
         return Stage("fit", text, 0.05 * n * (1 + self.size.realisations), (table,), key, run)
+
+    def _exact(self) -> Stage:
+        """The exact posterior of some of the spectra: what no network that sees a spectrum can pass."""
+        table, n = self._table(EXACT), self.size.exact
+
+        def run() -> None:
+            parts = []
+            for some in self._first(n):
+                parts.append(exact_answers(self.paper, some, self.size.tempering, workers=self.workers))
+                self.say(f"    {sum(map(len, parts))} of {n}")
+            _write(table, joined(parts))
+
+        key = [*self._sample(), n, plain(self.size.tempering)]
+        return Stage("exact", f"exact posterior of {n:,} of the test spectra", 10.0 * n, (table,), key, run)
 
     def _evaluate(self) -> Stage:
         def run() -> None:
@@ -341,10 +366,12 @@ class Reproduction:
             names, fit = self.paper.targets.names, read_predictions(self._table(FIT))
             truth, true = self.known.truth(self.asked), self._true(self.asked)
             sn = np.asarray(self.seen.sn[self.asked])
+            exact = read_predictions(self._table(EXACT))
             measured: dict[str, Any] = {
-                "errors": {name: errors_of(_columns(found, names), true) for name, found in methods.items()},
-                "by_sn": {name: by_sn(_columns(found, names), true, sn) for name, found in methods.items()},
+                "errors": {name: errors_of(columns_of(found, names), true) for name, found in methods.items()},
+                "by_sn": {name: by_sn(columns_of(found, names), true, sn) for name, found in methods.items()},
                 "labels": labels(fit, names, truth.id, true, sn),
+                "exact": beside_exact(exact, methods, names, truth.id, true),
                 "features": json.loads((self.folder / "features.json").read_text()),
                 "varied": {path.stem: json.loads(path.read_text()) for path in (self.folder / "varied").glob("*.json")},
                 "prepared": json.loads((self.folder / "prepared.json").read_text()),
@@ -369,7 +396,7 @@ class Reproduction:
 
         made = [path for name in SAMPLES for path in (self._report(name), self._summary(name))]
         outputs = (*made, self._measured)
-        key = [self._key(), plain(self.ours), self.size.fitted]
+        key = [self._key(), plain(self.ours), self.size.fitted, self.size.exact]
         return Stage("evaluate", "metrics and figures", 60, outputs, key, run)
 
     def _drawings(self, measured: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
@@ -416,10 +443,6 @@ def joined(parts: list[Predictions]) -> Predictions:
     columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
     return replace(first, **columns, ra=None, dec=None, extra=extra)
-
-
-def _columns(found: Predictions, names: tuple[str, ...]) -> np.ndarray:
-    return np.stack([found.column(name) for name in names], axis=1).astype(float)
 
 
 def _write(table: Path, predictions: Predictions) -> None:

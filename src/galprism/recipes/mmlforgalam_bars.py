@@ -114,9 +114,31 @@ def tables_of(measured: dict[str, Any]) -> list[str]:
                 rows.append((name, str(errors["n_train"]), *values, *(number(value, 4) for value in papers[name])))
         head = ("pictures", "learned from", "SD of age", "SD of [M/H]", "paper: age", "paper: [M/H]")
         found.append(f"### {title}\n\n" + Table(head, tuple(rows), "").markdown())
+    found.append(_beside_exact(measured["exact"], measured["parameters"]))
     fit = measured["labels"]
     told = ", ".join(f"{p} {number(s, 3)}" for p, s in zip(measured["parameters"], fit["errors"]["sd"], strict=True))
     dropped = ", ".join(f"{name}: {n}" for name, n in measured["prepared"]["dropped"].items())
     found.append(f"Full-spectrum fits of {fit['n']} of the test spectra have an SD against the truth of {told}.")
     found.append(f"Of {measured['prepared']['pairs']:,} pairs the preparation left out: {dropped}.")
     return found
+
+
+def _beside_exact(exact: dict[str, Any], parameters: list[str]) -> str:
+    """Methods that see a spectrum, and the exact posterior of it, on the same galaxies."""
+    least = np.sqrt(exact["exact"]["mse"])
+    rows = [("exact posterior of the spectrum", *(text for value in least for text in (number(value, 4), "1")))]
+    for name, errors in exact["errors"].items():
+        rms = np.sqrt(errors["mse"])
+        rows.append((name, *(text for pair in zip(rms, rms / least, strict=True) for text in _both(*pair))))
+    head = ("method", *(text for name in parameters for text in (f"rms of {name}", "over the exact")))
+    inside = " and ".join(f"{100 * share:.0f}" for share in exact["inside"])
+    told = (
+        f"On {exact['n']:,} of the test galaxies, of whose posteriors {exact['converged']:,} have converged (two runs "
+        f"of each agree, R-hat < 1.05); {inside} % of the true {' and '.join(parameters)} lie within their central "
+        "68 %. A method that sees an image or photometry as well knows more than the spectrum."
+    )
+    return f"### Beside the exact posterior of the spectrum\n\n{told}\n\n" + Table(head, tuple(rows), "").markdown()
+
+
+def _both(rms: float, ratio: float) -> tuple[str, str]:
+    return number(rms, 4), number(ratio, 3)

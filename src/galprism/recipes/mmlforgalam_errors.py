@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -47,12 +48,42 @@ def by_sn(point: np.ndarray, true: np.ndarray, sn: np.ndarray) -> list[dict[str,
     return found
 
 
+def beside_exact(
+    exact: Predictions, methods: Mapping[str, Predictions], names: tuple[str, ...], ids: np.ndarray, true: np.ndarray
+) -> dict[str, Any]:
+    """Errors of the means of exact posteriors, and of methods on the same galaxies; how many of the posteriors have
+    converged, and how many of the true values (N, P) of `ids` (N,) lie within their central 68 per cent."""
+    rows = _rows_of(exact, ids)
+    assert all(np.array_equal(found.id, ids) for found in methods.values())
+    inside = [
+        (exact.quantile(name, 0.16) < true[rows, j]) & (true[rows, j] < exact.quantile(name, 0.84))
+        for j, name in enumerate(names)
+    ]
+    return {
+        "n": len(rows),
+        "converged": int(np.nansum(exact.extra["converged"])),
+        "inside": [float(each.mean()) for each in inside],
+        "exact": errors_of(columns_of(exact, names), true[rows]),
+        "errors": {name: errors_of(columns_of(found, names)[rows], true[rows]) for name, found in methods.items()},
+    }
+
+
+def columns_of(found: Predictions, names: tuple[str, ...]) -> np.ndarray:
+    """(N, P), float64."""
+    return np.stack([found.column(name) for name in names], axis=1).astype(float)
+
+
+def _rows_of(found: Predictions, ids: np.ndarray) -> np.ndarray:
+    """Where the sources of predictions stand among `ids`."""
+    place = {one: k for k, one in enumerate(ids.tolist())}
+    return np.array([place[one] for one in np.asarray(found.id).tolist()])
+
+
 def labels(
     fit: Predictions, names: tuple[str, ...], ids: np.ndarray, true: np.ndarray, sn: np.ndarray
 ) -> dict[str, Any]:
     """Of full-spectrum fits: their errors, and how much they scatter when noise is added again, by S/N."""
-    place = {one: k for k, one in enumerate(ids.tolist())}
-    rows = np.array([place[one] for one in np.asarray(fit.id).tolist()])
+    rows = _rows_of(fit, ids)
     point = np.stack([fit.extra[name] if name in fit.extra else fit.column(name) for name in names], axis=1)
     spread = np.stack([fit.extra[f"{name}_std"] for name in names], axis=1)
     bins = np.digitize(sn[rows], SN_EDGES) - 1

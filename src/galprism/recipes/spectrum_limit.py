@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from galprism import surveys
+from galprism.data import Predictions, Sources
 from galprism.errors import RequestError
-from galprism.fit.spectrum_posterior import SpectrumPosterior
+from galprism.fit.spectrum_posterior import SpectrumPosterior, spectrum_posterior
 from galprism.fit.tempering import TemperingConfig
 from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
@@ -20,3 +23,17 @@ def posterior_of(recipe: Recipe, config: TemperingConfig | None = None) -> Spect
     bright, limit = recipe.chosen.galaxy_magnitude[0], recipe.chosen.galaxy_magnitude[-1]
     field = FieldGalaxies(recipe.field.galaxies, surveys.get(recipe.survey), recipe.field.band, limit, library)
     return SpectrumPosterior(field, SpectrumModel(library, recipe.spectra), bright=bright, config=config)
+
+
+def exact_answers(
+    recipe: Recipe,
+    sources: Sources,
+    config: TemperingConfig | None = None,
+    *,
+    workers: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Predictions:
+    """What it says of sources, by the recipe's seed; see galprism.fit.spectrum_posterior."""
+    return spectrum_posterior(
+        sources, posterior_of(recipe, config), seed=recipe.seed, workers=workers, progress=progress
+    )
