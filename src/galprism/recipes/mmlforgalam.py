@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class Size:
     realisations: int
     exact: int
     """Test galaxies whose exact posterior is drawn from, some 10 s of two processors each."""
-    tempering: TemperingConfig = TemperingConfig()
+    tempering: TemperingConfig = field(default_factory=TemperingConfig)
 
 
 FULL = Size((), (), (), 2000, 100, 1000)
