@@ -133,10 +133,11 @@ class RestLight:
         flux.addcmul_(continuum, (ebv * self._k_gas[low:high]).exp_())
         return flux, (young @ _at_logu(ionisation, gas.line[some])) * torch.exp(ebv * self._k_line)
 
-    def _ionising(self, part: Galaxies, gas: Gas) -> tuple[Tensor, Tensor | None]:
+    def _ionising(self, part: Galaxies, gas: Gas) -> tuple[Tensor, Tensor | slice]:
         """Weights on the nebular grids, linear between values of log U.
 
-        Where all galaxies have one log U: (n, A) on its ages, and (U,) on its log U. Otherwise (n, U A), and None.
+        Where all galaxies have one log U: (n, A) on its ages, and (U,) on its log U. Otherwise (n, u A), and which u
+        values of log U the galaxies have.
         """
         assert part.history is not None
         logu = torch.as_tensor(part.logu)
@@ -148,8 +149,10 @@ class RestLight:
         step = gas.logu[1] - gas.logu[0]
         if not logu.requires_grad and bool((logu == logu[0]).all()):
             return ages.float(), torch.clamp(1.0 - torch.abs(logu[0] - gas.logu) / step, min=0.0).float()
-        shares = torch.clamp(1.0 - torch.abs(logu[:, None] - gas.logu) / step, min=0.0)
-        return (shares[:, :, None] * ages[:, None, :]).flatten(1).float(), None
+        low, high = (float((end - gas.logu[0]) / step) for end in (logu.detach().min(), logu.detach().max()))
+        there = slice(int(low), int(np.ceil(high)) + 1)
+        shares = torch.clamp(1.0 - torch.abs(logu[:, None] - gas.logu[there]) / step, min=0.0)
+        return (shares[:, :, None] * ages[:, None, :]).flatten(1).float(), there
 
     def _stellar_curve(self, part: Galaxies, low: int, high: int) -> Tensor:
         """(n, high - low) or (high - low,): A / E(B-V) of the stars, tilted and with a bump where asked for."""
@@ -168,9 +171,9 @@ def _spread(weights: Tensor, shares: Tensor | None) -> Tensor:
     return weights if shares is None else (weights[:, None] * shares.to(weights.dtype)).flatten(1)
 
 
-def _at_logu(shares: Tensor | None, table: Tensor) -> Tensor:
-    """Tables (M, U, A, C) at one log U, (M A, C), by shares (U,); or laid out for weights on all, (M U A, C)."""
-    if shares is None:
-        return table.flatten(0, 2)
+def _at_logu(shares: Tensor | slice, table: Tensor) -> Tensor:
+    """Tables (M, U, A, C) at one log U, (M A, C), by shares (U,); or laid out for weights on some, (M u A, C)."""
+    if isinstance(shares, slice):
+        return table[:, shares].flatten(0, 2)
     there = torch.nonzero(shares)[:, 0].tolist()
     return sum((shares[u] * table[:, u] for u in there), start=torch.zeros(())).flatten(0, 1)
