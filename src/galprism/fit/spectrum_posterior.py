@@ -14,10 +14,12 @@ of it is not made use of. Needs PyTorch, by the model of spectra.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
+import torch
 
 from galprism.data import Predictions, Sources
 from galprism.errors import RequestError
@@ -158,7 +160,7 @@ def spectrum_posterior(
 
     if workers > 1:
         assert posterior.field.populations  # made once, before threads ask for them
-        with ThreadPoolExecutor(workers) as pool:
+        with _one_thread_each(), ThreadPoolExecutor(workers) as pool:
             for _ in pool.map(answer, range(n)):
                 pass
     else:
@@ -181,3 +183,14 @@ def r_hat(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(P,), of two runs' draws (n, P): 1 where their means agree."""
     within = 0.5 * (first.var(axis=0) + second.var(axis=0))
     return np.sqrt(1.0 + 0.5 * (first.mean(axis=0) - second.mean(axis=0)) ** 2 / within)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Matrix products by the thread that asks for them: workers are as many as there are processors."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
