@@ -14,12 +14,10 @@ of it is not made use of. Needs PyTorch, by the model of spectra.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
-import torch
 
 from galprism.data import Predictions, Sources
 from galprism.errors import RequestError
@@ -30,6 +28,7 @@ from galprism.mocks.sky.at_redshift import MOTION, WIDTH, GalaxiesAt
 from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
 from galprism.mocks.spectra.noise import bend_of, excess_of
+from galprism.sps.threads import one_thread_each
 
 OF_FIBRE = ("mean_log_age_lw", "mean_logzsol_lw")
 """Of the light in the fibre …"""
@@ -160,7 +159,7 @@ def spectrum_posterior(
 
     if workers > 1:
         assert posterior.field.populations  # made once, before threads ask for them
-        with _one_thread_each(), ThreadPoolExecutor(workers) as pool:
+        with one_thread_each(), ThreadPoolExecutor(workers) as pool:
             for _ in pool.map(answer, range(n)):
                 pass
     else:
@@ -183,14 +182,3 @@ def r_hat(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(P,), of two runs' draws (n, P): 1 where their means agree."""
     within = 0.5 * (first.var(axis=0) + second.var(axis=0))
     return np.sqrt(1.0 + 0.5 * (first.mean(axis=0) - second.mean(axis=0)) ** 2 / within)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Matrix products by the thread that asks for them: workers are as many as there are processors."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
