@@ -11,8 +11,18 @@ from galprism.flags import Flag
 from galprism.nets import mmlforgalam as nets
 from galprism.recipes import mmlforgalam, staged
 from galprism.recipes.mmlforgalam import METHODS, SEEN, joined, shown
-from galprism.recipes.mmlforgalam_bars import BOTH, FUSED, IMAGE, PAPER, SPECTRA, bars
-from galprism.recipes.mmlforgalam_errors import beside_exact, by_sn, errors_of, explained, labels
+from galprism.recipes.mmlforgalam_bars import (
+    BOTH,
+    FUSED,
+    IMAGE,
+    MORE_OVER_LESS,
+    ORDER,
+    OURS_OVER,
+    PAPER,
+    SPECTRA,
+    bars,
+)
+from galprism.recipes.mmlforgalam_errors import beside_exact, by_sn, errors_of, explained, labels, ratios_of
 from galprism.recipes.reproduce import reproduce
 
 NAMES = ("mean_log_age_lw", "mean_logzsol_lw")
@@ -94,6 +104,21 @@ class TestNumbers:
         np.testing.assert_allclose(found["scatter"][3], 0.3, atol=1e-6)
         assert np.isnan(found["scatter"][1]).all()
 
+    def test_ratios_of_errors_have_the_errors_that_they_scatter_by(self, monkeypatch):
+        """Two methods whose errors go together, again and again: the ratio's scatter is what one set says it is."""
+        monkeypatch.setattr("galprism.recipes.mmlforgalam_errors.ORDER", (("a", "b"),))
+        for name in ("OURS_OVER", "MORE_OVER_LESS"):
+            monkeypatch.setattr(f"galprism.recipes.mmlforgalam_errors.{name}", ())
+        found = []
+        for _ in range(300):
+            common, own = RNG.standard_normal((2, 400, 2))
+            points = {"a": common + 0.1, "b": common + 0.5 * own}
+            found.append(ratios_of(points, np.zeros((400, 2)))["a over b"])
+        for of, expected in (("SD", 1 / np.sqrt(1.25)), ("rms", np.sqrt(1.01 / 1.25))):
+            ratio, err = (np.array([one[of][name] for one in found]) for name in ("ratio", "err"))
+            np.testing.assert_allclose(ratio.mean(axis=0), expected, rtol=0.01)
+            np.testing.assert_allclose(err.mean(axis=0), ratio.std(axis=0), rtol=0.15)
+
     def test_errors_beside_the_exact_posteriors_are_of_the_same_galaxies(self):
         true = RNG.normal(0, 1, (500, 2))
         ids = np.arange(500) + 9
@@ -159,7 +184,12 @@ def planted(**changed):
     sd |= {name: np.array(values) for name, values in changed.items()}
     errors = {name: {"sd": value.tolist(), "mse": (value**2).tolist()} for name, value in sd.items()}
     varied = {"64px": {"sd": [0.2, 0.17]}, "128px": {"sd": [0.15, 0.13]}}
-    return {"errors": errors, "features": {"of_galaxies": 0.975, "of_features": 0.4}, "varied": varied}
+    features = {"of_galaxies": 0.975, "of_features": 0.4}
+    ratios = {}
+    for one, other in (*ORDER, *OURS_OVER, *MORE_OVER_LESS):
+        ratio = {"ratio": (sd[one] / sd[other]).tolist(), "err": [0.1, 0.1]}
+        ratios[f"{one} over {other}"] = {"SD": ratio, "rms": ratio}
+    return {"errors": errors, "ratios": ratios, "features": features, "varied": varied}
 
 
 class TestBars:

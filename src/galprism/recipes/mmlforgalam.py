@@ -28,7 +28,7 @@ from galprism.fit.spectrum_templates import paper_grid, spectrum_templates
 from galprism.fit.tempering import TemperingConfig
 from galprism.infer.predict import Predictor
 from galprism.recipes.mmlforgalam_bars import SIZES, SN_EDGES, TABLE_A2, bars, tables_of
-from galprism.recipes.mmlforgalam_errors import beside_exact, by_sn, columns_of, errors_of, explained, labels
+from galprism.recipes.mmlforgalam_errors import beside_exact, by_sn, columns_of, errors_of, explained, labels, ratios_of
 from galprism.recipes.pairs import Pairs
 from galprism.recipes.populations import kept_basis, learn_populations, pairs_of, populations_bundle, rows_of
 from galprism.recipes.recipe import Recipe, load
@@ -367,9 +367,11 @@ class Reproduction:
             truth, true = self.known.truth(self.asked), self._true(self.asked)
             sn = np.asarray(self.seen.sn[self.asked])
             exact = read_predictions(self._table(EXACT))
+            points = {name: columns_of(found, names) for name, found in methods.items()}
             measured: dict[str, Any] = {
-                "errors": {name: errors_of(columns_of(found, names), true) for name, found in methods.items()},
-                "by_sn": {name: by_sn(columns_of(found, names), true, sn) for name, found in methods.items()},
+                "errors": {name: errors_of(point, true) for name, point in points.items()},
+                "ratios": ratios_of(points, true),
+                "by_sn": {name: by_sn(point, true, sn) for name, point in points.items()},
                 "labels": labels(fit, names, truth.id, true, sn),
                 "exact": beside_exact(exact, methods, names, truth.id, true),
                 "features": json.loads((self.folder / "features.json").read_text()),

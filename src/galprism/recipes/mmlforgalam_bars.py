@@ -36,11 +36,23 @@ SN_EDGES = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
 """Of its bins of S/N, the last of which is open (Sect. 4.3)."""
 WHAT = ("age", "[M/H]")
 IMAGE, FUSED, SPECTRA, BOTH = ("M3: image", "MMLforGalAM: image", "M1: spectra", "MMLforGalAM: spectra + image")
+ORDER = ((BOTH, SPECTRA), (SPECTRA, FUSED), (FUSED, IMAGE))
+"""The paper's: the first has the smaller SD."""
+OURS_OVER = (("ours: image", FUSED), ("ours: spectra", SPECTRA), ("ours: spectra + image", BOTH))
+MORE_OVER_LESS = (
+    ("ours: photometry + image", "ours: image"),
+    ("ours: photometry + image", "ours: photometry"),
+    ("ours: spectra + image", "ours: image"),
+    ("ours: spectra + image", "ours: spectra"),
+    ("ours: all", "ours: spectra + image"),
+    ("ours: all", "ours: photometry + image"),
+)
+"""What sees more, and what sees less."""
 
 
 def bars(measured: dict[str, Any]) -> list[Bar]:
     """The paper's figures, what was to be reached, and ours."""
-    errors = measured["errors"]
+    errors, ratios = measured["errors"], measured["ratios"]
     found = []
 
     def sd(name: str, j: int) -> float:
@@ -48,11 +60,15 @@ def bars(measured: dict[str, Any]) -> list[Bar]:
 
     for name, paper in PAPER.items():
         found += [Bar(f"{name}: SD of {WHAT[j]}", paper[j], sd(name, j), paper=paper[j], unit="dex") for j in (0, 1)]
-    order = ((BOTH, SPECTRA), (SPECTRA, FUSED), (FUSED, IMAGE))
-    for better, worse in order:
+
+    def over(first: str, second: str, of: str, paper: tuple[float, float] | None = None) -> None:
+        told = ratios[f"{first} over {second}"][of]
         for j in (0, 1):
-            ratio = PAPER[better][j] / PAPER[worse][j]
-            found.append(Bar(f"{better} over {worse}: SD of {WHAT[j]}", 1.0, sd(better, j) / sd(worse, j), paper=ratio))
+            name, published = f"{first} over {second}: {of} of {WHAT[j]}", None if paper is None else paper[j]
+            found.append(Bar(name, 1.0, told["ratio"][j], paper=published, err=told["err"][j]))
+
+    for better, worse in ORDER:
+        over(better, worse, "SD", (PAPER[better][0] / PAPER[worse][0], PAPER[better][1] / PAPER[worse][1]))
     for j in (0, 1):
         gain = 1.0 - sd(FUSED, j) / sd(IMAGE, j)
         found.append(Bar(f"MMLforGalAM's gain over image alone: {WHAT[j]}", GAIN[j], gain, ">=", paper=GAIN[j]))
@@ -66,20 +82,10 @@ def bars(measured: dict[str, Any]) -> list[Bar]:
             "R2 of simulated features, over those of a galaxy", 0.97, features["of_galaxies"], ">=", paper=R2, note=note
         )
     )
-    for mine, theirs in (("ours: image", FUSED), ("ours: spectra", SPECTRA), ("ours: spectra + image", BOTH)):
-        for j in (0, 1):
-            found.append(Bar(f"{mine} over {theirs}: SD of {WHAT[j]}", 1.0, sd(mine, j) / sd(theirs, j)))
-    for more, less in (
-        ("ours: photometry + image", "ours: image"),
-        ("ours: photometry + image", "ours: photometry"),
-        ("ours: spectra + image", "ours: image"),
-        ("ours: spectra + image", "ours: spectra"),
-        ("ours: all", "ours: spectra + image"),
-        ("ours: all", "ours: photometry + image"),
-    ):
-        for j in (0, 1):
-            rms = [np.sqrt(errors[name]["mse"][j]) for name in (more, less)]
-            found.append(Bar(f"{more} over {less}: rms of {WHAT[j]}", 1.0, float(rms[0] / rms[1])))
+    for mine, theirs in OURS_OVER:
+        over(mine, theirs, "SD")
+    for more, less in MORE_OVER_LESS:
+        over(more, less, "rms")
     varied = measured["varied"]
     if {"64px", "128px"} <= set(varied):
         for j in (0, 1):

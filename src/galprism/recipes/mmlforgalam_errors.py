@@ -9,7 +9,7 @@ import numpy as np
 
 from galprism.data import Predictions
 from galprism.evaluate.metrics import point_metrics
-from galprism.recipes.mmlforgalam_bars import SN_EDGES
+from galprism.recipes.mmlforgalam_bars import MORE_OVER_LESS, ORDER, OURS_OVER, SN_EDGES
 
 FEWEST = 20
 """Galaxies of a bin of S/N that say something."""
@@ -46,6 +46,28 @@ def by_sn(point: np.ndarray, true: np.ndarray, sn: np.ndarray) -> list[dict[str,
         enough = rows if len(rows) >= FEWEST else rows[:0]
         found.append(errors_of(point[enough], true[enough]) | {"n": len(rows)})
     return found
+
+
+def ratios_of(points: Mapping[str, np.ndarray], true: np.ndarray) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Of each two methods that bars compare, by "one over other", "SD" and "rms": the ratio of their errors on the same
+    galaxies, and its standard error, which counts that they have galaxies in common."""
+    found = {}
+    for first, second in (*ORDER, *OURS_OVER, *MORE_OVER_LESS):
+        offs = [points[name] - true for name in (first, second)]
+        good = np.isfinite(offs).all(axis=(0, 2))
+        offs = [off[good] for off in offs]
+        centred = [off - off.mean(axis=0) for off in offs]
+        found[f"{first} over {second}"] = {"SD": _ratio(*centred), "rms": _ratio(*offs)}
+    return found
+
+
+def _ratio(first: np.ndarray, second: np.ndarray) -> dict[str, list[float]]:
+    """Of rms of errors (N, P), to first order in what a galaxy more or less changes."""
+    squares = first**2, second**2
+    means = [square.mean(axis=0) for square in squares]
+    ratio = np.sqrt(means[0] / means[1])
+    each = 0.5 * (squares[0] / means[0] - squares[1] / means[1])
+    return {"ratio": ratio.tolist(), "err": (ratio * each.std(axis=0) / np.sqrt(len(each))).tolist()}
 
 
 def beside_exact(
