@@ -92,7 +92,7 @@ REDUCED = Size(
     few=("sample.train=1_000", "sample.validation=200", "sample.test=8_800", "staged.epochs=[6, 6, 4, 12]"),
     fitted=240,
     realisations=20,
-    exact=200,
+    exact=100,
 )
 """On a processor: fewer galaxies, pictures of 64 pixels, some passes in place of 100."""
 SMALL = Size(
