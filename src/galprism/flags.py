@@ -36,6 +36,8 @@ class Flag(IntFlag):
     NOT_A_GALAXY = 1 << 23
     LOOKS_LIKE_AIR = 1 << 24
     BLENDED = 1 << 25
+    PIXELS_MISSING = 1 << 26
+    REDSHIFT_WARNING = 1 << 27
 
 
 SENTENCE = {
@@ -60,11 +62,13 @@ SENTENCE = {
     Flag.MASKED: "at the source, pixels of at least one band are masked, saturated or without data",
     Flag.IMAGE_MISSING: "there is no image of the source, or most of its middle is without data; it was left out",
     Flag.EXTRAPOLATED: "the source is brighter or fainter than those that the model learned from",
-    Flag.SPECTRUM_MISSING: "there is no spectrum of the source, or none of its pixels has data",
+    Flag.SPECTRUM_MISSING: "there is no spectrum that can be used: none, too few pixels with data, or no redshift",
     Flag.POSITION_MISMATCH: "what was put to the source by its id lies elsewhere on the sky",
     Flag.NOT_A_GALAXY: "its file calls the source a star or a quasar, which models of galaxies are not for",
     Flag.LOOKS_LIKE_AIR: "lines of the spectrum stand where wavelengths in air have them, which were taken as vacuum",
     Flag.BLENDED: "its picture shows another galaxy that overlaps with it",
+    Flag.PIXELS_MISSING: "more than 2 % of the pixels that spectra of the training have are without data",
+    Flag.REDSHIFT_WARNING: "the file of the spectrum warns of its redshift",
 }
 
 

@@ -163,6 +163,37 @@ def test_tables_of_pixels_with_redshifts_that_are_told(predict, made, tables, tm
     np.testing.assert_allclose(alone.point[0], expected[IDS[2]], atol=1e-3)
 
 
+def test_files_of_surveys_beside_tables_need_no_options(galprism, predict, made, tables, tmp_path):
+    """Tables have the redshift that is told; the file its own; what cannot be read is named."""
+    shutil.copy(made / "spectra" / "spec-05.fits", tables)
+    found, result = predict(tables, "--redshift", "0.1")
+    assert IDS[5] in found.id.tolist()
+    assert len(found) == 4
+    assert not np.any(has(found, Flag.REDSHIFT_MISSING))
+    (tables / "words.fits").write_text("no spectrum")
+    result = galprism("check", made / "toy", tables, "--redshift", "0.1", "--skip-unreadable")
+    assert "left out: " in result.out
+    assert "words.fits" in result.out
+
+
+def test_doubts_of_a_file_and_pixels_that_are_missing_are_flagged(predict, tmp_path):
+    folder = tmp_path / "doubtful"
+    folder.mkdir()
+    write_spectrum(folder, 0)
+    write_spectrum(folder, 1, ZWARNING=4)
+    ivar = SOURCES.spectra.ivar[2].copy()
+    ivar[300 : 300 + toy.N_PIXELS // 20] = 0
+    write_spectrum(folder, 2, ivar=ivar)
+    ivar = SOURCES.spectra.ivar[3].copy()
+    ivar[300 : 300 + toy.N_PIXELS // 200] = 0
+    write_spectrum(folder, 3, ivar=ivar)
+    write_spectrum(folder, 4, there=slice(0, int(0.8 * toy.N_PIXELS)))
+    found, _ = predict(folder)
+    assert has(found, Flag.REDSHIFT_WARNING).tolist() == [False, True, False, False, False]
+    assert has(found, Flag.PIXELS_MISSING).tolist() == [False, False, True, False, True]
+    assert np.isfinite(found.point).all()
+
+
 def test_a_resumed_request_is_the_same_only_with_the_same_redshifts(made, tables):
     from galprism import surveys
     from galprism.infer.beside import opened
@@ -179,9 +210,17 @@ def test_a_resumed_request_is_the_same_only_with_the_same_redshifts(made, tables
 
 
 def test_options_of_spectra_without_spectra(made, refused, tmp_path):
+    assert refused(("check", "sdss", made / "table.parquet", "--air"), "air: ", "is not of spectra")
+    write_table(tmp_path / "z.csv", {"id": np.array(["other"]), "redshift": np.array([0.1])})
     for words, said in (
+        (
+            ("spectra", "--redshift", tmp_path / "z.csv"),
+            ("redshifts of 1 ids (other, …), none of which",),
+        ),
+        (("spectra", "--redshift", "0.1"), ("spec-01.fits and 10 more: says all that a reader needs; redshift: ",)),
         (("table.parquet", "--redshift", "0.1", "--air"), ("air, redshift: ", "is not of spectra")),
         (("spectra", "--without", "u"), ("is of spectra, and has no bands",)),
+        (("spectra", "--redshift", made / "cut.h5"), ("cut.h5: there is no table",)),
         (("spectra", "--redshift", "nowhere.csv"), ("accepted: a number, or a table of id and redshift",)),
     ):
         command = ("predict", made / "toy", made / words[0], *words[1:], "-o", tmp_path / "out.parquet")

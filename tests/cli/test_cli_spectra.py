@@ -201,7 +201,7 @@ def test_wrong_requests(refused, stars, spec, tmp_path, monkeypatch, words, said
 def test_what_a_file_says_is_not_said_again(galprism, stars, spec, tmp_path):
     result = galprism("fit", stars, spec(1), "-o", tmp_path / "ages.fits", *QUICK, "--air")
     assert result.status == 2
-    assert "spec-0001.fits: says all that a reader needs; air: for plain tables alone" in result.err
+    assert "spec-0001.fits: says all that a reader needs; air: for tables of pixels alone" in result.err
 
 
 def test_a_library_that_is_none(refused, spec, tmp_path):

@@ -166,5 +166,5 @@ def test_the_kind_of_file_is_found(tmp_path):
     sdss = write_sdss(tmp_path / "a.fits")
     desi = write_desi(tmp_path / "b.fits", desi_arrays())
     assert [len(read_spectrum_file(path)) for path in (sdss, desi)] == [1, 3]
-    with pytest.raises(RequestError, match="says all that a reader needs; air: for plain tables alone"):
+    with pytest.raises(RequestError, match="says all that a reader needs; air: for tables of pixels alone"):
         read_spectrum_file(sdss, air=True)

@@ -6,6 +6,7 @@ from astropy.table import Table
 from specutils import Spectrum, SpectrumCollection, SpectrumList
 
 from galprism.data.spectrum_files import from_specutils, read_spectrum_table
+from galprism.data.spectrum_files.spectrum import spectrum
 from galprism.errors import RequestError
 from galprism.medium import air_from_vacuum
 
@@ -180,3 +181,9 @@ class TestSpecutils:
             from_specutils(
                 [Spectrum(spectral_axis=WAVE * u.AA, flux=FLUX * UNIT, uncertainty=InverseVariance(FLUX)), "spectrum"]
             )
+
+
+@pytest.mark.parametrize(("flux", "ivar"), [(1e45, 1.0), (1.0, 1e40), (1e30, 1e-60)])
+def test_numbers_that_32_bits_do_not_hold_are_named(flux, ivar):
+    with pytest.raises(RequestError, match=r"a file: flux up to .*32 bits"):
+        spectrum("a file", "a", np.arange(4000.0, 4003.0), np.full(3, flux), np.full(3, ivar))

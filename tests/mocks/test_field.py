@@ -130,7 +130,7 @@ def test_what_no_field_is(field):
             Field(config, KIDS, load_bc03_miles(), seed=1)
     with pytest.raises(RequestError, match="first = -1; accepted: 0 or more"):
         write_mock(recipes.load("kids-field"), 10, "no.parquet", first=-1)
-    with pytest.raises(RequestError, match=r"one.h5: is the table as well; accepted: another file for the cutouts"):
+    with pytest.raises(RequestError, match=r"one.h5: stands for two outputs; accepted: table, cutouts and spectra"):
         write_mock(recipes.load("kids-field"), 10, Path("one.h5"), cutouts=Path("one.h5"))
     with pytest.raises(RequestError, match=r"recipe kids-field is a \[field\] of galaxies"):
         learn(recipes.load("kids-field", ["net.kind=mlp"]), Path("no"))

@@ -6,6 +6,7 @@ import pytest
 from galprism.data import Spectra
 from galprism.data.resampling import resample
 from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL as STEP
+from galprism.data.spectrum_files.sdss import wave_of
 from galprism.errors import RequestError
 from galprism.prep.spectrum_basis import SpectrumBasis
 
@@ -130,3 +131,16 @@ def test_bytes_and_back(basis):
 def test_too_few_spectra_are_refused():
     with pytest.raises(RequestError, match="10 coefficients from 5 spectra"):
         SpectrumBasis.fit(FIRST, np.ones((5, 100)), 10)
+
+
+def test_the_share_that_is_within_is_what_whole_spectra_have(basis):
+    """Of spectra without gaps, the very share that is found there; of those that reach nowhere, none."""
+    wave = wave_of(np.arange(35900, 36900))
+    z = np.array([0.0, 0.05, 0.3, 5.0, np.nan])
+    spectra = Spectra(np.ones((5, len(wave)), "f4"), np.ones((5, len(wave)), "f4"), wave)
+    found = basis.encode(spectra, z, 0.0)
+    whole = basis.within(wave[0], wave[-1], z)
+    np.testing.assert_allclose(whole[found.there], found.share[found.there])
+    assert found.there.any()
+    assert whole[3] == 0
+    assert np.isnan(whole[4])

@@ -10,7 +10,7 @@ import numpy as np
 
 from galprism import bundle, flags, passbands, surveys
 from galprism.cli.predict import survey_of
-from galprism.cli.reading import add_reading_arguments, print_flags, print_notes, reading_options
+from galprism.cli.reading import add_reading_arguments, print_flags, print_left_out, print_notes, reading_options
 from galprism.cli.spectrum_options import add_spectrum_options, spectrum_options
 from galprism.data.cutout_file import CutoutFile
 from galprism.data.tables import PASSBANDS, open_table
@@ -40,6 +40,9 @@ def run(args: argparse.Namespace) -> None:
     """Print the understanding of the columns, then magnitudes by band, redshifts and flags."""
     if is_spectra(args.catalogue) or is_cutout_file(args.catalogue):
         return without_table(args)
+    options = spectrum_options(args)
+    if options:
+        raise RequestError(f"{', '.join(options)}: {args.catalogue} is not of spectra, which alone are read so")
     with open_table(args.catalogue) as table:
         model, survey = meant(args, table.meta.get(PASSBANDS))
     bound = model if model is not None and model.any_bands else None
@@ -117,6 +120,7 @@ def without_table(args: argparse.Namespace) -> None:
     assert sources.flags is not None
     print(f"{path}: {len(sources):,} spectra of {sources.spectra.described()}")
     print_notes(read.notes)
+    print_left_out(read.failed)
     if np.isfinite(sources.redshift).any():
         low, middle, high = np.nanpercentile(sources.redshift, [0, 50, 100])
         print(f"  redshift {low:.4f} – {high:.4f}, median {middle:.4f}")

@@ -16,7 +16,7 @@ from galprism import config, flags, recipes
 from galprism.cli.extras import require
 from galprism.cli.folders import made
 from galprism.cli.progress import Progress
-from galprism.cli.reading import print_flags, print_notes, reading_options
+from galprism.cli.reading import print_flags, print_left_out, print_notes, reading_options
 from galprism.cli.spectrum_options import NAMES, add_spectrum_options, spectrum_options
 from galprism.data import Sources
 from galprism.data.spectrum_files import ReadSpectra, read_spectra
@@ -92,8 +92,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"{len(sources):,} spectra by {predictions.meta['method']}: {output}")
     print_flags(flags.counts(predictions.flags))
     print_notes(read.notes)
-    for path, reason in read.failed:
-        print(f"  left out: {reason if path in reason else f'{path}: {reason}'}")
+    print_left_out(read.failed)
 
 
 def _config(args: argparse.Namespace, settings: Sequence[str]) -> Any:

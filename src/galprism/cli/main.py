@@ -88,6 +88,8 @@ def _stop_at_once() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # a batch queue's way to stop us: nothing is left either
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def run(verb: str, program: str, words: Sequence[str]) -> None:

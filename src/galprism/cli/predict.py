@@ -11,7 +11,7 @@ import numpy as np
 from galprism import bundle, surveys
 from galprism.cli.extras import cache_path
 from galprism.cli.progress import Progress
-from galprism.cli.reading import add_reading_arguments, print_flags, print_notes, reading_options
+from galprism.cli.reading import add_reading_arguments, print_flags, print_left_out, print_notes, reading_options
 from galprism.cli.spectrum_options import add_spectrum_options, spectrum_options
 from galprism.data import CLASSES
 from galprism.data.cutout_file import CutoutFile
@@ -106,8 +106,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"{summary.n_rows:,} sources by {model.name} in {summary.seconds:.1f} s: {args.output}")
     print_flags(summary.flags)
     print_notes(summary.notes)
-    for _, why in summary.failed:
-        print(f"  left out: {why}")
+    print_left_out(summary.failed)
 
 
 def survey_of(

@@ -55,6 +55,12 @@ def print_notes(notes: Sequence[str]) -> None:
         print(f"  … and {len(notes) - MOST_NOTES:,} more notes on what was read")
 
 
+def print_left_out(failed: Sequence[tuple[str, str]]) -> None:
+    """Files that could not be read, a line each."""
+    for path, reason in failed:
+        print(f"  left out: {reason if path in reason else f'{path}: {reason}'}")
+
+
 def print_flags(counts: Mapping[str, int]) -> None:
     """How many rows carry each flag, and what it means, a line each."""
     for name, count in counts.items():

@@ -110,7 +110,7 @@ def _fit(
     place = (np.log(rest) - templates.log_wave[0]) / templates.step
     inside = np.flatnonzero((place >= MARGIN) & (place <= len(templates.log_wave) - 2 - MARGIN))
     if len(inside) < FEWEST:
-        return Row(Flag.REDSHIFT_OUT_OF_RANGE)
+        return Row(Flag.SPECTRUM_MISSING if seen.sum() < FEWEST else Flag.REDSHIFT_OUT_OF_RANGE)
     ends = np.flatnonzero(seen)[[0, -1]]
     part = slice(max(inside[0], ends[0]), max(min(inside[-1], ends[1]) + 1, inside[0]))
     clean = seen[part] & off_lines(rest[part], config.lines, config.line_width)

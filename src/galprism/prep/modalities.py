@@ -28,6 +28,8 @@ from galprism.prep.typical import Typical
 
 MODALITIES = ("photometry", "image", "spectrum")
 """In the order of the context's first numbers."""
+FEW = 0.02
+"""Of the pixels: a spectrum that lacks more of them is unlike the training's (docs/galaxy-populations.md)."""
 POOR = 0.001
 """The share of the training set whose spectra the basis fits so badly that it is itself called a poor fit."""
 
@@ -90,6 +92,8 @@ class Modalities:
     """(B,), nJy, the training set's median errors: they stand in for errors that are not known."""
     spectra: SpectrumBasis
     redshift_range: tuple[float, float]
+    wave_range: tuple[float, float]
+    """Angstrom, observed: first and last pixel of the training's spectra, which have data throughout."""
     photometry_scaling: Scaling = _NO_SCALING
     spectrum_scaling: Scaling = _NO_SCALING
     context_scaling: Scaling = _NO_SCALING
@@ -122,8 +126,10 @@ class Modalities:
         photometry = sources.photometry.select(config.bands or sources.photometry.bands)
         z = np.asarray(sources.redshift, np.float64)
         ends = float(np.nanmin(z)), float(np.nanmax(z))
+        assert sources.spectra is not None
+        seen_from = float(sources.spectra.wave[0]), float(sources.spectra.wave[-1])
         err = np.nanmedian(photometry.flux_err, axis=0).astype(np.float64)
-        started = cls(config, tuple(photometry.bands), err, spectra, ends)
+        started = cls(config, tuple(photometry.bands), err, spectra, ends, seen_from)
         seen, spectrum, _ = started._measure(sources)
         context = started._context(sources)
         scalings = [Scaling.fit(inputs) for inputs in (seen, spectrum, context)]
@@ -207,7 +213,7 @@ class Modalities:
             flags[lost] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
             there[lost, column] = False
             part[~there[:, column]] = 0.0
-        self._mark(sources, flags, there, seen)
+        self._mark(sources, flags, there, seen, found)
         usable = (flags & np.uint32(Flag.NOT_INFERRED)) == 0
         if check:
             self._compare(flags, usable, there, parts, (context, seen, spectrum))
@@ -216,7 +222,9 @@ class Modalities:
         assert whole.shape[1] == shape.total
         return Features(whole, np.zeros(n), flags, np.where(there[:, 0], seen.n_bands, 0).astype(np.int16))
 
-    def _mark(self, sources: Sources, flags: np.ndarray, there: np.ndarray, seen: Inputs) -> None:
+    def _mark(
+        self, sources: Sources, flags: np.ndarray, there: np.ndarray, seen: Inputs, spectrum: Coefficients
+    ) -> None:
         """What is missing, and which rows nothing can be said of."""
         n = len(sources)
         z = np.full(n, np.nan) if sources.redshift is None else np.asarray(sources.redshift, np.float64)
@@ -229,6 +237,8 @@ class Modalities:
         flags[there[:, 0] & (seen.n_bands < len(self.bands))] |= np.uint32(Flag.BAND_MISSING)
         flags[~there[:, 1]] |= np.uint32(Flag.IMAGE_MISSING)
         flags[~there[:, 2]] |= np.uint32(Flag.SPECTRUM_MISSING)
+        whole = self.spectra.within(*self.wave_range, z)
+        flags[there[:, 2] & (spectrum.share < (1.0 - FEW) * whole)] |= np.uint32(Flag.PIXELS_MISSING)
         flags[~there.any(axis=1)] |= np.uint32(Flag.NOT_INFERRED)
 
     def _compare(self, flags: np.ndarray, usable: np.ndarray, there: np.ndarray, parts: list, measured: tuple) -> None:
@@ -324,6 +334,7 @@ class Modalities:
             "inputs": list(self.input_names),
             "assumed_err": self.assumed_err.tolist(),
             "redshift_range": list(self.redshift_range),
+            "wave_range": list(self.wave_range),
             "scaling": {
                 "context": self.context_scaling.to_plain(),
                 "photometry": self.photometry_scaling.to_plain(),
@@ -344,6 +355,7 @@ class Modalities:
             assumed_err=np.array(plain["assumed_err"], np.float64),
             spectra=spectra,
             redshift_range=(float(plain["redshift_range"][0]), float(plain["redshift_range"][1])),
+            wave_range=(float(plain["wave_range"][0]), float(plain["wave_range"][1])),
             photometry_scaling=scaling["photometry"],
             spectrum_scaling=scaling["spectrum"],
             context_scaling=scaling["context"],

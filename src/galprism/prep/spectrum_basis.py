@@ -70,6 +70,15 @@ class SpectrumBasis:
         """(W,), Angstrom in vacuum, at rest."""
         return wave_of(self.first + np.arange(self.spectra.shape[1]))
 
+    def within(self, low: float, high: float, redshift: np.ndarray) -> np.ndarray:
+        """(N,): the share of the pixels that are observed from `low` to `high` Angstrom at redshifts (N,); NaN where
+        the redshift is."""
+        with np.errstate(invalid="ignore"):
+            shift = np.rint(np.log10(1.0 + np.asarray(redshift, np.float64)) / DEX_PER_PIXEL)
+        ends = (np.rint(np.log10(end) / DEX_PER_PIXEL) - self.first - shift for end in (low, high))
+        first, last = (np.clip(end, -1, self.spectra.shape[1]) for end in ends)
+        return np.maximum(np.minimum(last + 1, self.spectra.shape[1]) - np.maximum(first, 0), 0) / self.spectra.shape[1]
+
     @classmethod
     def fit(cls, first: int, flux: np.ndarray, size: int) -> SpectrumBasis:
         """The basis of `size` coefficients that leaves least of N spectra without noise, flux (N, W), at rest, in any

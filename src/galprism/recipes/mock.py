@@ -47,8 +47,10 @@ def write_mock(
         raise RequestError(f"n = {n}; accepted: 1 or more sources")
     if first < 0:
         raise RequestError(f"first = {first}; accepted: 0 or more")
-    if cutouts is not None and cutouts.absolute() == path.absolute():
-        raise RequestError(f"{cutouts}: is the table as well; accepted: another file for the cutouts")
+    places = [each.absolute() for each in (path, cutouts, spectra) if each is not None]
+    for one in places:
+        if places.count(one) > 1 or (spectra is not None and spectra.absolute() in one.parents):
+            raise RequestError(f"{one}: stands for two outputs; accepted: table, cutouts and spectra each by itself")
     check_writable(path, reads=[name for name in (recipe.population.catalogue, recipe.noise.catalogue) if name])
     for wanted, block in ((cutouts, "images"), (spectra, "spectra")):
         if wanted is not None and (recipe.field is None or getattr(recipe, block) is None):

@@ -51,8 +51,12 @@ class ReadSpectra:
     """What was done to spectra, in sentences that name the file."""
 
     def as_galaxies(self) -> Sources:
-        """The sources for models of galaxies: flagged NOT_A_GALAXY where their files call them stars or quasars."""
-        return self.sources.flagged(Flag.NOT_A_GALAXY, np.isin(np.char.upper(self.spectral_class), NOT_GALAXIES))
+        """The sources for models of galaxies: flagged NOT_A_GALAXY where their files call them stars or quasars, and
+        REDSHIFT_WARNING where these warn of the redshifts, which are their own."""
+        other = np.isin(np.char.upper(self.spectral_class), NOT_GALAXIES)
+        return self.sources.flagged(Flag.NOT_A_GALAXY, other).flagged(
+            Flag.REDSHIFT_WARNING, self.own_redshift & (self.zwarning > 0)
+        )
 
 
 def read_spectrum_file(path: str | os.PathLike[str], **options) -> list[Spectrum]:
@@ -60,17 +64,27 @@ def read_spectrum_file(path: str | os.PathLike[str], **options) -> list[Spectrum
 
     Raises RequestError where it cannot be read, or options are given for a file that is no plain table.
     """
-    path = Path(path)
-    if path.name.lower().endswith((".fits", ".fits.gz", ".fit", ".fit.gz")):
-        with readable(path), fits.open(path, memmap=False) as file:
-            sdss, desi = is_sdss(file), is_desi(file)
-        if sdss or desi:
-            if options:
-                raise RequestError(
-                    f"{path}: says all that a reader needs; {', '.join(options)}: for plain tables alone"
-                )
-            return [read_sdss(path)] if sdss else read_desi(path)
-    return [read_spectrum_table(path, **options)]
+    found = _of_survey(Path(path))
+    if found is None:
+        return [read_spectrum_table(path, **options)]
+    _check_options([path], options)
+    return found
+
+
+def _of_survey(path: Path) -> list[Spectrum] | None:
+    """The spectra of a file of SDSS or DESI; None of others."""
+    if not path.name.lower().endswith((".fits", ".fits.gz", ".fit", ".fit.gz")):
+        return None
+    with readable(path), fits.open(path, memmap=False) as file:
+        sdss, desi = is_sdss(file), is_desi(file)
+    return [read_sdss(path)] if sdss else read_desi(path) if desi else None
+
+
+def _check_options(paths: Sequence[str | os.PathLike[str]], options: dict) -> None:
+    """Raises RequestError for options of files that are all of surveys."""
+    if options:
+        which = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        raise RequestError(f"{which}: says all that a reader needs; {', '.join(options)}: for tables of pixels alone")
 
 
 def read_spectra(
@@ -87,27 +101,39 @@ def read_spectra(
         they may not: SDSS's pixels over the range of all
     skip_unreadable : go on without the files that cannot be read, and name them in `failed`
     redshifts : ids (M,) and redshifts (M,), which go before those of the files
-    options : of plain tables, as read_spectrum_table's
+    options : of plain tables, as read_spectrum_table's; files of SDSS and DESI among them have no need of any
 
     A redrock file of DESI is read with its coadd, not by itself. Raises RequestError where there is no file, where any
-    cannot be read, naming each with the reason (unless skip_unreadable), and as `gathered` does.
+    cannot be read, naming each with the reason (unless skip_unreadable), where there are options and no plain table, or
+    redshifts and none of a spectrum, and as `gathered` does.
     """
     files = _files(paths)
     spectra: list[Spectrum] = []
     failed: list[tuple[str, str]] = []
+    n_survey = 0
     for path in files:
         try:
-            spectra += read_spectrum_file(path, **options)
+            found = _of_survey(path)
+            n_survey += found is not None
+            spectra += [read_spectrum_table(path, **options)] if found is None else found
         except RequestError as error:
             failed.append((str(path), str(error)))
     if failed and (not skip_unreadable or not spectra):
         reasons = "\n".join(reason for _, reason in failed)
         how = "" if not spectra else " (--skip-unreadable, skip_unreadable=True in Python, reads the others)"
         raise RequestError(f"{len(failed)} of {len(files)} files cannot be read as spectra{how}:\n{reasons}")
+    if n_survey == len(files):
+        _check_options(files, options)
     read = gathered(spectra, wave=wave, failed=failed)
     if redshifts is None:
         return read
     given = match_ids(read.sources.id, redshifts[0]).found
+    if not given.any():
+        ids = ", ".join(str(one) for one in redshifts[0][:3])
+        raise RequestError(
+            f"redshifts of {len(redshifts[0]):,} ids ({ids}, …), none of which is a spectrum's; the first of these is "
+            f"{read.sources.id[0]}: redshifts are put to spectra by id"
+        )
     return replace(read, sources=with_redshifts(read.sources, *redshifts), own_redshift=read.own_redshift & ~given)
 
 

@@ -81,9 +81,14 @@ def spectrum(
         wave, flux, ivar, sigma, added = _filled(wave, holes, flux, ivar, sigma)
         places = ", ".join(f"{low:.6g} to {high:.6g}" for low, high in added)
         notes += (f"{origin}: no data from {places} Angstrom, between its wavelengths",)
+    limit = np.finfo(np.float32)
+    least = ivar[ivar > 0].min(initial=1.0)
+    if np.abs(flux).max(initial=0.0) > limit.max or ivar.max(initial=0.0) > limit.max or least < limit.tiny:
+        raise RequestError(
+            f"{origin}: flux up to {np.abs(flux).max():.3g}, ivar from {least:.3g} to {ivar.max():.3g} in {UNIT}; too "
+            "large or too small; accepted: what 32 bits hold. Is the unit right?"
+        )
     flux, ivar = readonly(flux.astype(np.float32)), readonly(ivar.astype(np.float32))
-    if not np.isfinite(ivar).all() or not np.isfinite(flux).all():
-        raise RequestError(f"{origin}: flux up to {np.abs(flux).max():g} or ivar {ivar.max():g} in {UNIT}; too large")
     sigma = None if sigma is None else readonly(sigma.astype(np.float32))
     return Spectrum(ident, readonly(wave), flux, ivar, sigma, origin=origin, notes=notes, **said)
 
@@ -110,7 +115,7 @@ def flux_scale(origin: str, unit: str | u.UnitBase | None, wave: np.ndarray) -> 
     """
     accepted = f"accepted: a flux density such as {UNIT} or Jy"
     if unit is None or not str(unit).strip():
-        raise RequestError(f"{origin}: the flux has no unit; {accepted}, in the file or as given")
+        raise RequestError(f"{origin}: the flux has no unit; {accepted}, in the file or given (--unit)")
     try:
         return u.Unit(unit).to(UNIT, np.ones(len(wave)), equivalencies=u.spectral_density(wave * u.AA))
     except (ValueError, TypeError, u.UnitConversionError) as error:
@@ -124,7 +129,7 @@ def angstrom(origin: str, unit: str | u.UnitBase | None, values: np.ndarray, *, 
     """
     accepted = "accepted: Angstrom, nm, um, or any spectral unit of astropy"
     if unit is None or not str(unit).strip():
-        raise RequestError(f"{origin}: the wavelengths have no unit; {accepted}, in the file or as given")
+        raise RequestError(f"{origin}: the wavelengths have no unit; {accepted}, in the file or given (--wave-unit)")
     try:
         return u.Quantity(values, u.Unit(unit)).to_value(u.AA, [] if width else u.spectral())
     except (ValueError, TypeError, u.UnitConversionError) as error:
