@@ -67,7 +67,7 @@ SENTENCE = {
     Flag.NOT_A_GALAXY: "its file calls the source a star or a quasar, which models of galaxies are not for",
     Flag.LOOKS_LIKE_AIR: "lines of the spectrum stand where wavelengths in air have them, which were taken as vacuum",
     Flag.BLENDED: "its picture shows another galaxy that overlaps with it",
-    Flag.PIXELS_MISSING: "more than 2 % of the pixels that spectra of the training have are without data",
+    Flag.PIXELS_MISSING: "more pixels of the spectrum are without data than the model has learned to do without",
     Flag.REDSHIFT_WARNING: "the file of the spectrum warns of its redshift",
 }
 

@@ -6,6 +6,7 @@ import pytest
 import toy_sky
 from galprism.errors import RequestError
 from galprism.prep import DropConfig, drop
+from galprism.prep.augment import MOST_GAPS, MOST_LOST, pixels_lost
 
 N = 20_000
 NIR = ("Z", "Y", "J", "H", "Ks")
@@ -73,3 +74,23 @@ def test_shares(settings, message):
 def test_a_band_of_a_block_must_be_there(photometry):
     with pytest.raises(RequestError, match="names 'K'; the bands are u, g"):
         drop(photometry, DropConfig(blocks=0.1, together=(("K",),)), np.random.default_rng(0))
+
+
+def test_pixels_are_lost_in_gaps_at_ends_and_here_and_there():
+    n, size = 6000, 1000
+    lost = pixels_lost(n, size, 0.6, np.random.default_rng(1))
+    some = lost.any(axis=1)
+    assert some.mean() == pytest.approx(0.6, abs=0.03)
+    assert lost.mean(axis=1).max() <= MOST_LOST + 0.05
+    pieces = np.abs(np.diff(lost.astype(int), axis=1)).sum(axis=1)
+    at_end = lost[:, 0] | lost[:, -1]
+    scattered = pieces > 2 * MOST_GAPS
+    ends = at_end & (pieces == 1)
+    gaps = some & ~scattered & ~ends
+    for kind in (scattered, ends, gaps):
+        assert kind.mean() == pytest.approx(0.2, abs=0.03)
+    lengths = lost[gaps].sum(axis=1)
+    assert lengths.min() >= 1
+    assert np.percentile(lengths, 10) < 20 < 150 < np.percentile(lengths, 90)
+    assert np.abs(lost[ends, 0].mean() - 0.5) < 0.05  # as often blue as red
+    assert not pixels_lost(50, size, 0.0, np.random.default_rng(1)).any()

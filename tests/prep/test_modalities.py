@@ -9,6 +9,7 @@ from galprism.data import Cutouts, Photometry, Sources, Spectra
 from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL as STEP
 from galprism.errors import RequestError
 from galprism.flags import Flag
+from galprism.prep.augment import ModalitiesLost
 from galprism.prep.images import ImageInputConfig
 from galprism.prep.modalities import Modalities, ModalitiesConfig
 from galprism.prep.spectrum_basis import SpectrumBasis
@@ -157,3 +158,16 @@ def test_plain_and_back(preparation):
 def test_all_modalities_are_learned_from():
     with pytest.raises(RequestError, match="has no spectra"):
         Modalities.fit(CONFIG, replace(made(20, 0), spectra=None), basis())
+
+
+@pytest.mark.parametrize(("pixels", "lost", "said"), [(0.0, 0.01, 0), (0.0, 0.05, 1), (0.4, 0.3, 0), (0.4, 0.5, 1)])
+def test_more_pixels_lost_than_in_training_are_said(pixels, lost, said):
+    config = replace(CONFIG, lose=ModalitiesLost(pixels=pixels))
+    sources = made(N, 0)
+    inner = replace(sources, redshift=np.full(N, 0.03))  # all pixels are within the basis
+    learned = Modalities.fit(config, sources, basis())
+    seen = inner.spectra
+    there = np.arange(1100) >= lost * 1100 + np.count_nonzero(np.all(seen.ivar == 0, axis=0))
+    gappy = replace(inner, spectra=replace(seen, flux=seen.flux * there, ivar=np.ones_like(seen.ivar) * there))
+    flags = learned.features(gappy).flags
+    assert np.all((flags & np.uint32(Flag.PIXELS_MISSING) != 0) == bool(said))

@@ -115,3 +115,15 @@ def test_sources_of_an_unknown_truth_are_left_out(preparation, targets):
 def test_shares_that_are_none_are_refused(name):
     with pytest.raises(RequestError, match="accepted: shares from 0 to 1"):
         replace(ModalitiesLost(), **{name: 1.2})
+
+
+def test_spectra_lose_pixels_where_that_is_asked(data, preparation):
+    """The spectrum is still there, and says what share of it has data: a fifth less on average, as is drawn."""
+    share = preparation.input_names.index("share")
+
+    def shares(pixels):
+        x = torch.cat([x for x, _ in data(lose=ModalitiesLost(pixels=pixels)).batches(1)]).numpy()
+        assert (x[:, 2] == 1).all()
+        return preparation.spectrum_scaling.mean[-1] + x[:, share] * preparation.spectrum_scaling.sd[-1]
+
+    assert shares(1.0).mean() / shares(0.0).mean() == pytest.approx(0.84, abs=0.06)

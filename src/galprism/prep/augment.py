@@ -70,11 +70,14 @@ class ModalitiesLost:
     """Have no redshift, and their spectrum, if they have one, no say."""
     psf: float = 0.0
     """Have an image of an unknown PSF."""
+    pixels: float = 0.0
+    """Have a spectrum that lacks pixels: `pixels_lost`."""
     turn: bool = False
     """Images are mirrored and turned by right angles at random: the sky has no up."""
 
     def __post_init__(self) -> None:
-        shares = {name: getattr(self, name) for name in ("photometry", "image", "spectrum", "redshift", "psf")}
+        names = ("photometry", "image", "spectrum", "redshift", "psf", "pixels")
+        shares = {name: getattr(self, name) for name in names}
         if not all(0 <= share <= 1 for share in shares.values()):
             raise RequestError(f"modalities.lose = {shares}; accepted: shares from 0 to 1")
 
@@ -111,6 +114,28 @@ def drop(photometry: Photometry, config: DropConfig, rng: np.random.Generator) -
         flux=np.where(lost, 0, photometry.flux).astype(photometry.flux.dtype),
         ivar=np.where(lost, 0, ivar).astype(photometry.ivar.dtype),
     )
+
+
+MOST_LOST = 0.4
+"""Of a spectrum's pixels: no more than that are lost."""
+SHORTEST_GAP, MOST_GAPS = 8, 3
+"""Pixels, and how many gaps a spectrum has at most."""
+
+
+def pixels_lost(n: int, size: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """(n, size), bool: the pixels that spectra lose, `share` of them some; a third of these have gaps, of all lengths
+    up to MOST_LOST together, a third begin late or end early, and a third lose pixels here and there."""
+    kind = np.where(rng.random(n) < share, rng.integers(3, size=n), -1)[:, None]
+    pixel = np.arange(size)
+    longest = MOST_LOST * size / MOST_GAPS
+    length = SHORTEST_GAP * (longest / SHORTEST_GAP) ** rng.random((n, MOST_GAPS))
+    length *= rng.integers(1, MOST_GAPS + 1, size=n)[:, None] > np.arange(MOST_GAPS)
+    begins = rng.random((n, MOST_GAPS)) * size
+    gaps = ((pixel >= begins[..., None]) & (pixel < (begins + length)[..., None])).any(axis=1)
+    cut = rng.random((n, 1)) * MOST_LOST * size
+    ends = np.where(rng.random((n, 1)) < 0.5, pixel < cut, pixel >= size - cut)
+    scattered = rng.random((n, size), dtype=np.float32) < MOST_LOST * rng.random((n, 1), dtype=np.float32)
+    return np.select([kind == 0, kind == 1, kind == 2], [gaps, ends, scattered], False)
 
 
 def turned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

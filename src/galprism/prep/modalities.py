@@ -17,7 +17,7 @@ from galprism import config as configs
 from galprism.data import Photometry, Sources, Spectra
 from galprism.errors import RequestError
 from galprism.flags import Flag
-from galprism.prep.augment import ModalitiesLost
+from galprism.prep.augment import MOST_LOST, ModalitiesLost
 from galprism.prep.colours import relative
 from galprism.prep.images import ImageInputConfig, check_cutouts, image_inputs
 from galprism.prep.inputs import Inputs
@@ -29,7 +29,7 @@ from galprism.prep.typical import Typical
 MODALITIES = ("photometry", "image", "spectrum")
 """In the order of the context's first numbers."""
 FEW = 0.02
-"""Of the pixels: a spectrum that lacks more of them is unlike the training's (docs/galaxy-populations.md)."""
+"""Of the pixels: so many may a spectrum lack though those of the training have them all."""
 POOR = 0.001
 """The share of the training set whose spectra the basis fits so badly that it is itself called a poor fit."""
 
@@ -93,7 +93,7 @@ class Modalities:
     spectra: SpectrumBasis
     redshift_range: tuple[float, float]
     wave_range: tuple[float, float]
-    """Angstrom, observed: first and last pixel of the training's spectra, which have data throughout."""
+    """Angstrom, observed: first and last pixel of the training's spectra."""
     photometry_scaling: Scaling = _NO_SCALING
     spectrum_scaling: Scaling = _NO_SCALING
     context_scaling: Scaling = _NO_SCALING
@@ -238,7 +238,8 @@ class Modalities:
         flags[~there[:, 1]] |= np.uint32(Flag.IMAGE_MISSING)
         flags[~there[:, 2]] |= np.uint32(Flag.SPECTRUM_MISSING)
         whole = self.spectra.within(*self.wave_range, z)
-        flags[there[:, 2] & (spectrum.share < (1.0 - FEW) * whole)] |= np.uint32(Flag.PIXELS_MISSING)
+        most = MOST_LOST if self.config.lose.pixels else FEW
+        flags[there[:, 2] & (spectrum.share < (1.0 - most) * whole)] |= np.uint32(Flag.PIXELS_MISSING)
         flags[~there.any(axis=1)] |= np.uint32(Flag.NOT_INFERRED)
 
     def _compare(self, flags: np.ndarray, usable: np.ndarray, there: np.ndarray, parts: list, measured: tuple) -> None:

@@ -26,7 +26,7 @@ from galprism.recipes.stages import digest
 from galprism.sps import load_library
 from galprism.train import Epoch, LoopConfig, train
 from galprism.train.device import check_device
-from galprism.train.modalities import DrawnModalities
+from galprism.train.modalities import DrawnModalities, without_pixels
 
 STATISTICS_ROWS = 4000
 """Inputs are standardised by at most this many sources of the training set."""
@@ -96,7 +96,11 @@ def learn_populations(
     measure = measure_of(recipe, known)
     rows, held = rows_of(recipe, "train"), rows_of(recipe, "validation")
     few = rows[:: -(-len(rows) // STATISTICS_ROWS)]
-    preparation = Modalities.fit(recipe.modalities, measure(few, np.random.default_rng((recipe.seed, 0))), basis)
+    rng = np.random.default_rng((recipe.seed, 0))
+    some = measure(few, rng)
+    assert some.spectra is not None
+    some = replace(some, spectra=without_pixels(some.spectra, recipe.modalities.lose.pixels, rng))
+    preparation = Modalities.fit(recipe.modalities, some, basis)
     values = np.stack([known.column(name) for name in recipe.targets.names], axis=1)
     ranges = ranges_of(recipe.targets.names, recipe.targets.bounded, values[: held[-1] + 1])
     nothing = np.zeros(len(rows))

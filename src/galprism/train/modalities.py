@@ -10,7 +10,7 @@ import numpy as np
 
 from galprism.data import Cutouts, Photometry, Sources, Spectra
 from galprism.prep import DropConfig, Targets, drop
-from galprism.prep.augment import ModalitiesLost, turned
+from galprism.prep.augment import ModalitiesLost, pixels_lost, turned
 from galprism.prep.modalities import MODALITIES, Modalities
 from galprism.train.data import Drawn, picked
 
@@ -67,7 +67,7 @@ class DrawnModalities(Drawn):
             redshift=np.where(unknown, np.nan, np.asarray(sources.redshift, float)),
             photometry=_blank(drop(sources.photometry, self.drop, rng), gone[:, 0]),
             cutouts=_blank(_turned(cutouts, rng) if lose.turn else cutouts, gone[:, 1]),
-            spectra=_blank(sources.spectra, gone[:, 2]),
+            spectra=_blank(without_pixels(sources.spectra, lose.pixels, rng), gone[:, 2]),
         )
 
 
@@ -76,6 +76,14 @@ def _blank(block: Block, rows: np.ndarray) -> Block:
     gone = rows.reshape(-1, *[1] * (block.flux.ndim - 1))
     flux, ivar = (np.where(gone, 0, x).astype(x.dtype) for x in (block.flux, block.ivar))
     return replace(block, flux=flux, ivar=ivar)
+
+
+def without_pixels(spectra: Spectra, share: float, rng: np.random.Generator) -> Spectra:
+    """Spectra of which a share lacks pixels."""
+    if not share:
+        return spectra
+    kept = ~pixels_lost(len(spectra), len(spectra.wave), share, rng)
+    return replace(spectra, flux=spectra.flux * kept, ivar=spectra.ivar * kept)
 
 
 def _turned(cutouts: Cutouts, rng: np.random.Generator) -> Cutouts:
