@@ -1,7 +1,7 @@
 """How many galaxies a second `galaxy-populations` answers in memory on one core, from fluxes, images and spectra to
 quantiles, and what of that is preparation; and how fast pictures and spectra are prepared for the published networks.
 
-    OMP_NUM_THREADS=1 python benchmarks/populations.py FOLDER [-n 1024] [--repeats 5]
+    OMP_NUM_THREADS=1 python benchmarks/populations_speed.py FOLDER [-n 1024] [--repeats 5]
 
 The galaxies are simulated into FOLDER where they are not there yet (minutes). The answers' scatter about the truth is
 held against what the documents say before anything is timed. Rates are by the processor's clock and by the wall's.
