@@ -162,6 +162,11 @@ class TestDESI:
             read_desi(write_desi(tmp_path / "coadd.fits", arrays))
 
 
+def test_a_file_without_pixels_is_named(tmp_path):
+    with pytest.raises(RequestError, match=r"a.fits: its HDU 1 has no rows"):
+        read_spectrum_file(write_sdss(tmp_path / "a.fits", n=0))
+
+
 def test_the_kind_of_file_is_found(tmp_path):
     sdss = write_sdss(tmp_path / "a.fits")
     desi = write_desi(tmp_path / "b.fits", desi_arrays())

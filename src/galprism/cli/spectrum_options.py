@@ -49,7 +49,7 @@ def _number(text: str) -> float | None:
 
 def _redshifts(path: str) -> tuple[np.ndarray, np.ndarray]:
     """Ids and redshifts of a table."""
-    if not Path(path).exists():
+    if not Path(path).is_file():
         raise RequestError(f"--redshift {path}; accepted: a number, or a table of id and redshift")
     with open_table(path) as table:
         names = [next((name for name in plain if name in table.columns), None) for plain in (PLAIN_ID, PLAIN_REDSHIFT)]

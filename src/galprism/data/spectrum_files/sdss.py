@@ -44,6 +44,8 @@ def read_sdss(path: str | os.PathLike[str], *, mask: int = BRIGHTSKY) -> Spectru
         if not is_sdss(file):
             raise RequestError(f"{path}: its HDU 1 has no column loglam; is it a spectrum of SDSS?")
         header, pixels, names = file[0].header, file[1].data, _names(file[1])
+        if not len(pixels):
+            raise RequestError(f"{path}: its HDU 1 has no rows; expected a row a pixel")
         missing = [name for name in NEEDED if name not in names]
         if missing:
             raise RequestError(f"{path}: lacks {', '.join(missing)}; it has {', '.join(sorted(names))}")

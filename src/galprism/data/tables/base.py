@@ -134,6 +134,8 @@ def readable(path: object) -> Iterator[None]:
             raise
         except FileNotFoundError as error:
             raise RequestError(f"{path}: no such file") from error
+        except IsADirectoryError as error:
+            raise RequestError(f"{path}: is a directory; accepted: one file") from error
         except (
             OSError,
             ValueError,
