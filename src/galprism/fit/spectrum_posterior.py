@@ -15,7 +15,6 @@ of it is not made use of. Needs PyTorch, by the model of spectra.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -28,7 +27,6 @@ from galprism.mocks.sky.at_redshift import MOTION, WIDTH, GalaxiesAt
 from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
 from galprism.mocks.spectra.noise import bend_of, excess_of
-from galprism.sps.threads import one_thread_each
 
 OF_FIBRE = ("mean_log_age_lw", "mean_logzsol_lw")
 """Of the light in the fibre …"""
@@ -106,7 +104,6 @@ def spectrum_posterior(
     posterior: SpectrumPosterior,
     *,
     seed: int = 0,
-    workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Predictions:
     """What the posterior says of every source: means as `point`, quantiles of LEVELS. A source's answer follows from
@@ -114,8 +111,8 @@ def spectrum_posterior(
 
     `extra` has `rhat`, of the worse of OF_FIBRE, `converged`, 1 where it is below AGREEMENT, `spectrum_models`, how
     many spectra were made, and `quiescent`, the chance of it. What has not converged has LOW_SAMPLE_SIZE; what has no
-    spectrum or no redshift of the field's, or is no galaxy, has no answer. workers : threads. progress : called with
-    the rows done since the last call.
+    spectrum or no redshift of the field's, or is no galaxy, has no answer. progress : called with the rows done since
+    the last call.
 
     Raises RequestError for spectra that are not in the model's pixels, and for ids that are not whole numbers.
     """
@@ -132,7 +129,7 @@ def spectrum_posterior(
     redshift = np.full(n, np.nan) if sources.redshift is None else sources.redshift
     low, high = posterior.field.config.redshift
 
-    def answer(row: int) -> None:
+    for row in range(n):
         z = float(redshift[row])
         if flags[row] & Flag.NOT_A_GALAXY:
             flags[row] |= Flag.NOT_INFERRED
@@ -157,14 +154,6 @@ def spectrum_posterior(
         if progress is not None:
             progress(1)
 
-    if workers > 1:
-        assert posterior.field.populations  # made once, before threads ask for them
-        with one_thread_each(), ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(answer, range(n)):
-                pass
-    else:
-        for row in range(n):
-            answer(row)
     return Predictions(
         id=sources.id,
         names=NAMES,

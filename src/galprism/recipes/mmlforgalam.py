@@ -77,7 +77,7 @@ class Size:
     """Test galaxies whose spectra are fitted."""
     realisations: int
     exact: int
-    """Test galaxies whose exact posterior is drawn from, some 10 s of two processors each."""
+    """Test galaxies whose exact posterior is drawn from, some 18 s of a processor each."""
     tempering: TemperingConfig = field(default_factory=TemperingConfig)
 
 
@@ -114,7 +114,7 @@ class Reproduction:
     """The stages of the whole work, every output below one folder."""
 
     def __init__(self, folder: Path, *, quick: bool, workers: int = 1, say: Callable[[str], None] = print):
-        self.folder, self.quick, self.workers, self.say = folder, quick, workers, say
+        self.folder, self.quick, self.say = folder, quick, say
         self.device = best_device()
         self.size = SMALL if quick else FULL if self.device == "cuda" else REDUCED
         self.paper = load(PUBLISHED, self.size.settings)
@@ -353,12 +353,11 @@ class Reproduction:
         def run() -> None:
             parts = []
             for some in self._first(n):
-                parts.append(exact_answers(self.paper, some, self.size.tempering, workers=self.workers))
-                self.say(f"    {sum(map(len, parts))} of {n}")
+                parts.append(exact_answers(self.paper, some, self.size.tempering))
             _write(table, joined(parts))
 
         key = [*self._sample(), n, plain(self.size.tempering)]
-        return Stage("exact", f"exact posterior of {n:,} of the test spectra", 10.0 * n, (table,), key, run)
+        return Stage("exact", f"exact posterior of {n:,} of the test spectra", 18.0 * n, (table,), key, run)
 
     def _evaluate(self) -> Stage:
         def run() -> None:

@@ -30,10 +30,7 @@ def exact_answers(
     sources: Sources,
     config: TemperingConfig | None = None,
     *,
-    workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Predictions:
     """What it says of sources, by the recipe's seed; see galprism.fit.spectrum_posterior."""
-    return spectrum_posterior(
-        sources, posterior_of(recipe, config), seed=recipe.seed, workers=workers, progress=progress
-    )
+    return spectrum_posterior(sources, posterior_of(recipe, config), seed=recipe.seed, progress=progress)
