@@ -182,12 +182,12 @@ def test_doubts_of_a_file_and_pixels_that_are_missing_are_flagged(predict, tmp_p
     write_spectrum(folder, 0)
     write_spectrum(folder, 1, ZWARNING=4)
     ivar = SOURCES.spectra.ivar[2].copy()
-    ivar[300 : 300 + toy.N_PIXELS // 2] = 0
+    ivar[300 : 300 + toy.N_PIXELS // 20] = 0
     write_spectrum(folder, 2, ivar=ivar)
     ivar = SOURCES.spectra.ivar[3].copy()
-    ivar[300 : 300 + toy.N_PIXELS // 4] = 0
+    ivar[300 : 300 + toy.N_PIXELS // 200] = 0
     write_spectrum(folder, 3, ivar=ivar)
-    write_spectrum(folder, 4, there=slice(0, int(0.4 * toy.N_PIXELS)))
+    write_spectrum(folder, 4, there=slice(0, int(0.8 * toy.N_PIXELS)))
     found, _ = predict(folder)
     assert has(found, Flag.REDSHIFT_WARNING).tolist() == [False, True, False, False, False]
     assert has(found, Flag.PIXELS_MISSING).tolist() == [False, False, True, False, True]

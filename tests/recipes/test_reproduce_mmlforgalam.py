@@ -261,7 +261,7 @@ def whole(tmp_path_factory):
     settings = (f"images.size={toy.SIDE}", "sample.train=60", "sample.validation=20", "sample.test=20")
     tiny = mmlforgalam.Size(
         settings=(*settings, "staged.seen.size=32", "staged.epochs=[1, 1, 1, 1]"),
-        ours=(*toy.SETTINGS[1:3], "train={epochs=[2], lr=[4e-3], batch_size=20}"),
+        ours=(*toy.SETTINGS[1:4], "train={epochs=[2], lr=[4e-3], batch_size=20}"),
         few=("staged.epochs=[1, 1, 1, 1]",),
         fitted=2,
         realisations=2,
