@@ -5,8 +5,8 @@ A simulated galaxy is a function of some numbers of simple priors (galprism.mock
 these, tempered from the prior, are draws of the posterior. Each galaxy has two runs that know nothing of each other;
 where their means differ by too much the galaxy is flagged, and its answer is not to be called exact.
 
-It has been tried on planted posteriors and a few galaxies alone: whether its answers hold for samples,
-benchmarks/spectrum_limit.py is to say, by where true values lie among the draws, before any report rests on them.
+On 100 galaxies of MMLforGalAM's reproduction 71 and 66 % of true ages and [M/H] lie within the central 68 %, and the
+two runs of 89 agree (docs/results/mmlforgalam); benchmarks/spectrum_limit.py looks at where they lie among the draws.
 
 The errors of the pixels are taken as known. In the simulation they follow from the light itself; that they could tell
 of it is not made use of. Needs PyTorch, by the model of spectra.
