@@ -17,8 +17,9 @@ from scipy.stats import kstest
 
 from galprism.data import Sources
 from galprism.data.spectrum_noise import signal_to_noise
-from galprism.fit.spectrum_posterior import AGREEMENT, NAMES, OF_FIBRE, SpectrumPosterior, r_hat
+from galprism.fit.spectrum_posterior import AGREEMENT, NAMES, SpectrumPosterior, r_hat
 from galprism.mocks.sky.patch import Patch
+from galprism.mocks.spectra.model import OF_FIBRE
 from galprism.mocks.spectra.noise import observe_spectra
 from galprism.recipes.recipe import load
 from galprism.recipes.spectrum_limit import posterior_of

@@ -56,6 +56,10 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
         twice()
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "out").mkdir()
+    with pytest.raises(RequestError, match="was given more than once"):
+        twice()
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]  # as it was
+    assert list((tmp_path / "out").iterdir()) == []
     with SdssFolderWriter(tmp_path / "out") as writer:  # an empty folder is as good as none
         writer.write(IDS, some(), Z)
     before = sorted(path.name for path in (tmp_path / "out").iterdir())

@@ -130,3 +130,10 @@ def test_redshifts_that_a_reader_is_told_go_before_the_files_own(tmp_path):
     np.testing.assert_array_equal(read.sources.redshift, [0.1, 0.2, np.nan])
     assert read.own_redshift.tolist() == [True, False, False]
     assert has(read.sources, Flag.REDSHIFT_MISSING) == [False, False, True]
+
+
+def test_a_doubtful_redshift_is_said_of_the_source_that_takes_it():
+    read = gathered([one(name, redshift=0.1, own_redshift=True, zwarning=4) for name in ("a", "b")])
+    found = attached(Sources(np.array(["b", "a"]), redshift=[0.2, np.nan]), read)
+    assert has(found, Flag.REDSHIFT_WARNING) == [False, True]
+    assert has(alone(read), Flag.REDSHIFT_WARNING) == [True, True]

@@ -19,9 +19,10 @@ from galprism.cli.progress import Progress
 from galprism.cli.reading import print_flags, print_left_out, print_notes, reading_options
 from galprism.cli.spectrum_options import NAMES, add_spectrum_options, spectrum_options
 from galprism.data import Sources
-from galprism.data.spectrum_files import ReadSpectra, read_spectra
+from galprism.data.spectrum_files import ReadSpectra
 from galprism.data.tables import check_writable, write_predictions
 from galprism.errors import RequestError
+from galprism.infer.with_spectra import options_of_table, read_from
 
 if TYPE_CHECKING:
     from galprism.fit.full_spectrum import FullSpectrumFits
@@ -143,10 +144,8 @@ def _numbers(option: str, text: str | None, usual: list[float]) -> list[float] |
 
 def _read(args: argparse.Namespace, paths: Sequence[str]) -> ReadSpectra:
     """A folder by itself is read whole; SDSS's pixels are the grid of files that share none."""
-    given = {"columns": reading_options(args)["columns_map"], "flux_unit": args.unit}
-    of_tables = {name: option for name, option in given.items() if option is not None}
     where = paths[0] if len(paths) == 1 else paths
-    return read_spectra(where, wave="sdss", **spectrum_options(args), **of_tables)
+    return read_from(where, **spectrum_options(args), **options_of_table(paths[0], reading_options(args)))
 
 
 def _sources(args: argparse.Namespace, read: ReadSpectra) -> Sources:

@@ -25,13 +25,11 @@ from galprism.fit.tempering import Draws, Tempering, TemperingConfig
 from galprism.flags import Flag
 from galprism.mocks.sky.at_redshift import MOTION, WIDTH, GalaxiesAt
 from galprism.mocks.sky.galaxies import FieldGalaxies
-from galprism.mocks.spectra.model import SpectrumModel
+from galprism.mocks.spectra.model import OF_FIBRE, SpectrumModel
 from galprism.mocks.spectra.noise import bend_of, excess_of
 
-OF_FIBRE = ("mean_log_age_lw", "mean_logzsol_lw")
-"""Of the light in the fibre …"""
 OF_WHOLE = ("ebv", "logmstar", "logssfr")
-"""… and of the galaxy: what is said."""
+"""Of the galaxy; and OF_FIBRE of the light in the fibre: what is said."""
 NAMES = OF_FIBRE + OF_WHOLE
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
 AGREEMENT = 1.05

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 
 from galprism.data import Sources
 from galprism.data.pairs import with_pairs_checked
 from galprism.data.spectrum_files import ReadSpectra, read_spectra, with_spectra
-from galprism.data.spectrum_files.desi import is_desi
-from galprism.data.spectrum_files.sdss import is_sdss
+from galprism.data.spectrum_files.many import survey_of_file
 from galprism.data.tables import match_ids, open_table
-from galprism.data.tables.base import readable
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.prep.line_shifts import flag_air
@@ -25,9 +22,9 @@ OF_PIXELS = {"wave", "flux"}
 """Columns by which a table is one of a spectrum's pixels."""
 
 
-def read_from(path: str | Path, **options: Any) -> ReadSpectra:
-    """The spectra of a file or a folder: on the grid that they share, or on SDSS's. Options, and what is raised, are
-    those of galprism.data.spectrum_files.read_spectra."""
+def read_from(path: str | Path | Sequence[str], **options: Any) -> ReadSpectra:
+    """The spectra of a file, a folder or a list of files: on the grid that they share, or on SDSS's. Options, and what
+    is raised, are those of galprism.data.spectrum_files.read_spectra."""
     return read_spectra(path, wave="sdss", **options)
 
 
@@ -40,9 +37,10 @@ def attached(sources: Sources, read: ReadSpectra) -> Sources:
     """The sources with their spectra, put to them by id; where a source has no redshift, its spectrum's.
 
     Flagged: spectra of what their files call stars or quasars (NOT_A_GALAXY), those that lie elsewhere than the source
-    (POSITION_MISMATCH, where both have positions), and those whose lines stand where the source's redshift has them in
-    air (LOOKS_LIKE_AIR). The last is not asked of those whose redshifts were measured on them, as those in files of
-    surveys were, which say what their wavelengths are. Raises RequestError where one source has several spectra.
+    (POSITION_MISMATCH, where both have positions), those whose file warns of the redshift, where that is taken
+    (REDSHIFT_WARNING), and those whose lines stand where the source's redshift has them in air (LOOKS_LIKE_AIR). The
+    last is not asked of those whose redshifts were measured on them, as those in files of surveys were, which say what
+    their wavelengths are. Raises RequestError where one source has several spectra.
     """
     own, own_redshift = read.as_galaxies(), read.own_redshift
     assert own.spectra is not None
@@ -56,6 +54,8 @@ def attached(sources: Sources, read: ReadSpectra) -> Sources:
     joined = joined.flagged(Flag.NOT_A_GALAXY, match.placed(own.flags & np.uint32(Flag.NOT_A_GALAXY), 0) > 0)
     redshift = np.where(np.isfinite(given), given, theirs)
     measured = np.isfinite(theirs) & match.placed(own_redshift, False)
+    doubtful = match.placed(own.flags & np.uint32(Flag.REDSHIFT_WARNING), 0) > 0
+    joined = joined.flagged(Flag.REDSHIFT_WARNING, doubtful & ~np.isfinite(given))
     joined = flag_air(replace(joined, redshift=redshift), ~measured)
     if sources.ra is not None and sources.dec is not None:
         ra, dec = (np.full(len(own), np.nan) if each is None else each for each in (own.ra, own.dec))
@@ -83,17 +83,15 @@ def is_spectra(path: str | Path) -> bool:
     if not path.is_file():
         return False
     try:
-        if path.name.lower().endswith((".fits", ".fits.gz", ".fit", ".fit.gz")):
-            with readable(path), fits.open(path, memmap=False) as file:
-                if is_sdss(file) or is_desi(file):
-                    return True
+        if survey_of_file(path):
+            return True
         with open_table(path) as table:
             return set(table.columns) >= OF_PIXELS
     except RequestError:
         return False
 
 
-def options_of_table(path: Path, reading: Mapping[str, Any]) -> dict[str, Any]:
+def options_of_table(path: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:
     """What `reading`, as Survey.layout takes it, says of tables of pixels. Raises RequestError for what it cannot say
     of them."""
     for name in ("preset", "without"):

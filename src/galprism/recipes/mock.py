@@ -17,13 +17,10 @@ from galprism.errors import RequestError
 from galprism.mocks.images.cutouts import image_batches
 from galprism.mocks.simulate import simulate
 from galprism.mocks.sky.field import Observed
-from galprism.mocks.spectra.model import SimulatedSpectra, SpectrumModel
+from galprism.mocks.spectra.model import OF_FIBRE, SimulatedSpectra, SpectrumModel
 from galprism.mocks.spectra.noise import observe_spectra
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe, field_of, libraries_of, seen_of, sky
-
-OF_FIBRE = ("mean_log_age_lw", "mean_logzsol_lw")
-"""What the truth of a recipe with [spectra] has of the light in the fibre."""
 
 
 def write_mock(

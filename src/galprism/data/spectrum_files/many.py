@@ -71,13 +71,18 @@ def read_spectrum_file(path: str | os.PathLike[str], **options) -> list[Spectrum
     return found
 
 
-def _of_survey(path: Path) -> list[Spectrum] | None:
-    """The spectra of a file of SDSS or DESI; None of others."""
+def survey_of_file(path: Path) -> Literal["sdss", "desi"] | None:
+    """Whose file of spectra it is; None of others. Raises RequestError for a FITS file that cannot be read."""
     if not path.name.lower().endswith((".fits", ".fits.gz", ".fit", ".fit.gz")):
         return None
     with readable(path), fits.open(path, memmap=False) as file:
-        sdss, desi = is_sdss(file), is_desi(file)
-    return [read_sdss(path)] if sdss else read_desi(path) if desi else None
+        return "sdss" if is_sdss(file) else "desi" if is_desi(file) else None
+
+
+def _of_survey(path: Path) -> list[Spectrum] | None:
+    """The spectra of a file of SDSS or DESI; None of others."""
+    survey = survey_of_file(path)
+    return [read_sdss(path)] if survey == "sdss" else read_desi(path) if survey == "desi" else None
 
 
 def _check_options(paths: Sequence[str | os.PathLike[str]], options: dict) -> None:

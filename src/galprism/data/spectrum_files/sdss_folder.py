@@ -31,11 +31,10 @@ class SdssFolderWriter:
 
     def __init__(self, path: str | os.PathLike[str], provenance: Mapping[str, Any] | None = None) -> None:
         self.path = Path(path)
-        if self.path.is_dir() and not any(self.path.iterdir()):
-            self.path.rmdir()
-        if self.path.exists():
+        if not self.path.exists():
+            check_place(self.path)
+        elif not self.path.is_dir() or any(self.path.iterdir()):
             raise RequestError(f"{self.path}: is there already, and not empty; accepted: a new folder for the spectra")
-        check_place(self.path)
         self._provenance = json.dumps(dict(provenance or {}))
         self._folder: Path | None = None
 

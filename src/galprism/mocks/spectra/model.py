@@ -48,6 +48,8 @@ VALUES = (
     *("log_age_lw", "logzsol_lw", "mean_log_age_lw", "mean_logzsol_lw", "log_age_mw", "logzsol_mw"),
     *("logmstar", "dispersion", "dispersion_gas", "lsf_short"),
 )
+OF_FIBRE = ("mean_log_age_lw", "mean_logzsol_lw")
+"""Of VALUES, what is asked of the light in a fibre."""
 
 
 @dataclass(frozen=True, eq=False)
