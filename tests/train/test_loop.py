@@ -94,9 +94,11 @@ class TestPlantedPosterior:
         entropy = 0.5 * np.log(np.linalg.det(2 * np.pi * np.e * COV))
         assert entropy - 0.05 < history[-1].valid_loss < entropy + 0.02 + 0.05  # +- noise of 4,000 objects
 
-    def test_a_point_estimator_finds_the_mean(self, tmp_path):
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_a_point_estimator_finds_the_mean(self, tmp_path, precision):
         estimator = Estimator("mlp", MLPConfig(layers=(32, 32)), 3, 2)
-        train(estimator, Linear(), VALID, LoopConfig(epochs=(5,), lr=(5e-3,)), tmp_path)
+        train(estimator, Linear(), VALID, LoopConfig(epochs=(5,), lr=(5e-3,), precision=precision), tmp_path)
+        assert weights(estimator).dtype == torch.float32
         x, _ = linear_gaussian(5000, 5)
         with torch.no_grad():
             error = estimator(x).numpy() - x.numpy() @ A @ COV / NOISE**2
@@ -116,8 +118,12 @@ class TestResume:
 
     @pytest.mark.parametrize(
         "config",
-        [CONFIG, LoopConfig(epochs=(2, 2), lr=(1e-2, 1e-3), schedule="constant", optimizer="adam", keep="last")],
-        ids=["one-cycle", "segments"],
+        [
+            CONFIG,
+            LoopConfig(epochs=(2, 2), lr=(1e-2, 1e-3), schedule="constant", optimizer="adam", keep="last"),
+            LoopConfig(epochs=(4,), lr=(1e-2,), precision="bfloat16"),
+        ],
+        ids=["one-cycle", "segments", "bfloat16"],
     )
     def test_taken_up_it_ends_as_if_never_stopped(self, tmp_path, config):
         whole = small(seed=1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from galprism import config, passbands, surveys
 from galprism.errors import RequestError
@@ -125,6 +125,8 @@ class StagedConfig:
     """Of the convolutions of M1 and M3; the paper has no number, this is its authors' code's."""
     batch_size: int = 32
     """Likewise: Keras's, where the code says none."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the products in training, see galprism.train.LoopConfig."""
     eight_bits: bool = True
     """Convolutions are exported in 8-bit integers: in float32 M2, M3 and M4 are slower by three."""
 

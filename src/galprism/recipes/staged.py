@@ -239,6 +239,7 @@ class Staged:
             l2_of="convolutions",
             clip=0.0,
             loss="mse",
+            precision=config.precision,
             seed=number,
         )
         network = Regressor(self._make(name), self._n_outputs(name), seed=number)

@@ -18,3 +18,9 @@ def check_device(device: str) -> None:
 def best_device() -> str:
     """cuda where PyTorch has a GPU here, else cpu."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def fast_precision() -> str:
+    """ "bfloat16" where this processor multiplies such numbers itself, else "float32"; see LoopConfig.precision."""
+    has = torch.cpu.get_capabilities()
+    return "bfloat16" if has.get("avx512_bf16") or has.get("amx_bf16") else "float32"

@@ -74,6 +74,8 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     estimator.to(device)
+    if config.precision == "bfloat16":  # in which convolutions are fastest with the channels last
+        estimator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     fingerprint = checkpoint.fingerprint(config, identity, sorted(estimator.state_dict()))
     optimizer = new_optimizer(estimator, config, device)
     history: list[Epoch] = []
@@ -144,9 +146,12 @@ def one_pass(
     """Train for one epoch; returns the mean loss of its batches."""
     estimator.train()
     total, n = 0.0, 0
+    halved = config.precision == "bfloat16"
     for step, (x, y) in enumerate(data.batches(epoch)):
         seen, y = [part.to(device) for part in parts_of(x)], y.to(device)
-        value = loss(estimator, estimator(*seen), y, config.delta)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=halved):
+            raw = estimator(*seen)
+        value = loss(estimator, raw.float(), y, config.delta)
         optimizer.zero_grad()
         value.backward()
         lr = config.rate(epoch, step, data.n_batches)

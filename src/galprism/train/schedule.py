@@ -39,6 +39,9 @@ class LoopConfig:
     """Of point estimators, whose coordinates it is averaged over; mixtures have their likelihood."""
     huber_delta: float = 1e-3
     """Of the Huber loss, in the units of the coordinates."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the products in training; weights, losses and what is validated stay in float32. The second takes half the
+    time or less on processors and GPUs that have such numbers."""
     keep: Literal["best", "last"] = "best"
     """Which weights are kept: those of the lowest validation loss, or the last."""
     seed: int = 0
