@@ -20,7 +20,7 @@ from galprism.data import Predictions, Sources
 from galprism.evaluate.tables import Table, number
 from galprism.flags import Flag
 from galprism.infer.predict import Predictor
-from galprism.recipes.mmlforgalam import SEEN, joined, shown
+from galprism.recipes.mmlforgalam import SEEN, shown
 from galprism.recipes.pairs import measure_of
 from galprism.recipes.populations import pairs_of, rows_of
 from galprism.recipes.recipe import load
@@ -50,7 +50,7 @@ def by_what_is_seen(chunks: list[Sources], predictor: Predictor, true: np.ndarra
     """Scatter of every parameter."""
     names, rows = predictor.bundle.targets, []
     for method, blocks in SEEN.items():
-        found = joined([predictor.predict(shown(sources, blocks), LEVELS) for sources in chunks])
+        found = Predictions.joined([predictor.predict(shown(sources, blocks), LEVELS) for sources in chunks])
         sd = np.nanstd(found.point - true, axis=0)
         shares = [inside(found, true, j) for j in range(len(names))]
         rows.append((method, *(number(value, 4) for value in sd), f"{min(shares):.0f} to {max(shares):.0f} %"))
@@ -62,7 +62,7 @@ def with_pixels_lost(chunks: list[Sources], predictor: Predictor, true: np.ndarr
     """Ages and metallicities by spectra alone."""
     rows = []
     for name, gone in lost(chunks):
-        found = joined([predictor.predict(each, LEVELS) for each in gone])
+        found = Predictions.joined([predictor.predict(each, LEVELS) for each in gone])
         off = found.point - true
         flagged = 100.0 * float(np.mean(found.flags & np.uint32(Flag.PIXELS_MISSING) != 0))
         values = [

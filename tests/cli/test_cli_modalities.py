@@ -58,8 +58,8 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def predict(made, galprism, tmp_path):
-    def run(name, *words, status=0):
-        out = tmp_path / "out.parquet"
+    def run(name, *words, status=0, suffix="parquet"):
+        out = tmp_path / f"out.{suffix}"
         result = galprism("predict", made / "toy", name, *words, "-o", out, "--threads", "1")
         assert result.status == status, result.err
         return read_predictions(out), result
@@ -135,6 +135,37 @@ def test_one_file_of_one_spectrum(predict, made):
     found, _ = predict(made / "spectra" / "spec-03.fits")
     assert found.id.tolist() == [IDS[3]]
     assert np.isfinite(found.point).all()
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "fits", "ecsv", "csv", "h5"])
+def test_beside_answers_to_spectra_stands_what_their_files_say(predict, made, tmp_path, suffix):
+    folder = tmp_path / "few"
+    folder.mkdir()
+    some = [write_spectrum(folder, k, ZWARNING=4 * (k == 5)) for k in (5, 2)]
+    found, _ = predict(*some, suffix=suffix)
+    assert found.id.tolist() == [IDS[5], IDS[2]]
+    np.testing.assert_allclose(np.asarray(found.extra["redshift"]), SOURCES.redshift[[5, 2]])
+    assert found.extra["zwarning"].tolist() == [4, 0]
+    assert found.extra["spectral_class"].tolist() == ["GALAXY", "GALAXY"]
+    assert [str(name).rpartition("/")[2] for name in found.extra["file"]] == ["spec-05.fits", "spec-02.fits"]
+    assert np.array_equal(found.flags & np.uint32(Flag.REDSHIFT_WARNING) != 0, [True, False])
+    assert [column.shape for column in found.extra.values()] == [(2,)] * len(found.extra)
+
+
+def test_files_one_by_one_are_the_folder_of_them(predict, made):
+    files = [made / "spectra" / f"spec-{k:02d}.fits" for k in range(1, N)]
+    one, two = predict(*files)[0], predict(made / "spectra")[0]
+    np.testing.assert_array_equal(one.point, two.point)
+    assert one.extra["file"].tolist() == two.extra["file"].tolist()
+
+
+def test_several_files_that_are_not_of_spectra(refused, galprism, made):
+    both, out = (made / "table.parquet", made / "cut.h5"), ("-o", made / "no.parquet")
+    refused(("predict", "kids-mass-sfr", *both, *out), "accepted: one catalogue")
+    result = galprism("predict", made / "toy", *both, *out)
+    assert result.status == 2
+    assert "2 of 2 files cannot be read as spectra" in result.err
+    assert not (made / "no.parquet").exists()
 
 
 @pytest.fixture

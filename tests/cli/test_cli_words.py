@@ -1,5 +1,6 @@
 """The words of a command: help, version, what there is, and words that make no sense."""
 
+import os
 import subprocess
 import sys
 
@@ -38,7 +39,7 @@ def test_every_verb_explains_itself(verb, galprism):
         (("--loud",), "VERB"),
         (("predict",), "-o/--output"),
         (("predict", MODEL, "-o", "out.parquet"), "catalogue"),
-        (("predict", MODEL, "table.fits", "out.fits", "-o", "out.parquet"), "unrecognized arguments: out.fits"),
+        (("check", MODEL, "table.fits", "out.fits"), "unrecognized arguments: out.fits"),
         (("fit", "mlp-gap", "table.fits", "-o", "out.fits", "--method", "guess"), "'guess'"),
         (("list",), "WHAT"),
         (("list", "galaxies"), "'galaxies'"),
@@ -115,3 +116,12 @@ def test_the_details_of_models_are_their_cards(galprism):
     assert result.out.count("## Calibration certificate") == 5
     assert "| survey | rubin |" in result.out
     assert galprism("list", "flags", "--details").status == 2
+
+
+def test_linear_algebra_has_one_thread_unless_the_user_says_so(galprism, monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    galprism("list", "flags")
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    galprism("list", "flags")
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "4"

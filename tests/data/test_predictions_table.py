@@ -1,5 +1,7 @@
 """Predictions go to a table and come back; the table says what its columns are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -64,6 +66,15 @@ def test_round_trip(tmp_path, predictions, suffix):
     back = read_predictions(tmp_path / f"p{suffix}")
     assert_same(back, predictions, types=suffix != ".csv")
     assert back.meta == ({} if suffix == ".csv" else predictions.meta)
+
+
+def test_parts_joined_are_the_whole(predictions):
+    whole = Predictions.joined([predictions.take(slice(0, 7)), predictions.take(slice(7, N))])
+    for name in ("id", "point", "flags", "n_bands", "quantiles"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(predictions, name))
+    assert whole.extra.keys() == predictions.extra.keys()
+    with pytest.raises(RequestError, match="the same columns"):
+        Predictions.joined([predictions, replace(predictions, extra={"other": np.zeros(N)})])
 
 
 def test_columns_are_those_of_the_drawing(predictions):

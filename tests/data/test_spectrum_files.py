@@ -34,6 +34,23 @@ class TestSDSS:
         assert "1 of 200 pixels, whose flux or error is not finite, are without data" in said
         np.testing.assert_array_equal(np.flatnonzero(read_sdss(path, mask=0).ivar == 0), [8, 9])
 
+    @pytest.mark.parametrize("part", [0.1, 0.3, 0.6, 0.999])
+    def test_a_file_that_ends_early_is_called_truncated(self, tmp_path, part):
+        """Refused where pixels are lost; a note where it is what stands behind them."""
+        path = write_sdss(tmp_path / "spec.fits")
+        whole = path.read_bytes()
+        path.write_bytes(whole[: int(part * len(whole))])
+        try:
+            said = read_sdss(path).notes[-1]
+        except RequestError as error:
+            said = str(error)
+            assert part < 0.6
+        else:
+            assert part >= 0.6
+        assert "spec.fits" in said
+        assert "it is truncated, its" in said
+        assert not read_sdss(write_sdss(tmp_path / "spec.fits")).notes
+
     def test_what_the_file_does_not_say(self, tmp_path):
         names = ("PLATE", "MJD", "FIBERID", "PLUG_RA", "Z", "ZWARNING", "SN_MEDIAN_ALL", "CLASS")
         path = write_sdss(tmp_path / "spec-a.fits", drop=("wdisp", "and_mask"), **dict.fromkeys(names))

@@ -83,9 +83,7 @@ def run(args: argparse.Namespace) -> None:
         )
         progress = Progress("spectra", len(sources))
         fits = fit(sources, templates, how, progress=progress)
-        assert sources.redshift is not None
-        told = {"redshift": sources.redshift, "zwarning": read.zwarning, "spectral_class": read.spectral_class}
-        predictions = replace(fits.predictions, extra=fits.predictions.extra | told | {"file": read.origin})
+        predictions = replace(fits.predictions, extra=fits.predictions.extra | read.told())
         write_predictions(output, predictions, extra=extra_columns())
         progress.finish()
         if args.figures:

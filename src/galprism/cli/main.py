@@ -33,6 +33,10 @@ VERBS = {
 RESUMES = ("predict", "train", "reproduce")
 """Verbs that keep what they have done when they are stopped."""
 
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "1")
+"""Of NumPy's own linear algebra, unless the environment says otherwise: verbs share their work out to all cores by
+themselves, and on small matrices several threads wait for each other (a fit of a spectrum took ten times as long)."""
+
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -45,6 +49,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. Returns 0 when it is done, 1 when the run failed, 2 when the request was wrong."""
+    os.environ.setdefault(*BLAS_THREADS)  # it is read when a verb imports NumPy
     words = list(sys.argv[1:] if argv is None else argv)
     verb = words.pop(0) if words and words[0] in VERBS else ""
     program = f"galprism {verb}".rstrip()

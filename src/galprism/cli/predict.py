@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", help="a model by name (see `galprism list models`) or the path of a bundle")
     parser.add_argument(
         "catalogue",
-        help="FITS, Parquet, ECSV, VOTable, CSV or HDF5; in its place cutouts, or a file or folder of spectra",
+        nargs="+",
+        help="FITS, Parquet, ECSV, VOTable, CSV or HDF5; in its place cutouts, or a folder or files of spectra",
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="the table to write, or to replace; format by suffix"
@@ -74,20 +75,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Stream the catalogue through the model, and say what was flagged."""
     model = bundle.load(args.bundle)
-    if is_cutout_file(args.catalogue):
-        progress, named = Progress("sources", len(CutoutFile(args.catalogue))), None
-    elif "spectra" in model.preparation.blocks and is_spectra(args.catalogue):
-        progress, named = Progress("sources", None), None
+    catalogue = args.catalogue[0] if len(args.catalogue) == 1 else args.catalogue
+    progress, named = Progress("sources", None), None
+    if isinstance(catalogue, list) or ("spectra" in model.preparation.blocks and is_spectra(catalogue)):
+        pass  # how many there are is known when they are read
+    elif is_cutout_file(catalogue):
+        progress = Progress("sources", len(CutoutFile(catalogue)))
     else:
-        with open_table(args.catalogue) as table:
+        with open_table(catalogue) as table:
             progress = Progress("sources", table.n_rows)
             named = table.meta.get(PASSBANDS)
-    survey = survey_of(model, args.survey, args.passbands, (args.catalogue, named))
+    survey = survey_of(model, args.survey, args.passbands, (args.catalogue[0], named))
     models = _models(model, args.survey, args.predictive_check, progress) if args.predictive_check else None
     summary = predict_file(
         model,
         survey,
-        args.catalogue,
+        catalogue,
         args.output,
         levels=_levels(args.quantiles),
         threads=args.threads,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -72,6 +73,23 @@ class Predictions:
         if name not in self.names:
             raise RequestError(f"the predictions have no {name}; they have {', '.join(self.names)}")
         return self.names.index(name)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
+        """All of them, one after the other, of the same parameters and columns; what is said of all (levels, meta) is
+        the first's. Raises RequestError where they differ in what they have."""
+        first = parts[0]
+        has = [(part.names, part.levels, sorted(part.extra), part.quantiles is None, part.ra is None) for part in parts]
+        for one in has:
+            if one != has[0]:
+                raise RequestError(f"predictions of {one} cannot follow those of {has[0]}; accepted: the same columns")
+        optional = [name for name in ("quantiles", "ra", "dec") if getattr(first, name) is not None]
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("id", "point", "flags", "n_bands", *optional)
+        }
+        extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
+        return replace(first, **columns, extra=extra)
 
     def take(self, index) -> Predictions:
         """The rows of `index`."""

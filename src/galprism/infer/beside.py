@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Beside:
 
 def opened(
     bundle: Bundle,
-    in_path: str | os.PathLike[str],
+    in_path: str | os.PathLike[str] | Sequence[str],
     survey: Survey,
     cutouts: str | os.PathLike[str] | None,
     spectra: str | os.PathLike[str] | None,
@@ -89,17 +89,26 @@ def opened(
     Raises RequestError where a file cannot be read or understood, one stands in two places, no id is in it, or options
     are of what is not there.
     """
-    path = Path(in_path)
+    several = not isinstance(in_path, str | os.PathLike)
+    if several and "spectra" not in bundle.preparation.blocks:
+        raise RequestError(
+            f"{with_spectra.named(in_path)}: bundle {bundle.name} looks at {' and '.join(bundle.preparation.blocks)}; "  # type: ignore[arg-type]
+            "accepted: one catalogue. Several files are of spectra"
+        )
+    path: Any = in_path if several else Path(in_path)  # type: ignore[arg-type]
     of_spectra = "spectra" in bundle.preparation.blocks and is_spectra(path)
-    for given, kind, is_one in ((cutouts, "cutouts", is_cutout_file(path)), (spectra, "spectra", of_spectra)):
+    of_cutouts = not several and is_cutout_file(path)
+    for given, kind, is_one in ((cutouts, "cutouts", of_cutouts), (spectra, "spectra", of_spectra)):
         if given is not None and is_one:
-            raise RequestError(f"{path} is of {kind}, and so is {given}; accepted: one, or a catalogue")
+            raise RequestError(
+                f"{with_spectra.named(path)} is of {kind}, and so is {given}; accepted: one, or a catalogue"
+            )
     if of_spectra:
         how = dict(spectra_options) | with_spectra.options_of_table(path, reading)
         alone = with_spectra.read_from(path, **how)
         rows = SpectrumRows(path, alone)
         noted: dict[str, Any] = {"failed": alone.failed, "notes": alone.notes, "alone": True, "spectra_options": how}
-        return rows, SpectraAlone(rows.found), Beside(_cutout_file(cutouts), **noted)
+        return rows, SpectraAlone(rows.found, rows.told), Beside(_cutout_file(cutouts), **noted)
     if spectra_options and spectra is None:
         raise RequestError(
             f"{', '.join(spectra_options)}: {path} is not of spectra, which alone are read so; accepted: files of "
@@ -110,7 +119,7 @@ def opened(
     if read is not None and spectra is not None:
         given_spectra = {"spectra": read, "spectra_path": Path(spectra), "failed": read.failed, "notes": read.notes}
         given_spectra["spectra_options"] = spectra_options
-    if is_cutout_file(path):
+    if of_cutouts:
         check_blocks(bundle, path, None)
         table: Any = CutoutRows(path)
         return table, IdsAlone(), Beside(table.file, **given_spectra)
@@ -137,8 +146,10 @@ def check_blocks(bundle: Bundle, cutouts: object, spectra: object) -> None:
             )
 
 
-def stamp(path: Path) -> list[Any]:
-    """What tells one version of a file, or of what is in a folder, from another."""
+def stamp(path: Path | Sequence[str]) -> list[Any]:
+    """What tells one version of a file, of what is in a folder, or of several files, from another."""
+    if not isinstance(path, Path):
+        return [part for each in path for part in stamp(Path(each))]
     files = [file for file in path.iterdir() if file.is_file()] if path.is_dir() else [path]
     status = [file.stat() for file in files]
     return [str(path.resolve()), sum(s.st_size for s in status), max(s.st_mtime_ns for s in status)]

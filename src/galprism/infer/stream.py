@@ -70,7 +70,7 @@ class Summary:
 def predict_file(
     bundle: Bundle,
     survey: Survey,
-    in_path: str | os.PathLike[str],
+    in_path: str | os.PathLike[str] | Sequence[str],
     out_path: str | os.PathLike[str],
     *,
     levels: Sequence[float] = LEVELS,
@@ -93,7 +93,8 @@ def predict_file(
     galprism.infer.predict; models that take long may be made by a function, once all else is found in order.
     redshift_path : write the posteriors of the redshifts there, see galprism.infer.redshift_file.
     cutouts, spectra : of models that take them; a file of the sources' cutouts, and a file or folder of their spectra,
-    put to them by id. `in_path` may be such a file or folder itself, for images or spectra alone.
+    put to them by id. `in_path` may be such a file or folder itself, or a list of files of spectra, for images or
+    spectra alone; beside answers to the latter stand the redshifts that were taken, and what the files say.
     spectra_options : of galprism.data.spectrum_files.read_spectra: redshifts, air, skip_unreadable and others; the
     summary names the files that were left out.
     priors : of classifiers; the shares of star, qso and galaxy where the sources are.
@@ -104,7 +105,7 @@ def predict_file(
     do what is asked, or the models are not of it.
     """
     start = time.perf_counter()
-    out_path = check_writable(out_path, reads=[path for path in (in_path, cutouts, spectra) if path])
+    out_path = check_writable(out_path, reads=[*_paths(in_path), *(path for path in (cutouts, spectra) if path)])
     check_blocks(bundle, cutouts, spectra)
     check_priors(bundle, priors)
     levels = check_levels(levels) if bundle.kind == "mixture" else ()
@@ -121,7 +122,7 @@ def predict_file(
             raise RequestError(
                 f"{redshift_path}: the posteriors of redshifts and the table of answers need a file each"
             )
-        redshift_path = check_redshift_file(redshift_path, [in_path])
+        redshift_path = check_redshift_file(redshift_path, _paths(in_path))
         if not infer_redshift:
             raise RequestError(f"{redshift_path}: posteriors of redshifts are of those that are inferred; ask for both")
     if bundle.any_bands:
@@ -146,7 +147,8 @@ def predict_file(
         asked = dict(options)
 
         def ask(sources: Sources) -> Predictions:
-            return predictor.predict(beside.put_to(sources), levels, **asked)
+            answers = predictor.predict(beside.put_to(sources), levels, **asked)
+            return layout.beside(answers) if isinstance(layout, SpectraAlone) else answers
 
     parts = Parts(
         out_path,
@@ -182,7 +184,11 @@ def predict_file(
     return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start, beside.failed, beside.notes)
 
 
-def check_redshifts(bundle: Bundle, path: str | os.PathLike[str], layout: Layout, infer: bool) -> None:
+def _paths(given: str | os.PathLike[str] | Sequence[str]) -> list[str | os.PathLike[str]]:
+    return [given] if isinstance(given, str | os.PathLike) else list(given)
+
+
+def check_redshifts(bundle: Bundle, path: str | os.PathLike[str] | Sequence[str], layout: Layout, infer: bool) -> None:
     """Raises RequestError where a catalogue has no redshifts, they are not to be inferred, and parameters need them."""
     if bundle.needs_redshift and layout.redshift is None and not infer:
         instead = ", or infer them with --infer-redshift" if bundle.ranking else ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from galprism.data import Sources
+from galprism.data import Predictions, Sources
 from galprism.data.pairs import with_pairs_checked
 from galprism.data.spectrum_files import ReadSpectra, read_spectra, with_spectra
 from galprism.data.spectrum_files.many import survey_of_file
@@ -75,8 +75,11 @@ def check_ids(ids: np.ndarray, read: ReadSpectra, path: str | Path) -> None:
         )
 
 
-def is_spectra(path: str | Path) -> bool:
-    """Whether a path is one of spectra: a folder, a file of SDSS or DESI, or a table of pixels by their columns."""
+def is_spectra(path: str | Path | Sequence[str]) -> bool:
+    """Whether a path is one of spectra: a folder, a file of SDSS or DESI, or a table of pixels by their columns; or a
+    list of files, which of nothing else there may be."""
+    if not isinstance(path, str | Path):
+        return True
     path = Path(path)
     if path.is_dir():
         return True
@@ -91,21 +94,26 @@ def is_spectra(path: str | Path) -> bool:
         return False
 
 
-def options_of_table(path: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:
+def options_of_table(path: str | Path | Sequence[str], reading: Mapping[str, Any]) -> dict[str, Any]:
     """What `reading`, as Survey.layout takes it, says of tables of pixels. Raises RequestError for what it cannot say
     of them."""
     for name in ("preset", "without"):
         if reading.get(name):
-            raise RequestError(f"{name} = {reading[name]!r}: {path} is of spectra, and has no bands")
+            raise RequestError(f"{name} = {reading[name]!r}: {named(path)} is of spectra, and has no bands")
     given = {"columns": reading.get("columns_map"), "flux_unit": reading.get("unit")}
     return {name: value for name, value in given.items() if value}
+
+
+def named(path: str | Path | Sequence[str]) -> str:
+    """One path, or the first of several."""
+    return str(path) if isinstance(path, str | Path) else f"{path[0]} and {len(path) - 1} more"
 
 
 class SpectrumRows:
     """Files of spectra as a table of rows: what a catalogue of spectra alone is."""
 
-    def __init__(self, path: Path, read: ReadSpectra) -> None:
-        self.path, self.found = path, alone(read)
+    def __init__(self, path: Path | Sequence[str], read: ReadSpectra) -> None:
+        self.path, self.found, self.told = path, alone(read), read.told()
         self.n_rows = len(self.found)
 
     def batches(self, names: Sequence[str], size: int, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
@@ -119,11 +127,19 @@ class SpectraAlone:
     """How such a table is read."""
 
     found: Sources
+    told: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """By column, what stands beside the answers."""
     needs: tuple[str, ...] = ("row",)
     redshift: str = "of the spectra"
 
     def sources(self, batch: dict[str, np.ndarray], first_row: int) -> Sources:
         return self.found.take(batch["row"])
+
+    def beside(self, answers: Predictions) -> Predictions:
+        """Answers to some of the spectra, with what their files say."""
+        match = match_ids(np.asarray(answers.id), self.found.id)
+        told = {name: column[match.index] for name, column in self.told.items() if name not in answers.names}
+        return replace(answers, extra=answers.extra | told)
 
     def check_range(self, sources: Sources) -> None:
         """There is no flux that could be out of range."""

@@ -77,7 +77,7 @@ class Size:
     """Test galaxies whose spectra are fitted."""
     realisations: int
     exact: int
-    """Test galaxies whose exact posterior is drawn from, some 18 s of a processor each."""
+    """Test galaxies whose exact posterior is drawn from, some 18 s of one core each."""
     tempering: TemperingConfig = field(default_factory=TemperingConfig)
 
 
@@ -115,7 +115,7 @@ class Reproduction:
     """The stages of the whole work, every output below one folder."""
 
     def __init__(self, folder: Path, *, quick: bool, workers: int = 1, say: Callable[[str], None] = print):
-        self.folder, self.quick, self.say = folder, quick, say
+        self.folder, self.quick, self.workers, self.say = folder, quick, workers, say
         self.device = best_device()
         self.size = SMALL if quick else FULL if self.device == "cuda" else REDUCED
         quicker = (f"staged.precision={fast_precision()}",) if self.size is REDUCED else ()
@@ -314,7 +314,7 @@ class Reproduction:
                 for method, blocks in SEEN.items():
                     parts[method].append(predictor.predict(shown(sources, blocks), (0.025, 0.16, 0.5, 0.84, 0.975)))
             for method, found in parts.items():
-                _write(tables[method], joined(found))
+                _write(tables[method], Predictions.joined(found))
 
         passes = recipe.train["epochs"][0]
         text = f"{OURS} on {recipe.sample.train:,} galaxies, {passes} passes"
@@ -343,7 +343,8 @@ class Reproduction:
             ages, logzsol = paper_grid(library)
             templates = spectrum_templates(library, ages=ages, logzsol=logzsol)
             config = FullSpectrumConfig(n_realisations=self.size.realisations)
-            _write(table, joined([fit_full_spectrum(some, templates, config).predictions for some in self._first(n)]))
+            found = [fit_full_spectrum(some, templates, config).predictions for some in self._first(n)]
+            _write(table, Predictions.joined(found))
 
         text = f"full-spectrum fits of {n:,} of the test spectra, {self.size.realisations} realisations"
         key = [*self._sample(), n, self.size.realisations]
@@ -354,13 +355,12 @@ class Reproduction:
         table, n = self._table(EXACT), self.size.exact
 
         def run() -> None:
-            parts = []
-            for some in self._first(n):
-                parts.append(exact_answers(self.paper, some, self.size.tempering))
-            _write(table, joined(parts))
+            config, workers = self.size.tempering, self.workers
+            parts = [exact_answers(self.paper, some, config, workers=workers) for some in self._first(n)]
+            _write(table, Predictions.joined(parts))
 
         key = [*self._sample(), n, plain(self.size.tempering)]
-        return Stage("exact", f"exact posterior of {n:,} of the test spectra", 18.0 * n, (table,), key, run)
+        return Stage("exact", f"exact posterior of {n:,} of the test spectra", 9.0 * n, (table,), key, run)
 
     def _evaluate(self) -> Stage:
         def run() -> None:
@@ -438,15 +438,6 @@ def shown(sources: Sources, blocks: tuple[str, ...]) -> Sources:
     hidden = {name: None for name in ("photometry", "cutouts", "spectra") if name not in blocks}
     redshift = sources.redshift if "spectra" in blocks else np.full(len(sources), np.nan)
     return replace(sources, redshift=redshift, **hidden)  # type: ignore[arg-type]
-
-
-def joined(parts: list[Predictions]) -> Predictions:
-    """All of them, one after the other, of the same parameters."""
-    first = parts[0]
-    names = ("id", "point", "flags", "n_bands", *(("quantiles",) if first.quantiles is not None else ()))
-    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
-    return replace(first, **columns, ra=None, dec=None, extra=extra)
 
 
 def _write(table: Path, predictions: Predictions) -> None:

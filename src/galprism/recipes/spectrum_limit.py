@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import torch
 
 from galprism import surveys
 from galprism.data import Predictions, Sources
@@ -13,6 +19,9 @@ from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import libraries_of
+
+PIECE = 4
+"""Sources that a worker is given at a time."""
 
 
 def posterior_of(recipe: Recipe, config: TemperingConfig | None = None) -> SpectrumPosterior:
@@ -30,7 +39,33 @@ def exact_answers(
     sources: Sources,
     config: TemperingConfig | None = None,
     *,
+    workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Predictions:
-    """What it says of sources, by the recipe's seed; see galprism.fit.spectrum_posterior."""
-    return spectrum_posterior(sources, posterior_of(recipe, config), seed=recipe.seed, progress=progress)
+    """What it says of sources, by the recipe's seed; see galprism.fit.spectrum_posterior. The answers are the same with
+    any number of workers, which are processes of one thread each: threads would wait for each other."""
+    if workers < 2 or len(sources) < 2:
+        return spectrum_posterior(sources, posterior_of(recipe, config), seed=recipe.seed, progress=progress)
+    pieces = [sources.take(rows) for rows in np.array_split(np.arange(len(sources)), -(-len(sources) // PIECE))]
+    parts = []
+    with ProcessPoolExecutor(
+        min(workers, len(pieces)), get_context("spawn"), initializer=_begin, initargs=(recipe, config)
+    ) as pool:
+        for part in pool.map(_answer, pieces):
+            parts.append(part)
+            if progress is not None:
+                progress(len(part))
+    return Predictions.joined(parts)
+
+
+_worker: dict[str, Any] = {}
+"""What a worker has made once."""
+
+
+def _begin(recipe: Recipe, config: TemperingConfig | None) -> None:
+    torch.set_num_threads(1)
+    _worker.update(posterior=posterior_of(recipe, config), seed=recipe.seed)
+
+
+def _answer(sources: Sources) -> Predictions:
+    return spectrum_posterior(sources, _worker["posterior"], seed=_worker["seed"])

@@ -50,6 +50,13 @@ class ReadSpectra:
     notes: tuple[str, ...] = ()
     """What was done to spectra, in sentences that name the file."""
 
+    def told(self) -> dict[str, np.ndarray]:
+        """What stands beside answers: by column, each (N,), the redshift that was taken and what the files say."""
+        assert self.sources.redshift is not None
+        redshift = np.asarray(self.sources.redshift, np.float64)
+        said = {"zwarning": self.zwarning, "spectral_class": self.spectral_class, "file": self.origin}
+        return {"redshift": redshift, **said}
+
     def as_galaxies(self) -> Sources:
         """The sources for models of galaxies: flagged NOT_A_GALAXY where their files call them stars or quasars, and
         REDSHIFT_WARNING where these warn of the redshifts, which are their own."""

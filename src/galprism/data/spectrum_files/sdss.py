@@ -16,7 +16,7 @@ import numpy as np
 from astropy.io import fits
 
 from galprism.data.spectrum_files.spectrum import Spectrum, spectrum
-from galprism.data.tables.base import readable
+from galprism.data.tables.base import cut_off, readable
 from galprism.errors import RequestError
 
 DEX_PER_PIXEL = 1e-4
@@ -42,7 +42,7 @@ def read_sdss(path: str | os.PathLike[str], *, mask: int = BRIGHTSKY) -> Spectru
     path = Path(path)
     with readable(path), fits.open(path, memmap=False) as file:
         if not is_sdss(file):
-            raise RequestError(f"{path}: its HDU 1 has no column loglam; is it a spectrum of SDSS?")
+            raise RequestError(f"{path}: its HDU 1 has no column loglam; is it a spectrum of SDSS?{cut_off(path)}")
         header, pixels, names = file[0].header, file[1].data, _names(file[1])
         if not len(pixels):
             raise RequestError(f"{path}: its HDU 1 has no rows; expected a row a pixel")
@@ -70,6 +70,8 @@ def read_sdss(path: str | os.PathLike[str], *, mask: int = BRIGHTSKY) -> Spectru
             flux, ivar = _spread(flux, place, 0.0), _spread(ivar, place, 0.0)
             sigma = None if sigma is None else _spread(sigma, place, np.nan)
         said = _said(file[2]) if len(file) > 2 and isinstance(file[2], fits.BinTableHDU) else {}
+        if ends := cut_off(path):
+            notes += (f"{path}{ends}: its redshift and class, which stand last, may be missing",)
         ident = _ident(said, header) or path.name.split(".")[0]
         return spectrum(
             str(path),

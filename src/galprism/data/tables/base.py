@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ BATCH_ROWS = 65_536
 
 META_KEY = "galprism"
 """Under this name every format carries what galprism says of the table as a whole, as one JSON text."""
+FITS_BLOCK = 2880
+"""bytes, of which a FITS file has whole ones (FITS standard 4.0, Sect. 3.1)."""
 PASSBANDS = "passbands"
 """In the metadata of a table: which passband each band is, by its name in a library or in the SVO."""
 
@@ -148,7 +151,15 @@ def readable(path: object) -> Iterator[None]:
             pa.ArrowException,
         ) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise RequestError(f"{path}: cannot be read as {kind_of(path)}: {lines[0]}") from error
+            raise RequestError(f"{path}: cannot be read as {kind_of(path)}: {lines[0]}{cut_off(path)}") from error
+
+
+def cut_off(path: object) -> str:
+    """What to say of a FITS file that ends in the middle of a block; nothing of others."""
+    if not os.path.isfile(str(path)) or not str(path).lower().endswith((".fits", ".fit")):
+        return ""
+    size = os.path.getsize(str(path))
+    return f"; it is truncated, its {size:,} bytes are not whole blocks of {FITS_BLOCK:,}" if size % FITS_BLOCK else ""
 
 
 def one_of(path: object, names: Sequence[str], part: str | None) -> int:
