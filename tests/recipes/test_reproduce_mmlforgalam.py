@@ -10,7 +10,7 @@ from galprism.data import Predictions
 from galprism.flags import Flag
 from galprism.nets import mmlforgalam as nets
 from galprism.recipes import mmlforgalam, staged
-from galprism.recipes.mmlforgalam import METHODS, SEEN, joined, shown
+from galprism.recipes.mmlforgalam import METHODS, SEEN, shown
 from galprism.recipes.mmlforgalam_bars import (
     BOTH,
     FUSED,
@@ -152,20 +152,6 @@ class TestParts:
         assert less.cutouts is sources.cutouts
         assert np.isnan(less.redshift).all()  # it is the spectrum's
         np.testing.assert_array_equal(shown(sources, ("spectra", "cutouts")).redshift, sources.redshift)
-
-    def test_parts_are_joined_in_order(self):
-        levels = (0.16, 0.84)
-        parts = [
-            predictions(
-                n, first, levels=levels, quantiles=np.full((n, 2, 2), first, "f4"), extra={"p": np.full(n, first)}
-            )
-            for n, first in ((3, 0), (2, 3))
-        ]
-        found = joined(parts)
-        assert found.id.tolist() == [0, 1, 2, 3, 4]
-        assert found.quantiles.shape == (5, 2, 2)
-        assert found.extra["p"].tolist() == [0, 0, 0, 3, 3]
-        assert joined([predictions(2)]).quantiles is None
 
 
 def planted(**changed):
