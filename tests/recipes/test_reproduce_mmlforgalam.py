@@ -221,7 +221,7 @@ N_TRAIN, N = 60, 100
 EXACT_RMS = 0.01
 
 
-def exact_of_toys(recipe, sources, config):
+def exact_of_toys(recipe, sources, config, *, workers):
     """Means that are EXACT_RMS off, of posteriors that are as wide."""
     known = toy.pairs(N)
     place = {one: row for row, one in enumerate(known.ident.tolist())}
