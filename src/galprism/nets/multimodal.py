@@ -101,8 +101,8 @@ class MultimodalNetwork(nn.Module):
     """Rows of numbers (N, n_inputs), laid out as `config.shape` says, to (N, n_outputs).
 
     What stands in a modality that is not there is not looked at, and may be anything, not a number too. With 9 numbers
-    of context, 21 of photometry, 84 of a spectrum, 49 of rings, three bands of 64 pixels and a mixture of eight components over five
-    coordinates: 595,144 weights.
+    of context, 21 of photometry, 84 of a spectrum, 49 of rings, three bands of 64 pixels and a mixture of eight
+    components over five coordinates: 595,144 weights.
     """
 
     def __init__(self, n_inputs: int, n_outputs: int, config: MultimodalConfig):

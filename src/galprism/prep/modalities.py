@@ -1,8 +1,8 @@
 """Sources -> what a network of several modalities sees: photometry, images, spectra, each of which may be missing.
 
 All goes into one row of numbers, in five parts: what is there and what is known beside the light (`context`), the
-photometry, the spectrum's coefficients of a basis, the image's light in rings, and its pixels. What is missing is 0 there, and the context
-says so: the network has a place of its own for it, so that nothing is made up.
+photometry, the spectrum's coefficients of a basis, the image's light in rings, and its pixels. What is missing is 0
+there, and the context says so: the network has a place of its own for it, so that nothing is made up.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ class Modalities:
     def _judged(self, measured: Mapping[str, Inputs]) -> dict[str, np.ndarray]:
         """By part, (N,), bool: where all of them were measured."""
         own = {name: inputs.there[:, : self._n_judged(name)] for name, inputs in measured.items() if PARTS[name]}
-        return {name: there.all(axis=1) for name, there in own.items()}
+        return {name: np.all(there, axis=1) for name, there in own.items()}
 
     @property
     def _chi2(self) -> int:

@@ -37,5 +37,5 @@ def _weights(shape: tuple[int, int], scale: float, radii: tuple[float, ...]) -> 
     """(H W, K), float32, 0 to 1."""
     y, x = (np.arange(side) - (side - 1) / 2 for side in shape)
     distance = np.hypot(y[:, None], x[None]).ravel() * scale
-    within = [np.clip((radius - distance) / scale + 0.5, 0, 1) for radius in radii]
-    return np.stack([disc - inner for disc, inner in zip(within, [0.0, *within], strict=False)], axis=1).astype(np.float32)
+    discs = np.stack([np.clip((radius - distance) / scale + 0.5, 0, 1) for radius in radii], axis=1)
+    return np.diff(discs, axis=1, prepend=0.0).astype(np.float32)
