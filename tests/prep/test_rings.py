@@ -59,3 +59,8 @@ def test_few_pixels_lost_are_made_up_for_and_many_leave_it_unobserved(lost, obse
         assert np.all(found.ivar < ring_photometry(whole, ("r",), RADII).ivar)
     else:
         assert not found.flux.any()
+
+
+def test_no_images_have_no_rings_of_as_many_bands():
+    none = cutouts(np.ones((2, 1, 1, 1))).take(slice(0, 0))
+    assert ring_photometry(none, ("g", "r"), RADII).flux.shape == (0, 6)

@@ -18,7 +18,7 @@ def ring_photometry(cutouts: Cutouts, bands: tuple[str, ...], radii: tuple[float
     """
     columns = [cutouts.bands.index(band) for band in bands]
     weight = _weights(cutouts.shape, cutouts.pixel_scale, radii)  # (H W, K)
-    shape = (len(cutouts) * len(bands), -1)
+    shape = (len(cutouts) * len(bands), len(weight))
     ivar = np.ascontiguousarray(cutouts.ivar[:, columns], np.float32).reshape(shape)
     flux = np.ascontiguousarray(cutouts.flux[:, columns], np.float32).reshape(shape)
     there = ivar > 0
