@@ -31,6 +31,7 @@ SIDE, INNER = 48, 24
 SETTINGS = (
     f"images.size={SIDE}",
     f"modalities.image.size={INNER}",
+    "modalities.rings=[]",
     "modalities.lose.pixels=0",  # so short a training has enough to learn
     'net={kind="multimodal", components=3, width=32, heads=4, fusions=1, blocks=1, channels=[8, 16]}',
     "train={epochs=[16], lr=[6e-3], batch_size=25}",

@@ -9,7 +9,8 @@ from scipy.special import ndtri
 from galprism.nets import Estimator, MixtureConfig, readout_to_onnx
 from galprism.nets.multimodal import MODALITIES, MultimodalConfig
 
-CONTEXT, SIZES, IMAGE = 5, {"photometry": 6, "image": 2 * 12 * 12, "spectrum": 7}, (2, 12)
+CONTEXT, RINGS, IMAGE = 5, 4, (2, 12)
+SIZES = {"photometry": 6, "image": RINGS + 2 * 12 * 12, "spectrum": 7}
 ORDER = ("photometry", "spectrum", "image")
 """As a row is laid out."""
 
@@ -17,7 +18,7 @@ ORDER = ("photometry", "spectrum", "image")
 def config(without=None):
     size = {name: 0 if name == without else n for name, n in SIZES.items()}
     bands = 0 if without == "image" else IMAGE[0]
-    shape = (CONTEXT, size["photometry"], size["spectrum"], bands, IMAGE[1])
+    shape = (CONTEXT, size["photometry"], size["spectrum"], 0 if without == "image" else RINGS, bands, IMAGE[1])
     return MultimodalConfig(shape=shape, width=16, heads=4, fusions=2, blocks=1, channels=(4, 6))
 
 
@@ -45,9 +46,9 @@ def seen(n, seed=0):
 
 
 def test_it_is_small():
-    shape = (9, 21, 84, 3, 64)
-    made = Estimator("multimodal", MultimodalConfig(shape=shape), 9 + 21 + 84 + 3 * 64 * 64, 5, MixtureConfig(8))
-    assert made.n_weights == 543_976
+    shape = (9, 21, 84, 49, 3, 64)
+    made = Estimator("multimodal", MultimodalConfig(shape=shape), 9 + 21 + 84 + 49 + 3 * 64 * 64, 5, MixtureConfig(8))
+    assert made.n_weights == 595_144
 
 
 @pytest.mark.parametrize("which", MODALITIES)

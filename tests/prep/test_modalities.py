@@ -141,16 +141,63 @@ def test_the_spectrum_of_something_else_is_flagged(preparation):
     assert np.count_nonzero(found.flags[1:] & np.uint32(Flag.POOR_FIT)) <= 2
 
 
+@pytest.fixture(scope="module")
+def ringed() -> Modalities:
+    return Modalities.fit(replace(CONFIG, rings=(0.8, 1.6, 2.4)), made(N, 0), basis())
+
+
+def test_rings_have_their_place_before_the_pixels(preparation, ringed):
+    some = made(20, 1)
+    one, two = preparation.features(some).inputs, ringed.features(some).inputs
+    shape = ringed.shape
+    before = shape.context + shape.photometry + shape.spectrum
+    assert shape.rings == 4 * 9 + 1
+    assert len(ringed.input_names) == before + shape.rings
+    np.testing.assert_array_equal(one[:, :before], two[:, :before])
+    np.testing.assert_array_equal(one[:, before:], two[:, before + shape.rings :])
+    assert not ringed.features(replace(some, cutouts=None)).inputs[:, before:].any()
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_images_of_another_unit_are_said(ringed, factor):
+    """Their signal to noise is the same: it is the rings' flux that tells."""
+    whole = made(20, 1)
+    seen = whole.cutouts
+    other = replace(seen, flux=seen.flux * np.float32(factor), ivar=seen.ivar / np.float32(factor**2))
+    for sources in (replace(whole, cutouts=other), replace(whole, cutouts=other, photometry=None, spectra=None)):
+        assert np.all(ringed.features(sources).flags & np.uint32(Flag.INPUT_OUT_OF_RANGE))
+    assert np.mean(ringed.features(whole).flags & np.uint32(Flag.INPUT_OUT_OF_RANGE) != 0) < 0.3
+
+
+def test_images_of_something_else_are_said(ringed):
+    """They do not stand in the middle."""
+    whole = made(20, 1)
+    seen = whole.cutouts
+    beside = replace(seen, flux=np.roll(seen.flux, 3, axis=3), ivar=seen.ivar)
+    flags = ringed.features(replace(whole, cutouts=beside, photometry=None, spectra=None)).flags
+    assert np.mean(flags & np.uint32(Flag.UNLIKE_TRAINING) != 0) > 0.9
+
+
+@pytest.mark.parametrize("rings", [(3.0,), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0)])
+def test_rings_lie_within_the_image_and_grow(rings):
+    with pytest.raises(RequestError, match=r"modalities\.rings"):
+        replace(CONFIG, rings=rings)
+    with pytest.raises(RequestError, match=r"modalities\.rings"):
+        ModalitiesConfig(BANDS, rings=(1.0,))
+
+
 def test_cutouts_of_other_pixels_are_refused(preparation):
     whole = made(3, 5)
     with pytest.raises(RequestError, match=r"0\.396"):
         preparation.features(replace(whole, cutouts=replace(whole.cutouts, pixel_scale=0.396)))
 
 
-def test_plain_and_back(preparation):
-    again = Modalities.from_plain(preparation.to_plain(), basis())
+@pytest.mark.parametrize("which", ["preparation", "ringed"])
+def test_plain_and_back(which, request):
+    made_first = request.getfixturevalue(which)
+    again = Modalities.from_plain(made_first.to_plain(), basis())
     some = made(10, 6)
-    one, two = preparation.features(some), again.features(some)
+    one, two = made_first.features(some), again.features(some)
     np.testing.assert_allclose(one.inputs, two.inputs, atol=1e-5)
     np.testing.assert_array_equal(one.flags, two.flags)
 

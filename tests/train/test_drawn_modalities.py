@@ -124,6 +124,6 @@ def test_spectra_lose_pixels_where_that_is_asked(data, preparation):
     def shares(pixels):
         x = torch.cat([x for x, _ in data(lose=ModalitiesLost(pixels=pixels)).batches(1)]).numpy()
         assert (x[:, 2] == 1).all()
-        return preparation.spectrum_scaling.mean[-1] + x[:, share] * preparation.spectrum_scaling.sd[-1]
+        return preparation.scaling["spectrum"].mean[-1] + x[:, share] * preparation.scaling["spectrum"].sd[-1]
 
     assert shares(1.0).mean() / shares(0.0).mean() == pytest.approx(0.84, abs=0.06)

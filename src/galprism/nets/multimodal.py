@@ -24,10 +24,10 @@ MODALITIES = ("photometry", "image", "spectrum")
 class MultimodalConfig:
     """What a recipe may say of it, but for `shape`."""
 
-    shape: tuple[int, ...] = (3, 0, 0, 0, 0)
-    """How many numbers of a row are context (first of all whether each of MODALITIES is there), photometry and
-    spectrum, in this order; then bands and pixels along each side of the image, which comes last. None of a modality
-    that the network is not for."""
+    shape: tuple[int, ...] = (3, 0, 0, 0, 0, 0)
+    """How many numbers of a row are context (first of all whether each of MODALITIES is there), photometry, spectrum
+    and the image's light in rings, in this order; then bands and pixels along each side of the image, which comes last.
+    None of a modality that the network is not for."""
     width: int = 96
     """Of a token."""
     heads: int = 4
@@ -42,9 +42,9 @@ class MultimodalConfig:
     """The share of inner layers that training leaves out at random."""
 
     def __post_init__(self) -> None:
-        if len(self.shape) != 5 or self.shape[0] < len(MODALITIES) or min(self.shape) < 0:
+        if len(self.shape) != 6 or self.shape[0] < len(MODALITIES) or min(self.shape) < 0:
             raise ValueError(
-                f"shape {self.shape}; accepted: five numbers, of which {len(MODALITIES)} or more are context"
+                f"shape {self.shape}; accepted: six numbers, of which {len(MODALITIES)} or more are context"
             )
         if self.width < 1 or self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} and {self.heads} heads; accepted: a multiple of the heads")
@@ -79,21 +79,39 @@ class Fusion(nn.Module):
         return h + self.mix(self.second_norm(h))
 
 
+class ImageEncoder(nn.Module):
+    """An image's light in rings by a residual network, and its pixels by convolutions; their sum is its token."""
+
+    def __init__(self, rings: int, bands: int, size: int, config: MultimodalConfig):
+        super().__init__()
+        self.n_rings, self.n_seen, self.image = rings, rings + bands * size * size, (bands, size, size)
+        self.pixels = SmallImageBranch(bands, size, config.channels, config.width)
+        self.last = nn.Linear(config.width, config.width)
+        if rings:
+            encoder = ResidualConfig(config.width, config.blocks, config.activation, dropout=config.dropout)
+            self.rings = ResidualMLP(rings, config.width, encoder)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        n = self.n_rings
+        token = self.last(self.pixels(seen[:, n : self.n_seen].reshape(-1, *self.image)))
+        return token + self.rings(seen[:, 0:n]) if n else token  # (N, width)
+
+
 class MultimodalNetwork(nn.Module):
     """Rows of numbers (N, n_inputs), laid out as `config.shape` says, to (N, n_outputs).
 
     What stands in a modality that is not there is not looked at, and may be anything, not a number too. With 9 numbers
-    of context, 21 of photometry, 84 of a spectrum, three bands of 64 pixels and a mixture of eight components over five
-    coordinates: 543,976 weights.
+    of context, 21 of photometry, 84 of a spectrum, 49 of rings, three bands of 64 pixels and a mixture of eight
+    components over five coordinates: 595,144 weights.
     """
 
     def __init__(self, n_inputs: int, n_outputs: int, config: MultimodalConfig):
         super().__init__()
-        context, photometry, spectrum, bands, size = config.shape
-        laid_out = context + photometry + spectrum + bands * size * size
+        context, photometry, spectrum, rings, bands, size = config.shape
+        laid_out = context + photometry + spectrum + rings + bands * size * size
         if laid_out != n_inputs:
             raise ValueError(f"shape {config.shape} is of {laid_out} numbers; accepted: of {n_inputs}")
-        self.n_inputs, self.width, self.image = n_inputs, config.width, (bands, size, size)
+        self.n_inputs, self.width = n_inputs, config.width
         self.ends = context, context + photometry, context + photometry + spectrum
         sizes = dict(zip(MODALITIES, (photometry, bands, spectrum), strict=True))
         self.present = [name for name in MODALITIES if sizes[name]]
@@ -103,8 +121,7 @@ class MultimodalNetwork(nn.Module):
         self.encoders = nn.ModuleDict()
         for name in self.present:
             if name == "image":
-                branch = SmallImageBranch(bands, size, config.channels, config.width)
-                self.encoders[name] = nn.Sequential(branch, nn.Linear(config.width, config.width))
+                self.encoders[name] = ImageEncoder(rings, bands, size, config)
             else:
                 self.encoders[name] = ResidualMLP(sizes[name], config.width, encoder)
         self.missing = nn.ParameterDict({name: nn.Parameter(0.5 * torch.randn(config.width)) for name in self.present})
@@ -127,8 +144,7 @@ class MultimodalNetwork(nn.Module):
             start, stop = {"photometry": (a, b), "spectrum": (b, c), "image": (c, self.n_inputs)}[name]
             here = context[:, i : i + 1]  # (N, 1)
             seen = torch.where(here > 0, row[:, start:stop], 0.0)
-            token = self.encoders[name](seen.reshape(-1, *self.image) if name == "image" else seen)
-            tokens.append(token * here + self.missing[name] * (1.0 - here))
+            tokens.append(self.encoders[name](seen) * here + self.missing[name] * (1.0 - here))
         return self.fusion(torch.stack(tokens, 1).reshape(-1, self.width))  # (N, width)
 
     def forward(self, row: Tensor) -> Tensor:

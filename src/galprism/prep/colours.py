@@ -107,3 +107,26 @@ def measure(
         broken=broken,
         n_bands=np.rint(used.astype(np.float32) @ np.ones(used.shape[1], np.float32)).astype(np.int16),
     )
+
+
+def measure_without_redshift(photometry: Photometry, softening: float, assumed_err: np.ndarray) -> Inputs:
+    """Colours, errors and the reference flux alone, against the mean of the bands that are there; no anchor."""
+    found = relative(photometry, softening, "", assumed_err)
+    used, some = found.used, found.used.any(axis=1, keepdims=True)
+    values = np.concatenate([found.colour, found.ln_err, found.ln_reference[:, None]], axis=1, dtype=np.float32)
+    known = np.concatenate([used, used & ~found.unknown, some], axis=1)
+    good = known & np.isfinite(values)
+    return Inputs(
+        values=np.where(good, values, np.float32(0)),
+        there=known,
+        indicators=np.concatenate([~used, found.unknown], axis=1).astype(np.float32),
+        anchor=np.zeros(len(used)),
+        broken=np.asarray(np.any(known & ~good, axis=1)),
+        n_bands=used.sum(axis=1).astype(np.int16),
+    )
+
+
+def names_without_redshift(bands: tuple[str, ...]) -> tuple[str, ...]:
+    """Of what `measure_without_redshift` gives."""
+    values, indicators = names(bands)
+    return (*values[:-2], *indicators)

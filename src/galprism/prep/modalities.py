@@ -1,14 +1,15 @@
 """Sources -> what a network of several modalities sees: photometry, images, spectra, each of which may be missing.
 
-All goes into one row of numbers, in four parts: what is there and what is known beside the light (`context`), the
-photometry, the spectrum's coefficients of a basis, and the image's pixels. What is missing is 0 there, and the context
-says so: the network has a place of its own for it, so that nothing is made up.
+All goes into one row of numbers, in five parts: what is there and what is known beside the light (`context`), the
+photometry, the spectrum's coefficients of a basis, the image's light in rings, and its pixels. What is missing is 0
+there, and the context says so: the network has a place of its own for it, so that nothing is made up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,16 +19,20 @@ from galprism.data import Photometry, Sources, Spectra
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.prep.augment import MOST_LOST, ModalitiesLost
-from galprism.prep.colours import relative
+from galprism.prep.colours import measure_without_redshift, names_without_redshift
+from galprism.prep.image_light import ImageLight
 from galprism.prep.images import ImageInputConfig, check_cutouts, image_inputs
 from galprism.prep.inputs import Inputs
 from galprism.prep.preparation import Features
+from galprism.prep.rings import ring_photometry
 from galprism.prep.scaling import Scaling
 from galprism.prep.spectrum_basis import Coefficients, SpectrumBasis
 from galprism.prep.typical import Typical
 
 MODALITIES = ("photometry", "image", "spectrum")
 """In the order of the context's first numbers."""
+PARTS = {"context": "", "photometry": "photometry", "spectrum": "spectrum", "rings": "image"}
+"""Of a row, in its order, before the pixels; and the modality that each is of."""
 FEW = 0.02
 """Of the pixels: so many may a spectrum lack though those of the training have them all."""
 POOR = 0.001
@@ -42,6 +47,8 @@ class ModalitiesConfig:
     """Of the photometry; all of the survey's when empty."""
     softening: float = 1.0
     """Of colours, see galprism.prep.preparation."""
+    rings: tuple[float, ...] = ()
+    """arcsec, growing, of which the image's light is told as a catalogue's would be; none where empty."""
     image: ImageInputConfig = field(default_factory=ImageInputConfig)
     basis_size: int = 40
     """Coefficients of a spectrum."""
@@ -53,6 +60,11 @@ class ModalitiesConfig:
     def __post_init__(self) -> None:
         if not self.softening > 0:
             raise RequestError(f"modalities.softening = {self.softening}; accepted: above zero")
+        half = self.image.size * self.image.pixel_scale / 2
+        if self.rings and (not self.image.bands or not 0 < self.rings[0] <= self.rings[-1] <= half):
+            raise RequestError(f"modalities.rings = {list(self.rings)}; accepted: within images, 0 to {half:g} arcsec")
+        if any(outer <= inner for inner, outer in pairwise(self.rings)):
+            raise RequestError(f"modalities.rings = {list(self.rings)}; accepted: radii that grow")
         if not 1 <= self.basis_size <= 200:
             raise RequestError(f"modalities.basis_size = {self.basis_size}; accepted: 1 to 200")
         if not 0 < self.model_error < 1:
@@ -66,6 +78,7 @@ class Shape:
     context: int
     photometry: int
     spectrum: int
+    rings: int
     image: tuple[int, int, int]
     """Bands and pixels along each side."""
 
@@ -76,10 +89,7 @@ class Shape:
 
     @property
     def total(self) -> int:
-        return self.context + self.photometry + self.spectrum + self.n_image
-
-
-_NO_SCALING = Scaling(*(np.zeros(0),) * 4)
+        return self.context + self.photometry + self.spectrum + self.rings + self.n_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +104,12 @@ class Modalities:
     redshift_range: tuple[float, float]
     wave_range: tuple[float, float]
     """Angstrom, observed: first and last pixel of the training's spectra."""
-    photometry_scaling: Scaling = _NO_SCALING
-    spectrum_scaling: Scaling = _NO_SCALING
-    context_scaling: Scaling = _NO_SCALING
-    typical_photometry: Typical | None = None
-    typical_spectrum: Typical | None = None
+    scaling: Mapping[str, Scaling] = field(default_factory=dict)
+    """By PARTS."""
+    typical: Mapping[str, Typical] = field(default_factory=dict)
+    """By PARTS that are of a modality: of colours, and coefficients."""
+    light: ImageLight | None = None
+    """None without images."""
     poor_ln_chi2: float = np.inf
     """Of the spectrum's fit by the basis: above, it is called poor."""
 
@@ -130,21 +141,22 @@ class Modalities:
         seen_from = float(sources.spectra.wave[0]), float(sources.spectra.wave[-1])
         err = np.nanmedian(photometry.flux_err, axis=0).astype(np.float64)
         started = cls(config, tuple(photometry.bands), err, spectra, ends, seen_from)
-        seen, spectrum, _ = started._measure(sources)
-        context = started._context(sources)
-        scalings = [Scaling.fit(inputs) for inputs in (seen, spectrum, context)]
-        colours, coefficients = scalings[0].apply(seen), scalings[1].apply(spectrum)
-        whole = seen.n_bands == len(started.bands)
-        there = ~spectrum.broken
-        chi2 = spectrum.values[there, started._chi2]
+        measured, _ = started._measure(sources)
+        scaling = {name: Scaling.fit(inputs) for name, inputs in measured.items()}
+        typical = {}
+        for name, judged in started._judged(measured).items():
+            whole = judged & ~measured[name].broken
+            typical[name] = Typical.fit(scaling[name].apply(measured[name])[whole, : started._n_judged(name)])
+        there, light = ~measured["spectrum"].broken, None
+        if config.image.bands:
+            assert sources.cutouts is not None
+            light = ImageLight.fit(sources.cutouts, photometry, config.image)
         return replace(
             started,
-            photometry_scaling=scalings[0],
-            spectrum_scaling=scalings[1],
-            context_scaling=scalings[2],
-            typical_photometry=Typical.fit(colours[whole][:, started._judged_photometry]),
-            typical_spectrum=Typical.fit(coefficients[there][:, started._judged_spectrum]),
-            poor_ln_chi2=float(np.quantile(chi2, 1.0 - POOR)),
+            scaling=scaling,
+            typical=typical,
+            light=light,
+            poor_ln_chi2=float(np.quantile(measured["spectrum"].values[there, started._chi2], 1.0 - POOR)),
         )
 
     @property
@@ -153,19 +165,21 @@ class Modalities:
         bands, images = self.bands, self.config.image.bands
         context = [f"has_{name}" for name in MODALITIES] + ["ln_1pz", *(f"ln_psf_{band}" for band in images)]
         context += ["no_redshift", *(f"psf_unknown_{band}" for band in images)]
-        seen = [f"colour_{band}" for band in bands] + [f"ln_err_{band}" for band in bands] + ["ln_flux_ref"]
-        seen += [f"missing_{band}" for band in bands] + [f"err_unknown_{band}" for band in bands]
+        seen = names_without_redshift(bands)
         k = self.spectra.size
         spectrum = [f"mean_u{i + 1}" for i in range(k)] + [f"ln_err_u{i + 1}" for i in range(k)]
         spectrum += ["ln_level", "ln_sn", "ln_chi2", "share"]
-        return (*context, *seen, *spectrum)
+        rings = [f"image_{name}" for name in names_without_redshift(self._ring_names)] if self.config.rings else []
+        return (*context, *seen, *spectrum, *rings)
 
     @property
     def shape(self) -> Shape:
         """How a row is laid out."""
         image, k = self.config.image, self.spectra.size
         b = len(image.bands)
-        return Shape(3 + 2 * (1 + b), 4 * len(self.bands) + 1, 2 * k + 4, (b, image.size, image.size))
+        context, seen = 3 + 2 * (1 + b), 4 * len(self.bands) + 1
+        rings = 4 * len(self._ring_names) + 1 if self.config.rings else 0
+        return Shape(context, seen, 2 * k + 4, rings, (b, image.size, image.size))
 
     @property
     def n_inputs(self) -> int:
@@ -173,12 +187,17 @@ class Modalities:
         return self.shape.total
 
     @property
-    def _judged_photometry(self) -> slice:
-        return slice(0, len(self.bands))
+    def _ring_names(self) -> tuple[str, ...]:
+        return tuple(f"{band}_{radius:g}" for band in self.config.image.bands for radius in self.config.rings)
 
-    @property
-    def _judged_spectrum(self) -> slice:
-        return slice(0, self.spectra.size)
+    def _n_judged(self, name: str) -> int:
+        """How many of a part's first numbers are held against the training set together."""
+        return {"photometry": len(self.bands), "spectrum": self.spectra.size, "rings": len(self._ring_names)}[name]
+
+    def _judged(self, measured: Mapping[str, Inputs]) -> dict[str, np.ndarray]:
+        """By part, (N,), bool: where all of them were measured."""
+        own = {name: inputs.there[:, : self._n_judged(name)] for name, inputs in measured.items() if PARTS[name]}
+        return {name: np.all(there, axis=1) for name, there in own.items()}
 
     @property
     def _chi2(self) -> int:
@@ -196,31 +215,30 @@ class Modalities:
         n, shape = len(sources), self.shape
         assert sources.flags is not None
         flags = sources.flags.copy()
-        seen, spectrum, found = self._measure(sources)
-        context = self._context(sources)
+        measured, found = self._measure(sources)
         image, with_image = self._image(sources)
-        parts = [
-            scaling.apply(inputs)
-            for scaling, inputs in (
-                (self.context_scaling, context),
-                (self.photometry_scaling, seen),
-                (self.spectrum_scaling, spectrum),
-            )
-        ]
-        there = np.stack([seen.n_bands > 0, with_image, found.there], axis=1)
-        for column, (part, inputs) in ((0, (parts[1], seen)), (2, (parts[2], spectrum))):
-            lost = there[:, column] & (inputs.broken | ~np.isfinite(part).all(axis=1))
-            flags[lost] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
-            there[lost, column] = False
-            part[~there[:, column]] = 0.0
-        self._mark(sources, flags, there, seen, found)
+        here = {"photometry": measured["photometry"].n_bands > 0, "image": with_image, "spectrum": found.there}
+        parts = {name: self.scaling[name].apply(inputs) for name, inputs in measured.items()}
+        for name, modality in PARTS.items():
+            if name in parts and modality:
+                lost = here[modality] & (measured[name].broken | ~np.isfinite(parts[name]).all(axis=1))
+                flags[lost] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
+                here[modality] &= ~lost
+        for name, part in parts.items():
+            if PARTS[name]:
+                part[~here[PARTS[name]]] = 0.0
+        image[~here["image"]] = 0.0
+        there = np.stack([here[name] for name in MODALITIES], axis=1)
+        self._mark(sources, flags, there, measured["photometry"], found)
         usable = (flags & np.uint32(Flag.NOT_INFERRED)) == 0
         if check:
-            self._compare(flags, usable, there, parts, (context, seen, spectrum))
-        row = np.concatenate([there.astype(np.float32), parts[0], parts[1], parts[2]], axis=1, dtype=np.float32)
-        whole = np.concatenate([row, image.reshape(n, shape.n_image)], axis=1)
+            self._compare(flags, usable, here, parts, measured)
+            self._compare_light(flags, usable & here["image"], sources)
+        row = [there.astype(np.float32), *parts.values(), image.reshape(n, shape.n_image)]
+        whole = np.concatenate(row, axis=1, dtype=np.float32)
         assert whole.shape[1] == shape.total
-        return Features(whole, np.zeros(n), flags, np.where(there[:, 0], seen.n_bands, 0).astype(np.int16))
+        bands = np.where(here["photometry"], measured["photometry"].n_bands, 0).astype(np.int16)
+        return Features(whole, np.zeros(n), flags, bands)
 
     def _mark(
         self, sources: Sources, flags: np.ndarray, there: np.ndarray, seen: Inputs, spectrum: Coefficients
@@ -242,40 +260,38 @@ class Modalities:
         flags[there[:, 2] & (spectrum.share < (1.0 - most) * whole)] |= np.uint32(Flag.PIXELS_MISSING)
         flags[~there.any(axis=1)] |= np.uint32(Flag.NOT_INFERRED)
 
-    def _compare(self, flags: np.ndarray, usable: np.ndarray, there: np.ndarray, parts: list, measured: tuple) -> None:
-        context, seen, spectrum = measured
-        odd = _outside(self.context_scaling, context)
-        odd |= there[:, 0] & _outside(self.photometry_scaling, seen)
-        odd |= there[:, 2] & _outside(self.spectrum_scaling, spectrum)
-        flags[usable & odd] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
-        for typical, rows, part, judged in (
-            (self.typical_photometry, seen.n_bands == len(self.bands), parts[1], self._judged_photometry),
-            (self.typical_spectrum, there[:, 2], parts[2], self._judged_spectrum),
-        ):
-            if typical is not None:
-                flags[usable & rows & typical.unlike(part[:, judged])] |= np.uint32(Flag.UNLIKE_TRAINING)
-        poor = there[:, 2] & (spectrum.values[:, self._chi2] > self.poor_ln_chi2)
-        flags[usable & poor] |= np.uint32(Flag.POOR_FIT)
+    def _compare(
+        self,
+        flags: np.ndarray,
+        usable: np.ndarray,
+        here: Mapping[str, np.ndarray],
+        parts: Mapping[str, np.ndarray],
+        measured: Mapping[str, Inputs],
+    ) -> None:
+        """What lies outside the training set's ranges, or is unlike it."""
+        judged = self._judged(measured)
+        for name, inputs in measured.items():
+            rows = usable & here.get(PARTS[name], usable)
+            flags[rows & _outside(self.scaling[name], inputs)] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
+            if name in self.typical:
+                unlike = self.typical[name].unlike(parts[name][:, : self._n_judged(name)])
+                flags[rows & judged[name] & unlike] |= np.uint32(Flag.UNLIKE_TRAINING)
+        poor = usable & here["spectrum"] & (measured["spectrum"].values[:, self._chi2] > self.poor_ln_chi2)
+        flags[poor] |= np.uint32(Flag.POOR_FIT)
 
-    def _measure(self, sources: Sources) -> tuple[Inputs, Inputs, Coefficients]:
-        """Photometry and spectra before they are standardised, and the coefficients of the latter."""
+    def _compare_light(self, flags: np.ndarray, rows: np.ndarray, sources: Sources) -> None:
+        """Images that show nothing at their middle, or another flux than the catalogue's."""
+        if self.light is not None and sources.cutouts is not None:
+            odd = self.light.odd(sources.cutouts, sources.photometry, self.config.image)
+            flags[rows & odd] |= np.uint32(Flag.INPUT_OUT_OF_RANGE)
+
+    def _measure(self, sources: Sources) -> tuple[dict[str, Inputs], Coefficients]:
+        """By PARTS, before it is standardised; and the coefficients of spectra."""
         n = len(sources)
         photometry = sources.photometry
         blank = np.zeros((n, len(self.bands)), np.float32)
         photometry = Photometry(blank, blank, self.bands) if photometry is None else photometry.select(self.bands)
-        found = relative(photometry, self.config.softening, "", self.assumed_err)
-        used, some = found.used, found.used.any(axis=1, keepdims=True)
-        values = np.concatenate([found.colour, found.ln_err, found.ln_reference[:, None]], axis=1, dtype=np.float32)
-        known = np.concatenate([used, used & ~found.unknown, some], axis=1)
-        good = known & np.isfinite(values)
-        seen = Inputs(
-            values=np.where(good, values, np.float32(0)),
-            there=known,
-            indicators=np.concatenate([~used, found.unknown], axis=1).astype(np.float32),
-            anchor=np.zeros(n),
-            broken=np.asarray(np.any(known & ~good, axis=1)),
-            n_bands=used.sum(axis=1).astype(np.int16),
-        )
+        seen = measure_without_redshift(photometry, self.config.softening, self.assumed_err)
         of = self._coefficients(sources)
         columns = [of.ln_level, of.ln_sn, of.ln_chi2, of.share]
         values = np.concatenate([of.mean, of.ln_err, np.stack(columns, axis=1)], axis=1, dtype=np.float32)
@@ -287,7 +303,20 @@ class Modalities:
             broken=~of.there,
             n_bands=np.zeros(n, np.int16),
         )
-        return seen, spectrum, of
+        measured = {"context": self._context(sources), "photometry": seen, "spectrum": spectrum}
+        if self.config.rings:
+            measured["rings"] = measure_without_redshift(
+                self._rings(sources), self.config.softening, np.ones(len(self._ring_names))
+            )
+        return measured, of
+
+    def _rings(self, sources: Sources) -> Photometry:
+        config = self.config.image
+        if sources.cutouts is None:
+            blank = np.zeros((len(sources), len(self._ring_names)), np.float32)
+            return Photometry(blank, blank, self._ring_names)
+        check_cutouts(sources.cutouts, config, "the model")
+        return ring_photometry(sources.cutouts, config.bands, self.config.rings)
 
     def _coefficients(self, sources: Sources) -> Coefficients:
         n = len(sources)
@@ -328,7 +357,6 @@ class Modalities:
 
     def to_plain(self) -> dict[str, Any]:
         """Nested dicts and lists that JSON holds; the basis of spectra is a file of its own."""
-        typical = {"photometry": self.typical_photometry, "spectrum": self.typical_spectrum}
         return {
             "config": configs.plain(self.config),
             "bands": list(self.bands),
@@ -336,20 +364,15 @@ class Modalities:
             "assumed_err": self.assumed_err.tolist(),
             "redshift_range": list(self.redshift_range),
             "wave_range": list(self.wave_range),
-            "scaling": {
-                "context": self.context_scaling.to_plain(),
-                "photometry": self.photometry_scaling.to_plain(),
-                "spectrum": self.spectrum_scaling.to_plain(),
-            },
-            "typical": {name: one.to_plain() for name, one in typical.items() if one is not None},
+            "scaling": {name: one.to_plain() for name, one in self.scaling.items()},
+            "typical": {name: one.to_plain() for name, one in self.typical.items()},
+            "light": None if self.light is None else self.light.to_plain(),
             "poor_ln_chi2": self.poor_ln_chi2,
         }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any], spectra: SpectrumBasis) -> Modalities:
         """The inverse of `to_plain`. Raises KeyError, TypeError or ValueError where something is missing or odd."""
-        typical = {name: Typical.from_plain(one) for name, one in plain["typical"].items()}
-        scaling = {name: Scaling.from_plain(one) for name, one in plain["scaling"].items()}
         return cls(
             config=configs.fill(ModalitiesConfig, plain["config"], "modalities"),
             bands=tuple(plain["bands"]),
@@ -357,11 +380,9 @@ class Modalities:
             spectra=spectra,
             redshift_range=(float(plain["redshift_range"][0]), float(plain["redshift_range"][1])),
             wave_range=(float(plain["wave_range"][0]), float(plain["wave_range"][1])),
-            photometry_scaling=scaling["photometry"],
-            spectrum_scaling=scaling["spectrum"],
-            context_scaling=scaling["context"],
-            typical_photometry=typical.get("photometry"),
-            typical_spectrum=typical.get("spectrum"),
+            scaling={name: Scaling.from_plain(plain["scaling"][name]) for name in PARTS if name in plain["scaling"]},
+            typical={name: Typical.from_plain(one) for name, one in plain["typical"].items()},
+            light=None if plain.get("light") is None else ImageLight.from_plain(plain["light"]),
             poor_ln_chi2=float(plain["poor_ln_chi2"]),
         )
 

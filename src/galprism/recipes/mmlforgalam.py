@@ -88,7 +88,7 @@ REDUCED = Size(
         *("sample.train=10_000", "sample.validation=1_000", "sample.test=3_000"),
         *("staged.seen.size=64", "staged.epochs=[14, 14, 16, 30]"),
     ),
-    ours=(),
+    ours=("train.epochs=[60]",),
     few=("sample.train=1_500", "sample.validation=300", "sample.test=12_200", "staged.epochs=[14, 14, 12, 20]"),
     fitted=240,
     realisations=20,

@@ -106,7 +106,7 @@ def learn_populations(
     nothing = np.zeros(len(rows))
     targets = Targets.fit(recipe.targets, values[rows], nothing, nothing, ranges)
     shape = preparation.shape
-    laid = {"shape": [shape.context, shape.photometry, shape.spectrum, shape.image[0], shape.image[1]]}
+    laid = {"shape": [shape.context, shape.photometry, shape.spectrum, shape.rings, *shape.image[:2]]}
     estimator, architecture = build_estimator(replace(recipe, net=recipe.net | laid), shape.total, config.seed)
 
     def drawn(rows: np.ndarray, seed: int, *, fixed: bool) -> DrawnModalities:

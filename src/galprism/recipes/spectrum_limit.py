@@ -8,7 +8,6 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
-import torch
 
 from galprism import surveys
 from galprism.data import Predictions, Sources
@@ -19,6 +18,7 @@ from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import libraries_of
+from galprism.train.device import one_thread
 
 PIECE = 4
 """Sources that a worker is given at a time."""
@@ -63,7 +63,7 @@ _worker: dict[str, Any] = {}
 
 
 def _begin(recipe: Recipe, config: TemperingConfig | None) -> None:
-    torch.set_num_threads(1)
+    one_thread()
     _worker.update(posterior=posterior_of(recipe, config), seed=recipe.seed)
 
 

@@ -24,3 +24,8 @@ def fast_precision() -> str:
     """ "bfloat16" where this processor multiplies such numbers itself, else "float32"; see LoopConfig.precision."""
     has = torch.cpu.get_capabilities()
     return "bfloat16" if has.get("avx512_bf16") or has.get("amx_bf16") else "float32"
+
+
+def one_thread() -> None:
+    """PyTorch computes on one thread of this process from now on: where there are as many processes as cores."""
+    torch.set_num_threads(1)
