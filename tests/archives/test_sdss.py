@@ -147,6 +147,17 @@ def test_a_piece_that_is_spoiled_is_cut_again(fetched, archive, tmp_path):
     assert archive.count("frame-") == 10
 
 
+def test_a_spectrum_that_is_spoiled_is_fetched_again(fetched, archive, tmp_path):
+    fetched(kinds=("spectra",))
+    path = next((tmp_path / "out" / "spectra").iterdir())
+    content = path.read_bytes()
+    path.write_bytes(content[:-100])
+    _, table = fetched(kinds=("spectra",))
+    assert table["spectrum"].all()
+    assert path.read_bytes() == content
+    assert archive.count("/spectra/") == 4
+
+
 def test_an_object_that_is_asked_for_twice(fetched, archive, tmp_path):
     _, table = fetched([ASKED[0], ASKED[1], ASKED[0]])
     assert table["id"].tolist() == [IDS[0], IDS[1], IDS[0]]

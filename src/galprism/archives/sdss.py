@@ -76,13 +76,14 @@ def fetch(
     sfr: str = SFR[0],
     size: int = 64,
     keep_frames: bool = False,
+    looked_up: Callable[[int], object] = lambda n: None,
     progress: Callable[[int], object] = lambda n: None,
 ) -> list[Got]:
     """Fetch what is not there yet of each object, and say what there is of it, in the order of the list.
 
     downloads : folder of what need not be fetched again, which several may share; kinds : of KINDS; sfr : one of SFR
     size : pixels, the side of a cutout; keep_frames : frames, 15 MB a field, are kept in downloads/frames
-    progress : told how many objects are done
+    looked_up, progress : told how many more objects are looked up in SkyServer, and done
 
     Writes spectra/ and cutouts.h5; the table is `galprism.archives.sdss_table.write_objects`'s.
     """
@@ -90,7 +91,7 @@ def fetch(
     folder.mkdir(parents=True, exist_ok=True)
     skyserver = SkyServer(client, servers.skyserver, downloads / "queries")
     got = [Got(one) for one in asked]
-    for one, found in zip(got, find(asked, skyserver), strict=True):
+    for one, found in zip(got, find(asked, skyserver, looked_up), strict=True):
         if isinstance(found, str):
             one.missing.append(found)
         else:

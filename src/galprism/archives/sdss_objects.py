@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,8 +67,13 @@ class Found:
     """What of SkyServer's answer was not taken, in sentences."""
 
 
-def find(asked: Sequence[Asked], skyserver: SkyServer) -> list[Found | str]:
-    """Of each the object that SkyServer has, or why there is none. An object asked for twice is looked up once."""
+def find(
+    asked: Sequence[Asked], skyserver: SkyServer, progress: Callable[[int], object] = lambda n: None
+) -> list[Found | str]:
+    """Of each the object that SkyServer has, or why there is none. An object asked for twice is looked up once.
+
+    progress : told how many more were looked up
+    """
     answers: dict[str, list[Row] | str] = {}
     for one in asked:
         if one.wrong:
@@ -80,15 +85,17 @@ def find(asked: Sequence[Asked], skyserver: SkyServer) -> list[Found | str]:
             rows = skyserver.rows(sql)
         except Unavailable as error:
             answers |= dict.fromkeys((keys[i] for i in members), str(error))
-            continue
+            rows = []
         for i in members:
-            answers[keys[i]] = [row for row in rows if _is(by_id[keys[i]], row)]
+            answers.setdefault(keys[i], [row for row in rows if _is(by_id[keys[i]], row)])
+        progress(len(members))
     for one in asked:
         if one.by not in answers:
             try:
                 answers[one.by] = skyserver.rows(BY_POSITION.format(ra=one.ra % 360, dec=one.dec))
             except Unavailable as error:
                 answers[one.by] = str(error)
+            progress(1)
     return [_chosen(one, answers[one.by]) for one in asked]
 
 

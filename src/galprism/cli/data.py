@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
         table = check_writable(folder / TABLE, [args.list] if args.list else [])
         if asked is None:
             asked = _queried(args.query, SkyServer(client, servers.skyserver, downloads / "queries"))
-        progress = Progress("objects", len(asked))
+        looked_up, progress = Progress("looked up", None), Progress("objects", len(asked))
         got = fetch(
             asked,
             folder,
@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> None:
             sfr=args.sfr,
             size=args.size,
             keep_frames=args.keep_frames,
+            looked_up=looked_up,
             progress=progress,
         )
         write_objects(table, got, kinds, args.sfr)
