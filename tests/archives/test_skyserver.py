@@ -31,6 +31,12 @@ def test_ids_keep_their_digits(skyserver):
     assert THINGS[2].specobjid > 2**63
 
 
+def test_ids_that_are_written_as_decimals():
+    rows = understood(b'[{"Rows": [{"specObjID": 11509219740459493376.0, "z": 0.10, "plate": 266.0}]}]')
+    assert rows == [{"specObjID": 11509219740459493376, "z": 0.1, "plate": 266}]
+    assert isinstance(rows[0]["specObjID"], int)
+
+
 @pytest.mark.parametrize("fault", ["500", "html", "empty", "half"])
 def test_answers_that_are_none_are_asked_for_again(fault, skyserver, archive):
     archive.faults["SqlSearch"] = [fault, fault]

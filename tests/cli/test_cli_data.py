@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from commands import everything
 
+from galprism.cli.folders import alone
 from galprism.data.tables import open_table, write_table
 from made_archive import THINGS, serving, stock
 
@@ -130,9 +131,28 @@ def test_a_folder_that_is_a_file(where, refused, archive, listed, tmp_path):
     refused(("data", "sdss", listed(), "-o", tmp_path / where, *archive.servers), where)
 
 
-def test_a_table_that_is_a_folder(refused, archive, listed, tmp_path):
-    (tmp_path / "out" / "objects.ecsv").mkdir(parents=True)
-    refused(("data", "sdss", listed(), "-o", tmp_path / "out", *archive.servers), "is a directory")
+@pytest.mark.parametrize("name", ["objects.ecsv", "cutouts.h5"])
+def test_a_file_that_is_a_folder(name, refused, archive, listed, tmp_path):
+    (tmp_path / "out" / name).mkdir(parents=True)
+    (tmp_path / "out" / "downloads").mkdir()
+    refused(("data", "sdss", listed(), "-o", tmp_path / "out", *archive.servers), name, "is a directory")
+    assert not archive.asked
+
+
+def test_downloads_that_are_a_file(refused, archive, listed, tmp_path):
+    (tmp_path / "file").write_bytes(b"mine")
+    words = ("-o", tmp_path / "out", "--downloads", tmp_path / "file")
+    refused(("data", "sdss", listed(), *words, *archive.servers), "cannot be made a folder")
+
+
+@pytest.mark.parametrize("busy", ["out", "shared"])
+def test_two_runs_in_one_folder(busy, refused, galprism, archive, listed, tmp_path):
+    for name in ("out", "shared"):
+        (tmp_path / name).mkdir()
+    words = ("data", "sdss", listed(), "-o", tmp_path / "out", "--downloads", tmp_path / "shared", *archive.servers)
+    with alone(tmp_path / busy):
+        refused(words, f"{busy}: another run writes there")
+    assert galprism(*words).status == 0
 
 
 def test_a_list_in_the_place_of_the_table(refused, archive, listed, tmp_path):
@@ -158,6 +178,15 @@ def test_a_server_that_is_down_ends_the_run_with_its_table(galprism, archive, li
     assert all("not asked" in why for why in table["missing"])
     assert galprism(*words).status == 0
     assert read(tmp_path / "out" / "objects.ecsv")["spectrum"].all()
+
+
+def test_a_network_that_is_down(galprism, archive, listed, tmp_path):
+    words = ("data", "sdss", listed(), "-o", tmp_path / "out", *archive.servers)
+    result = galprism(*words, "--url", "skyserver=http://127.0.0.1:9")
+    assert result.status == 1
+    assert "nothing was found: 127.0.0.1:9: cannot be reached: " in result.err
+    assert len(read(tmp_path / "out" / "objects.ecsv")["id"]) == 3
+    assert galprism(*words).status == 0
 
 
 def test_two_lists_share_their_downloads(galprism, archive, listed, tmp_path):

@@ -60,7 +60,7 @@ class _Passing(Exception):
 class Manners:
     """How a server is treated. Raises RequestError for numbers that make no sense."""
 
-    pause: float = 0.5
+    pause: float = 1.0
     """Seconds between the end of one request and the next."""
     timeout: float = 60.0
     """Seconds without a byte, after which a try is over."""
@@ -87,6 +87,8 @@ class Client:
         self.manners, self._sleep = manners or Manners(), sleep
         self.requests = 0
         """Sent so far."""
+        self.given_up = 0
+        """Requests that failed in every try, and may not the next time."""
         self.closed: dict[str, str] = {}
         """Servers that are left alone for the rest of the run, and why."""
         self._failures: dict[str, int] = {}
@@ -209,6 +211,7 @@ class Client:
             if self._failures[server] >= self.manners.failures:
                 times = "once" if self.manners.failures == 1 else f"{self.manners.failures} times in a row"
                 self.closed.setdefault(server, f"did not answer {times} ({why})")
+        self.given_up += 1
         raise Unavailable(f"{server}: {why}, after {attempt + 1} tries")
 
 

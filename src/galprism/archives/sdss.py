@@ -24,6 +24,7 @@ from galprism.archives.sdss_spectra import Spectra
 from galprism.archives.skyserver import SkyServer
 from galprism.errors import GalprismError, RequestError
 
+CUTOUTS = "cutouts.h5"
 KINDS = ("spectra", "cutouts", "photometry", "sfr")
 SFR = ("mpa-jhu", "skyserver")
 """Where rates are from: the files of MPA-JHU, eight statistics, or galSpecExtra of SkyServer, six of them."""
@@ -115,7 +116,7 @@ def fetch(
             if one.found and not one.found.photoobj_id:
                 one.lacks("photometry", "SDSS has no source in its images there")
     if cutter is not None:
-        gather(folder / "cutouts.h5", {o.found.id: o.found.photoobj_id for o in there if o.found and o.cutouts}, cutter)
+        gather(folder / CUTOUTS, {o.found.id: o.found.photoobj_id for o in there if o.found and o.cutouts}, cutter)
     return got
 
 

@@ -1,8 +1,8 @@
 """SkyServer, SDSS's catalogue, asked in SQL: its answers as rows, kept on disk.
 
-`SearchTools/SqlSearch` of its web service gives JSON: a list of tables, the first of which has the answer in `Rows`,
-whole numbers with all their digits. A data release does not change, so that an answer once given is never asked for
-again.
+`SearchTools/SqlSearch` of its web service gives JSON: a list of tables, the first of which has the answer in `Rows`.
+Ids of 20 digits may stand there as decimals, 299492975510054912.0, and keep all of them here. A data release does not
+change, so that an answer once given is never asked for again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ LONGEST = 1900
 """Characters of an address; some servers between here and there cut longer ones off at 2,048."""
 OF_THE_QUERY = ("syntax", "invalid column", "invalid object", "could not be bound", "not allowed", "ambiguous")
 """Words of errors that stand in the query, so that asking again is of no use."""
+DIGITS = 15
+"""That a float holds."""
 Row = dict[str, Any]
 """What SkyServer says of one object, by column; None where it has no value."""
 
@@ -65,7 +67,7 @@ class SkyServer:
 def understood(body: bytes) -> list[Row]:
     """The rows of an answer. Raises Unsound where it is none."""
     try:
-        tables = json.loads(body)
+        tables = json.loads(body, parse_float=_exact)
     except ValueError as error:
         raise Unsound(f"answered {_start(body)!r} in place of JSON") from error
     if isinstance(tables, list) and tables and isinstance(tables[0], dict) and isinstance(tables[0].get("Rows"), list):
@@ -84,6 +86,11 @@ def refusal(body: bytes) -> str | None:
     except ValueError:
         told = _start(body, 400)
     return f"SkyServer refused the query: {told}" if told and _of_the_query(told) else None
+
+
+def _exact(text: str) -> float | int:
+    """A number; a whole one of more digits than a float holds stays whole."""
+    return int(text[:-2]) if text.endswith(".0") and len(text) > DIGITS else float(text)
 
 
 def _message(answer: Any) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 
 from galprism.archives.client import Client, Manners, Unavailable
-from galprism.archives.sdss import KINDS, SFR, Got, Servers, fetch
+from galprism.archives.sdss import CUTOUTS, KINDS, SFR, Got, Servers, fetch
 from galprism.archives.sdss_list import Asked, asked_of_rows, read_list
 from galprism.archives.sdss_table import write_objects
 from galprism.archives.skyserver import SkyServer
-from galprism.cli.folders import made
+from galprism.cli.folders import alone, made
 from galprism.cli.progress import Progress
 from galprism.data.tables import check_writable
 from galprism.errors import GalprismError, RequestError
@@ -72,8 +73,12 @@ def run(args: argparse.Namespace) -> None:
     asked = read_list(args.list) if args.list else None
     folder = Path(args.output)
     downloads = Path(args.downloads) if args.downloads else folder / "downloads"
-    with made(folder):
+    with ExitStack() as held:
+        for each in dict.fromkeys((folder, downloads)):
+            held.enter_context(made(each))
+            held.enter_context(alone(each))
         table = check_writable(folder / TABLE, [args.list] if args.list else [])
+        check_writable(folder / CUTOUTS)
         if asked is None:
             asked = _queried(args.query, SkyServer(client, servers.skyserver, downloads / "queries"))
         looked_up, progress = Progress("looked up", None), Progress("objects", len(asked))
@@ -94,8 +99,10 @@ def run(args: argparse.Namespace) -> None:
     progress.finish()
     print(_summary(got, kinds, client.requests, table))
     _print_missing(got)
-    if client.closed:
-        told = "; ".join(f"{server} {why}" for server, why in client.closed.items())
+    told = "; ".join(f"{server} {why}" for server, why in client.closed.items())
+    if client.given_up and not any(one.found for one in got):
+        told = told or f"nothing was found: {got[0].missing[0]}"
+    if told:
         raise GalprismError(f"{told}. What came is kept; run the same command again to take it up")
 
 
