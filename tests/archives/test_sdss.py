@@ -1,9 +1,12 @@
 """All of it, from a list to a folder: what comes, what does not, and what a second run does."""
 
+import bz2
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from galprism import surveys
 from galprism.archives.sdss import KINDS, Servers, fetch
@@ -171,7 +174,7 @@ def test_an_object_that_is_asked_for_twice(fetched, archive, tmp_path):
 def test_a_source_without_a_spectrum_has_the_rest(fetched, tmp_path):
     ra, dec = THINGS[3].sky
     got, table = fetched([Asked(ra=ra, dec=dec)])
-    assert got[0].missing == ["spectrum: SDSS has none of it"]
+    assert got[0].missing == ["spectrum: SDSS has none of it", "sfr: SDSS has no spectrum of it"]
     assert table["cutouts"][0] == "ugriz"
     assert CutoutFile(tmp_path / "out" / "cutouts.h5").id.tolist() == [str(THINGS[3].objid)]
 
@@ -211,6 +214,33 @@ def test_a_galaxy_at_the_edge_of_its_frame(client, tmp_path, fetched, archive):
     ivar = CutoutFile(tmp_path / "out" / "cutouts.h5").read().ivar[0]
     assert (ivar[:, :, :21] == 0).all()
     assert (ivar[:, :, 22:] > 0).all()
+
+
+def spoiled(archive, word, **header):
+    """Change the header of a frame that the archive has."""
+    address = next(one for one in archive.files if word in one)
+    with fits.open(io.BytesIO(bz2.decompress(archive.files[address]))) as file:
+        file[0].header.update(header)
+        content = io.BytesIO()
+        file.writeto(content)
+    archive.files[address] = bz2.compress(content.getvalue(), 1)
+
+
+def test_a_frame_that_is_of_another_place(fetched, archive, tmp_path):
+    spoiled(archive, "frame-z", CRVAL2=13.0)
+    got, table = fetched(kinds=("cutouts",))
+    assert table["cutouts"].tolist() == ["ugri"] * 3
+    assert got[0].missing == ["cutouts: z: the source is not on its frame"]
+    assert (CutoutFile(tmp_path / "out" / "cutouts.h5").flags & Flag.OFF_IMAGE > 0).all()
+
+
+def test_frames_that_do_not_fit_together(fetched, archive):
+    spoiled(archive, "frame-z", CDELT1=0.396 / 3600)
+    for _ in range(2):
+        got, table = fetched(kinds=("cutouts",))
+        assert table["cutouts"].tolist() == [""] * 3
+        assert "the frames cannot be cut: " in got[0].missing[0]
+        assert "mirrored" in got[0].missing[0]
 
 
 def test_an_empty_list_gives_an_empty_table(fetched, archive):

@@ -83,8 +83,10 @@ def test_positions(galprism, archive, tmp_path):
     table = read(tmp_path / "out" / "objects.ecsv")
     assert table["id"].tolist()[:4] == ["0266-51602-0013", "0266-51602-0014", "10222-58224-0985", str(THINGS[3].objid)]
     assert table["missing"].tolist()[3:] == [
-        "spectrum: SDSS has none of it", "ra = nan, dec = 0 is no position", "SDSS has no such object within 2 arcsec",
-    ]  # fmt: skip
+        "spectrum: SDSS has none of it; sfr: SDSS has no spectrum of it",
+        "ra = nan, dec = 0 is no position",
+        "SDSS has no such object within 2 arcsec",
+    ]
     np.testing.assert_allclose(table["separation"][:4], 0, atol=1e-3)
 
 

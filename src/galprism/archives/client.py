@@ -212,7 +212,7 @@ class Client:
                 times = "once" if self.manners.failures == 1 else f"{self.manners.failures} times in a row"
                 self.closed.setdefault(server, f"did not answer {times} ({why})")
         self.given_up += 1
-        raise Unavailable(f"{server}: {why}, after {attempt + 1} tries")
+        raise Unavailable(f"{server}: {why}, after {attempt + 1} {'tries' if attempt else 'try'}")
 
 
 def _chunks(answer: HTTPResponse) -> Iterator[bytes]:

@@ -145,6 +145,9 @@ def _cut(together: Sequence[Got], cutter: Cutouts) -> None:
 
 def _fetch_rates(there: Sequence[Got], source: MpaJhu | SkyServer) -> None:
     with_spectrum = [one for one in there if one.found and one.found.fiber]
+    for one in there:
+        if one.found and not one.found.fiber:
+            one.lacks("sfr", "SDSS has no spectrum of it")
     for aperture in APERTURES:
         if not with_spectrum:
             break

@@ -39,7 +39,7 @@ class Piece:
     flags: np.ndarray
     """(1,), uint32."""
     bands: np.ndarray
-    """(5,), bool: there was a frame."""
+    """(5,), bool: there was a frame with the source on it."""
     why: np.ndarray
     """(k,), text: of the bands without, why."""
     settled: np.ndarray
@@ -68,12 +68,15 @@ class Cutouts:
                 except Unavailable as error:
                     why.append(f"{band}: {error}")
                     settled = settled and error.final
-                except (Unsound, RequestError) as error:
+                except Unsound as error:
                     why.append(f"{band}: the frame {error}")
-            pieces = self._pieces(lacking, plain, why, settled)
+            try:
+                pieces = self._pieces(lacking, plain, why, settled)
+            except RequestError as error:  # frames of one field that do not fit together
+                pieces = self._pieces(lacking, {}, [*why, f"the frames cannot be cut: {error}"], settled)
         finally:
-            for path in plain.values():
-                path.unlink(missing_ok=True)
+            for band in BANDS:
+                self._plain(band, lacking[0].frame).unlink(missing_ok=True)
         for one, piece in zip(lacking, pieces, strict=True):
             self._keep(one.photoobj_id, piece)
         if settled and not self.keep_frames:
@@ -83,6 +86,10 @@ class Cutouts:
     def _frame(self, band: str, frame: tuple[int, int, int, int]) -> Path:
         return self.folder / "frames" / Path(frame_name(band, *frame)).name
 
+    def _plain(self, band: str, frame: tuple[int, int, int, int]) -> Path:
+        """For the time of cutting."""
+        return self._frame(band, frame).with_suffix(".tmp")
+
     def _calibrated(self, band: str, frame: tuple[int, int, int, int]) -> Path:
         """A plain file of image and inverse variance, of the frame of a band. Raises Unavailable and Unsound."""
         _, run, camcol, field = frame
@@ -90,9 +97,8 @@ class Cutouts:
         self.client.download(
             f"{self.sas}/{frame_name(band, *frame)}", path, lambda file: check_frame(file, band, run, camcol, field)
         )
-        plain = path.with_name(f"{path.name.removesuffix('.bz2')}.tmp")
-        write_calibrated(path, plain, band, run, camcol)
-        return plain
+        write_calibrated(path, self._plain(band, frame), band, run, camcol)
+        return self._plain(band, frame)
 
     def _pieces(self, found: Sequence[Found], frames: Mapping[str, Path], why: list[str], settled: bool) -> list[Piece]:
         shape = (len(found), len(BANDS), self.size, self.size)
@@ -108,9 +114,15 @@ class Cutouts:
             place = [BANDS.index(band) for band in frames]
             flux[:, place], ivar[:, place] = cut.cutouts.flux, cut.cutouts.ivar
             flags |= cut.flags
-        bands = np.array([band in frames for band in BANDS])
-        rest = bands, np.array(why, dtype=np.str_), np.array(settled)
-        return [Piece(flux[k], ivar[k], fwhm[k], flags[k : k + 1], *rest) for k in range(len(found))]
+        bands = ivar.max(axis=(2, 3)) > 0
+        told = [
+            [*why, *(f"{band}: the source is not on its frame" for band in frames if not got[BANDS.index(band)])]
+            for got in bands
+        ]
+        return [
+            Piece(flux[k], ivar[k], fwhm[k], flags[k : k + 1], bands[k], np.array(told[k], np.str_), np.array(settled))
+            for k in range(len(found))
+        ]
 
     def _path(self, photoobj_id: str) -> Path:
         return self.folder / "cutouts" / f"{photoobj_id}-{self.size}.npz"
