@@ -200,6 +200,14 @@ def test_two_lists_share_their_downloads(galprism, archive, listed, tmp_path):
     assert not (tmp_path / "a" / "downloads").exists()
 
 
+def test_halves_of_files_are_swept_away(galprism, archive, listed, tmp_path):
+    for name in (".cutouts.h5.0123abcd.part", "downloads/queries/.a.json.0123abcd.part"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+        (tmp_path / "out" / name / "file").write_bytes(b"half")
+    assert galprism("data", "sdss", listed(), "-o", tmp_path / "out", *archive.servers).status == 0
+    assert not [path for path in everything(tmp_path / "out") if ".part" in path]
+
+
 def test_a_run_that_is_killed_is_taken_up(archive, listed, galprism, tmp_path):
     """Killed while a server is silent, after it has sent half a spectrum."""
     archive.faults = {"spec-0266-51602-0014": ["half", "silence"]}

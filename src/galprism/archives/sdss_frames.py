@@ -123,7 +123,7 @@ def write_calibrated(path: Path, out: Path, band: str, run: int, camcol: int) ->
         hdus = [fits.PrimaryHDU(image.astype(np.float32), header), fits.ImageHDU(ivar.astype(np.float32), name="IVAR")]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
-            fits.HDUList(hdus).writeto(out, overwrite=True, output_verify="silentfix")
+            fits.HDUList(hdus).writeto(out, overwrite=True, output_verify="silentfix+ignore")
 
 
 def _opened(path: Path) -> fits.HDUList:

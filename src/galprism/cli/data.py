@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import fields, replace
@@ -79,6 +80,7 @@ def run(args: argparse.Namespace) -> None:
             held.enter_context(alone(each))
         table = check_writable(folder / TABLE, [args.list] if args.list else [])
         check_writable(folder / CUTOUTS)
+        _sweep(folder, downloads)
         if asked is None:
             asked = _queried(args.query, SkyServer(client, servers.skyserver, downloads / "queries"))
         looked_up, progress = Progress("looked up", None), Progress("objects", len(asked))
@@ -104,6 +106,13 @@ def run(args: argparse.Namespace) -> None:
         told = told or f"nothing was found: {got[0].missing[0]}"
     if told:
         raise GalprismError(f"{told}. What came is kept; run the same command again to take it up")
+
+
+def _sweep(folder: Path, downloads: Path) -> None:
+    """Take away the halves of files that a run that was killed has left; nobody else is in these folders."""
+    for pattern, where in ((f".{TABLE}.*.part", folder), (f".{CUTOUTS}.*.part", folder), ("*/.*.part", downloads)):
+        for left in where.glob(pattern):
+            shutil.rmtree(left)
 
 
 def _kinds(text: str) -> tuple[str, ...]:
