@@ -33,6 +33,8 @@ HEAVY = (
     *("torch", "galsim", "dask", "lsdb", "bagpipes", "speclite", "sedpy", "onnx", "photutils", "xgboost", "sklearn"),
     *("optuna", "spectres", "specutils", "skimage", "ppxf"),
 )
+NETWORK = ("urllib.request", "http.client", "socket", "requests", "astroquery")
+NETWORK_DOORS = ("passbands/svo.py", "archives/client.py")
 MAY_IMPORT_TORCH = {"sps", "mocks", "nets", "train"}
 
 
@@ -90,6 +92,12 @@ def test_heavy_libraries_come_in_by_their_doors(path):
             assert not at_top or room_of(path) in MAY_IMPORT_TORCH, f"{path.name} imports {module} at the top"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_network_has_two_doors(path):
+    if path.relative_to(ROOT).as_posix() not in NETWORK_DOORS:
+        assert not {module for module, _ in imports(path)} & set(NETWORK), f"{path.name} asks the network"
+
+
 def test_there_is_no_room_for_everything_else():
     assert not [path for path in ROOT.rglob("*") if "utils" in path.name]
 
@@ -100,6 +108,7 @@ def test_the_light_core_imports_without_torch():
         "import sys\n"
         f"for name in {HEAVY!r}: sys.modules[name] = None\n"
         "import galprism.cli.main, galprism.infer, galprism.fit, galprism.evaluate, galprism.surveys, galprism.bundle\n"
+        "import galprism.archives.sdss_table\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -23,6 +23,7 @@ VERBS = {
     "predict": "infer with a bundle what the sources of a catalogue are made of",
     "fit": "the same by template fitting: a grid, or the exact posterior; ages and metallicities from spectra",
     "evaluate": "judge predictions against the truth, or against each other",
+    "data": "fetch spectra, cutouts, photometry and star-formation rates of objects of SDSS",
     "cutouts": "cut sources out of images, and measure their fluxes there",
     "pictures": "draw every stage of the preparation of three-colour pictures",
     "check": "say how a catalogue would be read, and what is odd in it",
@@ -30,7 +31,7 @@ VERBS = {
     "list": "what there is: models, recipes, surveys, passbands, params, flags",
 }
 
-RESUMES = ("predict", "train", "reproduce")
+RESUMES = ("predict", "train", "reproduce", "data")
 """Verbs that keep what they have done when they are stopped."""
 
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "1")
