@@ -86,8 +86,10 @@ def tune_boosted_values(
 ) -> Tuned:
     """The settings with the least cross-validated mean absolute error, each source weighing `weight` (N,).
 
-    start : settings that are tried first, behind the defaults. seconds : as of galprism.fit.tree_tuning.tune_boosted. Raises RequestError as `grow_boosted_values`, and for fewer
-    trials than one, fewer folds than two, or fewer sources than folds.
+    start : settings that are tried first, behind the defaults; seconds : as of galprism.fit.tree_tuning.tune_boosted
+
+    Raises RequestError as `grow_boosted_values`, and for fewer trials than one, fewer folds than two, or fewer sources
+    than folds.
     """
     check_search(trials, folds)
     values = checked(features, values)
