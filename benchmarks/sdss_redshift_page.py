@@ -110,7 +110,6 @@ def posterior_table(result: Folds) -> Table:
                 number(part.pinball, 5),
             )
         )
-    assert found.n
     header = (
         "galaxies",
         "n",

@@ -42,7 +42,6 @@ def test_from_a_catalogue_to_posteriors(galprism, table, tmp_path):
     write_table(truth, {"id": found.id[10:], "redshift": toy_redshifts.catalogue(N)["zspec"][10:]})
     result = galprism("evaluate", out, "--truth", truth, "-o", tmp_path / "report")
     assert result.status == 0, result.err
-    (tmp_path / "old.hdf5").write_bytes(b"")
     result = galprism("predict", tmp_path / "made", table, *COLUMNS, "-o", out, "--infer-redshift")
     assert result.status == 2
     assert "infers the redshift of every source; leave it out" in result.err
