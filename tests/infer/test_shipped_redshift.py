@@ -1,5 +1,5 @@
-"""The shipped model of redshifts: luminous red galaxies of published colours lie where they are known to, and what is
-less known is less certain."""
+"""The shipped model of redshifts: red galaxies lie where the 4000 Angstrom break puts them, and what is less known is
+less certain."""
 
 import json
 
@@ -15,9 +15,8 @@ from galprism.units import njy_from_abmag
 MODEL = "sdss-redshift"
 ERRORS = (2490.0, 1160.0, 1540.0, 2030.0, 3280.0)
 """nJy, of the sky in the catalogue that it learned from."""
-RED = {0.25: (21.5, 19.9, 18.45, 17.95, 17.6), 0.5: (23.2, 22.2, 20.6, 19.7, 19.35)}
-"""ugriz of luminous red galaxies: g - r rises to 1.6 at z = 0.35 as the 4000 Angstrom break leaves g, and r - i, 0.5
-there, from then on (Eisenstein et al. 2001, AJ 122, 2267, Table 1)."""
+RED = (22.5, 20.9, 19.4, 18.8, 18.4)
+"""ugriz of a red galaxy whose 4000 Angstrom break lies in the redder half of g, as observed."""
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +33,39 @@ def seen(magnitudes, errors=ERRORS) -> Sources:
     return Sources(np.arange(len(flux)), photometry=Photometry(flux.astype("f4"), ivar.astype("f4"), tuple("ugriz")))
 
 
-@pytest.mark.parametrize("z", RED)
-def test_luminous_red_galaxies_are_where_they_are(predictor, z):
-    found = predictor.predict(seen(RED[z]))
-    low, middle, high = found.quantiles[0, 0]
-    assert abs(middle - z) < 0.06
-    assert 0.005 < 0.5 * (high - low) < 0.06
-    assert not found.flags[0] & np.uint32(Flag.NOT_INFERRED | Flag.EXTRAPOLATED)
+def track(u_g, g_r, r_i, i_z, i) -> Sources:
+    """Of red galaxies, from colours and i: numbers or arrays."""
+    colours = np.broadcast_arrays(u_g, g_r, r_i, i_z, i)
+    u_g, g_r, r_i, i_z, i = colours
+    return seen(np.stack([i + r_i + g_r + u_g, i + r_i + g_r, i + r_i, i, i - i_z], axis=1))
+
+
+STEP = np.linspace(0.0, 1.0, 6)
+
+
+def test_the_break_moves_through_g(predictor):
+    """The 4000 Angstrom break is in g until z = 0.38, and reddens g - r as it goes."""
+    found = predictor.predict(track(1.5, 1.1 + 0.55 * STEP, 0.48 + 0.14 * STEP, 0.4, 17.6 + 1.4 * STEP))
+    low, middle, high = found.quantiles[:, 0].T
+    assert (np.diff(middle) > 0).all()
+    assert middle[0] < 0.15
+    assert 0.25 < middle[-1] < 0.36
+    assert (0.5 * (high - low) < 0.06).all()
+    assert not (found.flags & np.uint32(Flag.NOT_INFERRED | Flag.EXTRAPOLATED)).any()
+
+
+def test_then_the_break_moves_through_r(predictor):
+    """It leaves r for i at z = 0.7, and reddens r - i till then."""
+    found = predictor.predict(track(1.6, 1.7, 0.6 + 0.45 * STEP, 0.38, 19.0 + 0.8 * STEP))
+    middle = found.quantiles[:, 0, 1]
+    assert (np.diff(middle) > 0).all()
+    assert middle[0] < 0.4
+    assert 0.55 < middle[-1] < 0.7
 
 
 def test_what_is_missing_costs_certainty_and_is_flagged(predictor):
-    """g - r tells redshifts below 0.35: without g the posterior is wider, without errors it hardly moves."""
-    whole, blind = RED[0.25], (*RED[0.25][:1], np.nan, *RED[0.25][2:])
+    """g - r tells redshifts below 0.38: without g the posterior is wider, without errors it hardly moves."""
+    whole, blind = RED, (RED[0], np.nan, *RED[2:])
     found = predictor.predict(seen([whole, blind]))
     width = found.quantiles[:, 0, 2] - found.quantiles[:, 0, 0]
     assert width[1] > 1.3 * width[0]
