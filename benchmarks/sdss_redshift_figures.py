@@ -61,7 +61,7 @@ def by_redshift_and_magnitude(ds: dict[str, np.ndarray], by: dict[str, np.ndarra
         axes[0, column].set(ylim=(0, None))
         axes[1, column].set(ylim=(0, None))
     axes[0, 0].set(ylabel="σ_NMAD")
-    axes[1, 0].set(ylabel=f"share of |Δz| > {CATASTROPHIC}")
+    axes[1, 0].set(ylabel=f"share of |Δz| > {CATASTROPHIC} (1 + z)")
     return stored(png(figure))
 
 

@@ -18,14 +18,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from predict import network_flop, write  # keeps this process to one core, before anything else is imported
+from predict import network_flop  # keeps this process to one core, before anything else is imported
 
 # isort: split
 import numpy as np
 
 from galprism import bundle, surveys
 from galprism.data import LEVELS, Photometry, Sources
-from galprism.data.tables import read_predictions
+from galprism.data.tables import read_predictions, write_table
 from galprism.infer import Predictor, predict_file
 from galprism.infer.quantiles import mixture_quantiles
 from galprism.infer.session import Session
@@ -51,6 +51,17 @@ def galaxies(n: int) -> Sources:
     flux[lost, band] = ivar[lost, band] = 0.0
     photometry = Photometry(flux.astype(np.float32), ivar.astype(np.float32), SDSS.band_names)
     return Sources(id=np.arange(n), redshift=z.astype("f4").astype(float), photometry=photometry)
+
+
+def write(path: Path, sources: Sources) -> Path:
+    """A table of id, fluxes and errors, float32; NaN where a band was not observed."""
+    photometry, columns = sources.photometry, {"id": sources.id}
+    assert photometry is not None
+    flux = np.where(photometry.observed, photometry.flux, np.float32(np.nan))
+    for k, band in enumerate(photometry.bands):
+        columns |= {f"flux_{band}": flux[:, k].copy(), f"flux_err_{band}": photometry.flux_err[:, k].copy()}
+    write_table(path, columns, units={name: "nJy" for name in columns if name.startswith("flux")})
+    return path
 
 
 def least(call: Callable[[], object], repeats: int) -> float:
