@@ -38,14 +38,19 @@ def planes_and_pit(true: np.ndarray, points: dict[str, np.ndarray], pit: np.ndar
         outside = f"outliers {100 * found.outliers:.2f}%"
         note(panel, [f"σ_NMAD {found.sigma_nmad:.4f}", outside], place="upper left")
     panel = axes[2]
-    counts, borders = np.histogram(pit[np.isfinite(pit)], PIT_BINS, (0.0, 1.0))
-    n = counts.sum()
-    band = 2 * np.sqrt(PIT_BINS - 1) / np.sqrt(n)
+    share, band = pit_bins(pit)
     panel.axhspan(1 - band, 1 + band, color="#bbbbbb", alpha=0.5, linewidth=0)
     panel.axhline(1, color=INK, linewidth=0.7)
-    panel.stairs(counts * PIT_BINS / n, borders, color=look.colour(look.methods[0]), linewidth=1.5)
+    panel.stairs(share, np.linspace(0, 1, PIT_BINS + 1), color=look.colour(look.methods[0]), linewidth=1.5)
     panel.set(xlim=(0, 1), ylim=(0, 1.6), xlabel="PIT", ylabel="density", title=f"{look.methods[0]}'s posteriors")
     return stored(png(figure))
+
+
+def pit_bins(pit: np.ndarray) -> tuple[np.ndarray, float]:
+    """(PIT_BINS,), how many of a PIT (N,) are in each bin over how many are in the mean; and twice their spread were it
+    flat."""
+    counts, _ = np.histogram(pit[np.isfinite(pit)], PIT_BINS, (0.0, 1.0))
+    return counts * PIT_BINS / counts.sum(), 2.0 * float(np.sqrt((PIT_BINS - 1) / counts.sum()))
 
 
 @styled

@@ -12,7 +12,7 @@ from galprism.evaluate.calibration import TOLERANCE, Calibration, calibrate
 from galprism.evaluate.redshifts import bootstrapped, errors, redshift_metrics
 from galprism.evaluate.tables import number, percent
 from galprism.flags import counts
-from sdss_redshift_figures import by_redshift_and_magnitude, planes_and_pit
+from sdss_redshift_figures import by_redshift_and_magnitude, pit_bins, planes_and_pit
 
 NETWORK, TUNED, BOOSTED, FOREST = "network", "XGBoost, tuned", "XGBoost", "random forest"
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
@@ -122,6 +122,14 @@ def posterior_table(result: Folds) -> Table:
     return Table(header, tuple(rows))
 
 
+def beyond(pit: np.ndarray) -> str:
+    """Which bins of the PIT's histogram are not as flat as chance has them."""
+    share, half = pit_bins(pit)
+    odd = np.abs(share - 1) > half
+    ends = f"{share.min():.2f} to {share.max():.2f}"
+    return f"Beyond it are {odd.sum()} of {len(odd)} bins; all lie from {ends} of their mean."
+
+
 def points_table(result: Folds) -> Table:
     """Which point of a posterior to take."""
     rows = []
@@ -182,6 +190,7 @@ def write_page(docs: Path, result: Folds) -> bool:
         "pairs": pairs_table(ds, drawn).markdown(),
         "posterior": posterior_table(result).markdown(),
         "points": points_table(result).markdown(),
+        "beyond": beyond(result.network["pit"]),
         "sure": sure_table(result).markdown(),
         "trials": str(result.trials),
         "sample": result.sample,
