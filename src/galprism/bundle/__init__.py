@@ -64,8 +64,8 @@ class Bundle:
     """Band to the `name` and `hash` of its curve, in the preparation's order of bands; empty for a model of any bands
     that is not bound to a survey."""
     preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra
-    """The second of kind `classes`, the third of models of several modalities, the last of the published networks of
-    pictures and spectra."""
+    """The second of kind `classes`, and of parameters learned from a catalogue; the third of models of several
+    modalities, the last of the published networks of pictures and spectra."""
     targets: tuple[str, ...]
     """P parameters, the rows of the model's outputs."""
     anchored: tuple[float, ...]
@@ -121,10 +121,19 @@ class Bundle:
         return isinstance(self.preparation, Preparation)
 
     @property
+    def tells_redshift(self) -> bool:
+        """Redshifts, within a range, are among what it infers of every source."""
+        return "redshift" in self.targets and self.ranges[self.targets.index("redshift")] is not None
+
+    @property
     def of_parameters(self) -> Preparation:
         """The preparation of a model that infers parameters from photometry alone. Raises RequestError for others."""
         if not isinstance(self.preparation, Preparation):
-            what = "tells classes and infers no parameters" if self.kind == "classes" else "sees images or spectra"
+            what = "sees images or spectra"
+            if isinstance(self.preparation, ClassPreparation):
+                what = "learned from a catalogue, not a simulated sky"
+            if self.kind == "classes":
+                what = "tells classes and infers no parameters"
             raise RequestError(f"bundle {self.name} {what}; accepted: bundles of parameters from photometry")
         return self.preparation
 
@@ -318,7 +327,7 @@ def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | SpectrumB
     if plain["kind"] not in ("mixture", "point", "classes"):
         raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point, classes")
     preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra
-    if plain["kind"] == "classes":
+    if plain["kind"] == "classes" or plain["preparation"].get("of") == ClassPreparation.of:
         preparation = ClassPreparation.from_plain(plain["preparation"])
     elif isinstance(basis, SpectrumBasis):
         preparation = Modalities.from_plain(plain["preparation"], basis)

@@ -46,7 +46,7 @@ def model_card(bundle: Bundle) -> str:
     """What a person should know before using the model."""
     preparation = bundle.preparation
     if isinstance(preparation, ClassPreparation):
-        return _class_card(bundle, preparation)
+        return _class_card(bundle, preparation) if bundle.kind == "classes" else _learned_card(bundle, preparation)
     if isinstance(preparation, Modalities):
         return _seen_card(bundle, *_of_modalities(bundle, preparation))
     if isinstance(preparation, PicturesAndSpectra):
@@ -94,8 +94,14 @@ def model_card(bundle: Bundle) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _seen_card(bundle: Bundle, sees: list[str], redshift: str) -> str:
-    """What a person should know before using a model of images and spectra; sees : a line each of what it looks at."""
+UNDER_PRIORS = "The answers hold under the priors of the recipe (in bundle.json), and for no others."
+
+
+def _seen_card(bundle: Bundle, sees: list[str], redshift: str, holds: str = UNDER_PRIORS) -> str:
+    """What a person should know before using a model of images and spectra, or one that learned from a catalogue.
+
+    sees : a line each of what it looks at; holds : of which sources its answers are true.
+    """
     answers = "joint posterior (mixture of Gaussians)" if bundle.kind == "mixture" else "point estimates"
     lines = [
         f"# {bundle.name}",
@@ -114,7 +120,7 @@ def _seen_card(bundle: Bundle, sees: list[str], redshift: str) -> str:
         "",
         *[f"- `{name}` [{d['unit']}]: {d['definition']}" for name, d in define(bundle.targets).items()],
         "",
-        "The answers hold under the priors of the recipe (in bundle.json), and for no others.",
+        holds,
     ]
     if bundle.metrics:
         lines += ["", "## How its training ended", "", "```json", json.dumps(bundle.metrics, indent=1), "```"]
@@ -145,6 +151,28 @@ def _of_pictures_and_spectra(preparation: PicturesAndSpectra) -> tuple[list[str]
     if "spectra" not in preparation.blocks:
         return sees, "not looked at"
     return [*sees, "a spectrum from 3830 to 8000 Angstrom as observed"], f"{low:.4g} to {high:.4g}"
+
+
+def _learned_card(bundle: Bundle, preparation: ClassPreparation) -> str:
+    """What a person should know before using a model that learned parameters from a catalogue."""
+    low, high = preparation.magnitude_range
+    band, told = preparation.magnitude_band, preparation.config.redshift
+    needs = "all of it" if preparation.config.needs_all else "any band may be missing"
+    sees = [
+        f"photometry of {bundle.survey} in {', '.join(bundle.bands)} ({needs}); learned from {low:.2f} < {band} < "
+        f"{high:.2f}, sources beyond are flagged EXTRAPOLATED",
+    ]
+    redshift = "an input, where there is one" if told else "not looked at"
+    if bundle.tells_redshift:
+        least, most = bundle.ranges[bundle.targets.index("redshift")] or (float("nan"),) * 2
+        redshift = f"inferred, from {least:.4g} to {most:.4g}; none is looked at"
+    catalogue = bundle.recipe["labels"]["catalogue"]
+    holds = (
+        f"It learned from sources of {catalogue}. The answers hold for sources that were chosen, and measured, as "
+        "those were, and for no others: what is rare there is thought rare everywhere. Sources unlike them are "
+        "flagged UNLIKE_TRAINING or INPUT_OUT_OF_RANGE."
+    )
+    return _seen_card(bundle, sees, redshift, holds)
 
 
 def _class_card(bundle: Bundle, preparation: ClassPreparation) -> str:

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     """Train and write; the same command takes up a training that was stopped."""
     recipe = recipes.load(args.recipe, args.settings)
     of_field = recipe.classes is not None or recipe.modalities is not None or recipe.staged is not None
-    if not of_field:
+    if not of_field and recipe.labels is None:
         recipes.check_population(recipe)
     require("train", "training")
     if args.sweep:
@@ -65,5 +65,7 @@ def run(args: argparse.Namespace) -> None:
         )
 
     work = Path(args.work) if args.work else None
-    out = train_bundle(recipe, Path(args.output), work=work, device=args.device, report=report, progress=galaxies)
+    say = partial(print, file=sys.stderr, flush=True)
+    how = {"work": work, "device": args.device, "report": report, "progress": galaxies, "say": say}
+    out = train_bundle(recipe, Path(args.output), **how)
     print(f"bundle: {out}")

@@ -6,6 +6,7 @@ cut into folds, each judged by trees that learned from the others. What is teste
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ class Tuned:
 
     config: BoostConfig
     loss: float
-    """The mean of -ln p of the true class over sources that were held back."""
+    """Over sources that were held back: of classes the mean of -ln p of the true one."""
     default_loss: float
     """The same of the defaults, which is the first trial."""
     trials: int
@@ -46,12 +47,7 @@ def tune_boosted(
 
     Raises RequestError for fewer trials than one, fewer folds than two, or a class with fewer sources than folds.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise RequestError(f"optuna is not installed; {EXTRA}") from error
-    if trials < 1 or folds < 2:
-        raise RequestError(f"{trials} trials in {folds} folds; accepted: 1 trial or more, 2 folds or more")
+    check_search(trials, folds)
     rng = np.random.default_rng(seed)
     rows = rng.permutation(np.flatnonzero(labelled(features, classes)))[:most]
     features, classes = features.take(rows), np.asarray(classes)[rows]
@@ -65,11 +61,34 @@ def tune_boosted(
             said[own] = trees.probability(features.take(own))[np.arange(own.sum()), classes[own]]
         return float(-np.log(np.maximum(said, np.finfo(np.float32).tiny)).mean())
 
+    return search(loss, trials=trials, seed=seed, seconds=seconds)
+
+
+def check_search(trials: int, folds: int) -> None:
+    """Raises RequestError for fewer trials than one, and fewer folds than two."""
+    if trials < 1 or folds < 2:
+        raise RequestError(f"{trials} trials in {folds} folds; accepted: 1 trial or more, 2 folds or more")
+
+
+def search(
+    loss: Callable[[BoostConfig], float],
+    *,
+    trials: int,
+    seed: int = 0,
+    seconds: float | None = None,
+    start: Sequence[BoostConfig] = (),
+) -> Tuned:
+    """The settings of the least loss of so many trials, of which the defaults are the first, and `start` the next."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise RequestError(f"optuna is not installed; {EXTRA}") from error
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-        study.enqueue_trial(asdict(BoostConfig()))
+        for config in (BoostConfig(), *start):
+            study.enqueue_trial(asdict(config))
         study.optimize(lambda trial: loss(_suggested(trial)), n_trials=trials, timeout=seconds)
     finally:
         optuna.logging.set_verbosity(before)

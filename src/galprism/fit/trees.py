@@ -80,7 +80,7 @@ class BoostedTrees:
 
     def probability(self, features: Features) -> np.ndarray:
         """(N, K), as `Trees.probability`."""
-        xgboost = _xgboost()
+        xgboost = import_xgboost()
         check_features(self.names, features)
         return self.booster.predict(xgboost.DMatrix(features.values, nthread=1)).astype(np.float64)
 
@@ -95,7 +95,7 @@ class BoostedTrees:
     @classmethod
     def load(cls, path: str | Path) -> BoostedTrees:
         """Raises RequestError for a file that `save` has not written."""
-        xgboost = _xgboost()
+        xgboost = import_xgboost()
         booster = xgboost.Booster({"nthread": 1})
         try:
             booster.load_model(path)
@@ -129,7 +129,7 @@ def grow_boosted(
 
     One thread, the same for the same seed. Raises RequestError where a class has no example, or shapes differ.
     """
-    xgboost = _xgboost()
+    xgboost = import_xgboost()
     rows = labelled(features, classes)
     settings = asdict(config or BoostConfig())
     rounds = settings.pop("rounds")
@@ -219,7 +219,8 @@ def check_features(names: tuple[str, ...], features: Features) -> None:
         raise RequestError(f"features {', '.join(features.names)}; the trees learned from {', '.join(names)}")
 
 
-def _xgboost():
+def import_xgboost():
+    """XGBoost. Raises RequestError where it is not installed."""
     try:
         import xgboost
     except ImportError as error:

@@ -24,10 +24,10 @@ from galprism.infer.redshift import Density, Ranker, gained
 from galprism.infer.redshift_file import COLUMN as PDF_COLUMN
 from galprism.infer.session import Answers, Session, describe_model
 from galprism.infer.stored import COLUMN, Components, n_bytes
+from galprism.infer.told_redshift import ToldRedshift
 from galprism.prep import Features
+from galprism.prep.classes import ClassFeatures
 from galprism.prep.frames import Frame
-from galprism.prep.modalities import Modalities
-from galprism.prep.pictures_and_spectra import PicturesAndSpectra
 
 CHUNK_ROWS, CHUNK_INPUTS = 8192, 2**24
 """Rows that are prepared at a time; of models with many inputs, as pixels are, so many numbers."""
@@ -58,6 +58,7 @@ class Predictor:
         self._check = None if models is None else PredictiveCheck(bundle, models)
         self._session = Session(bundle)
         self._ranker = Ranker(bundle) if bundle.ranking else None
+        self._told = ToldRedshift(bundle) if bundle.tells_redshift and bundle.kind == "mixture" else None
         self._chunk = max(min(CHUNK_ROWS, CHUNK_INPUTS // max(self._session.n_inputs, 1)), 1)
 
     def predict(
@@ -74,11 +75,12 @@ class Predictor:
         posterior : keep the joint posteriors in a column of bytes, see galprism.infer.stored.
         infer_redshift : where a source has no redshift, or one whose error says something beside the photometry, infer
         it too; `redshift` is then one of the parameters, also of the joint posteriors.
-        redshift_pdf : then keep how probable each of its redshifts is, in a column (N, Z) of that name.
+        redshift_pdf : where redshifts are inferred, so or by a model that infers them of every source, keep how
+        probable each redshift is, in a column (N, Z) of that name.
         Raises RequestError where the sources lack photometry, redshifts or a band altogether, and where the bundle has
         no posteriors to keep or cannot infer redshifts.
         """
-        check_options(self.bundle, posterior, infer_redshift)
+        check_options(self.bundle, posterior, infer_redshift, redshift_pdf)
         levels = check_levels(levels) if self.bundle.kind == "mixture" else ()
         names = (*self.bundle.targets, "redshift") if infer_redshift else self.bundle.targets
         if infer_redshift and sources.redshift is None:
@@ -120,7 +122,7 @@ class Predictor:
     ) -> Iterator[tuple[slice | np.ndarray, _Found]]:
         """What is found of some rows, and which they are: all at once, or those with a redshift and those without."""
         if not infer_redshift:
-            yield slice(None), self._with_redshift(sources, levels, posterior, infer_redshift)
+            yield slice(None), self._with_redshift(sources, levels, posterior, infer_redshift, redshift_pdf)
             return
         assert sources.redshift is not None
         assert self._ranker is not None
@@ -139,7 +141,12 @@ class Predictor:
             yield unknown, self._without_redshift(sources.take(unknown), levels, posterior, redshift_pdf)
 
     def _with_redshift(
-        self, sources: Sources, levels: tuple[float, ...], posterior: bool, infer_redshift: bool
+        self,
+        sources: Sources,
+        levels: tuple[float, ...],
+        posterior: bool,
+        infer_redshift: bool,
+        redshift_pdf: bool = False,
     ) -> _Found:
         n, p = len(sources), len(self.bundle.targets)
         features = self._features(sources)
@@ -154,6 +161,9 @@ class Predictor:
         if answers.quantiles is not None:
             quantiles[:, :, picked] = frame.values(answers.quantiles)
         extra = features.trust | self._gained(sources, picked, answers)
+        if redshift_pdf and self._told is not None:
+            extra[PDF_COLUMN] = np.zeros((n, len(self._told.redshift)), np.float32)
+            extra[PDF_COLUMN][picked] = self._told.probability(self._session, features.inputs[picked])
         held = None
         if joint:
             k = self.bundle.coordinates["components"]
@@ -197,13 +207,22 @@ class Predictor:
 
         Raises RequestError where the bundle cannot infer redshifts, and where the sources lack photometry or a band.
         """
-        check_options(self.bundle, False, True)
-        assert self._ranker is not None
-        return self._ranker.density(sources)
+        if self._told is None:
+            check_options(self.bundle, False, True)
+            assert self._ranker is not None
+            return self._ranker.density(sources)
+        probability = np.zeros((len(sources), len(self._told.redshift)), np.float32)
+        for start in range(0, len(sources), self._chunk):
+            features = self._features(sources.take(slice(start, start + self._chunk)))
+            rows = start + np.flatnonzero(features.usable)
+            probability[rows] = self._told.probability(self._session, features.inputs[features.usable])
+        return self._told.of(probability)
 
     @property
     def redshifts_asked(self) -> Density:
         """The redshifts that are looked at, of no source."""
+        if self._told is not None:
+            return self._told.of(np.zeros((0, len(self._told.redshift)), np.float32))
         assert self._ranker is not None
         return self._ranker.at(np.zeros(0, np.float32))
 
@@ -249,13 +268,10 @@ class Predictor:
             result[rows][usable] = self._session.cdf(features.inputs[usable], x)
         return np.where(np.isfinite(true), result, np.nan)
 
-    def _features(self, sources: Sources) -> Features:
-        preparation = self.bundle.preparation
-        if isinstance(preparation, Modalities | PicturesAndSpectra):
-            return preparation.features(sources)
-        return self.bundle.of_parameters.features(sources)
+    def _features(self, sources: Sources) -> Features | ClassFeatures:
+        return self.bundle.preparation.features(sources)
 
-    def _frame(self, features: Features, sources: Sources, rows: slice | np.ndarray) -> Frame:
+    def _frame(self, features: Features | ClassFeatures, sources: Sources, rows: slice | np.ndarray) -> Frame:
         redshift = None if sources.redshift is None else sources.redshift[rows]
         return self.bundle.frame(features.anchor[rows], redshift)
 
@@ -284,13 +300,17 @@ def predict(
     return predictions
 
 
-def check_options(bundle: Bundle, posterior: bool, infer_redshift: bool) -> None:
+def check_options(bundle: Bundle, posterior: bool, infer_redshift: bool, redshift_pdf: bool = False) -> None:
     """Raises RequestError for what the bundle cannot do."""
     if bundle.kind == "classes" and (posterior or infer_redshift):
         asked = "posterior" if posterior else "infer_redshift"
         raise RequestError(f"{asked}: bundle {bundle.name} tells classes and infers no parameters")
     if posterior and bundle.kind != "mixture":
         raise RequestError(f"bundle {bundle.name} has point estimates only; it has no posterior to keep")
+    if infer_redshift and bundle.tells_redshift:
+        raise RequestError(f"infer_redshift: bundle {bundle.name} infers the redshift of every source; leave it out")
+    if redshift_pdf and bundle.tells_redshift and bundle.kind != "mixture":
+        raise RequestError(f"bundle {bundle.name} has point estimates only; its redshifts have no density")
     if infer_redshift and not bundle.ranking:
         raise RequestError(f"bundle {bundle.name} needs redshifts: it has no network that could infer them")
 

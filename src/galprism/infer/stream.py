@@ -44,7 +44,8 @@ from galprism.surveys import Layout, Survey
 SAMPLE_ROWS = 16_384
 """The first rows, which say whether the table's values can be the survey's."""
 SLOW_ROWS = 4096
-"""Rows of a batch at most where redshifts are inferred or answers checked, which takes tens of times as long."""
+"""Rows of a batch at most where redshifts are inferred or answers checked, which takes tens of times as long, or their
+densities are kept, which are long."""
 EXTRA = "extra_"
 """Before the names of further columns in a part."""
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -114,16 +115,16 @@ def predict_file(
             raise RequestError(f"{name} = {number}; accepted: 1 or more")
     if posterior and format_of(out_path).name == "CSV":
         raise RequestError(f"{out_path}: posteriors are vectors, which CSV cannot hold; accepted: {NOT_CSV}")
-    if infer_redshift or models is not None:
+    if infer_redshift or models is not None or redshift_path is not None:
         batch_rows = min(batch_rows, SLOW_ROWS)
-    check_options(bundle, posterior, infer_redshift)
+    check_options(bundle, posterior, infer_redshift, redshift_path is not None)
     if redshift_path is not None:
         if Path(redshift_path).resolve() == out_path.resolve():
             raise RequestError(
                 f"{redshift_path}: the posteriors of redshifts and the table of answers need a file each"
             )
         redshift_path = check_redshift_file(redshift_path, _paths(in_path))
-        if not infer_redshift:
+        if not infer_redshift and not bundle.tells_redshift:
             raise RequestError(f"{redshift_path}: posteriors of redshifts are of those that are inferred; ask for both")
     if bundle.any_bands:
         bundle = bundle.bind(survey)

@@ -1,6 +1,7 @@
 """Networks: plain torch modules, tensors in and tensors out, and the way from them to ONNX."""
 
 from galprism.nets.classifier import CLASSIFIERS, Classifier, FusionConfig, KidsConfig, classifiers_to_onnx
+from galprism.nets.ensemble import Ensemble
 from galprism.nets.estimator import NETWORKS, Estimator, Regressor
 from galprism.nets.mixture import Mixture, MixtureConfig
 from galprism.nets.mlp import MLP, MLPConfig
@@ -19,6 +20,7 @@ __all__ = [
     "MLP",
     "NETWORKS",
     "Classifier",
+    "Ensemble",
     "Estimator",
     "FusionConfig",
     "KidsConfig",

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from galprism.nets.estimator import Estimator
+from galprism.nets.estimator import Regressor
 from galprism.nets.export import to_onnx
 from galprism.nets.mixture import Mixture
 from galprism.nets.quantiles import quantiles
@@ -97,7 +97,7 @@ class MixtureReadout(nn.Module):
 
 
 def readout_to_onnx(
-    estimator: Estimator,
+    estimator: Regressor,
     n_inputs: int,
     linear: Any,
     offset: Any,

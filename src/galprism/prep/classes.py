@@ -1,4 +1,6 @@
-"""Sources -> what a classifier of stars, quasars and galaxies sees: photometry, images, both, and what is missing."""
+"""Sources -> what a classifier of stars, quasars and galaxies sees: photometry, images, both, and what is missing.
+
+Networks that learn parameters from a catalogue, redshifts above all, see the same of photometry."""
 
 from __future__ import annotations
 
@@ -71,6 +73,16 @@ class ClassFeatures:
         """(N,), bool: something can be said."""
         return (self.flags & np.uint32(Flag.NOT_INFERRED)) == 0
 
+    @property
+    def anchor(self) -> np.ndarray:
+        """(N,), dex: parameters that are learned are relative to nothing."""
+        return np.zeros(len(self.inputs))
+
+    @property
+    def trust(self) -> dict[str, np.ndarray]:
+        """Nothing but the flags says how well a source is described."""
+        return {}
+
 
 @dataclass(frozen=True, eq=False)
 class ClassPreparation:
@@ -93,6 +105,8 @@ class ClassPreparation:
 
     any_bands = False
     basis = None
+    of = "classes"
+    """What bundles call it."""
     calibration: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -280,6 +294,7 @@ class ClassPreparation:
     def to_plain(self) -> dict[str, Any]:
         """What JSON holds of it."""
         return {
+            "of": self.of,
             "config": configs.plain(self.config),
             "bands": list(self.bands),
             "assumed_err": self.assumed_err.tolist(),

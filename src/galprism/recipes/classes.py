@@ -18,8 +18,9 @@ from galprism.errors import RequestError
 from galprism.nets import CLASSIFIERS, Classifier, classifiers_to_onnx
 from galprism.prep import DropConfig, LoseConfig
 from galprism.prep.classes import ClassPreparation
+from galprism.recipes.catalogue import held_apart
 from galprism.recipes.labelled import Labelled, labelled, measure_of
-from galprism.recipes.parts import origin
+from galprism.recipes.parts import middle_band, origin
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe
 from galprism.train import Epoch, LoopConfig, train
@@ -64,16 +65,10 @@ def build_classifier(recipe: Recipe, preparation: ClassPreparation, seed: int) -
 
 def split(recipe: Recipe, known: Labelled) -> tuple[np.ndarray, np.ndarray]:
     """Rows for training and for validation: of a simulated sky in its order, of a catalogue at random."""
+    if known.sources is not None:
+        return held_apart(len(known), recipe)
     n_train, n_valid = recipe.sample.train, recipe.sample.validation
-    if known.sources is None:
-        return np.arange(n_train), np.arange(n_train, n_train + n_valid)
-    order = np.random.default_rng((recipe.seed, 2)).permutation(len(known))
-    if len(known) <= n_valid:
-        raise RequestError(
-            f"the catalogue has {len(known)} sources with classes, and sample.validation = {n_valid} of them are to be "
-            "kept apart; accepted: fewer"
-        )
-    return np.sort(order[n_valid : n_valid + n_train]), np.sort(order[:n_valid])
+    return np.arange(n_train), np.arange(n_train, n_train + n_valid)
 
 
 def learn_classes(
@@ -99,7 +94,7 @@ def learn_classes(
         absent = ", ".join(name for name, count in zip(CLASSES, counts, strict=True) if not count)
         raise RequestError(f"recipe {recipe.name}: no source of training is a {absent}; accepted: some of each class")
     survey, measure = surveys.get(recipe.survey), measure_of(recipe, known)
-    band = recipe.field.band if recipe.field is not None else _middle(recipe)
+    band = recipe.field.band if recipe.field is not None else middle_band(recipe)
     few = train_rows[:: -(-len(train_rows) // STATISTICS_ROWS)]
     usual = dict(zip(survey.band_names, survey.sky_err().tolist(), strict=True))
     preparation = ClassPreparation.fit(
@@ -206,11 +201,6 @@ def class_bundle(recipe: Recipe, trained: TrainedClasses) -> bundle.Bundle:
         coordinates={"classes": list(CLASSES), "shares": trained.shares, "tempering": trained.tempering},
         model=classifiers_to_onnx(trained.classifiers),
     )
-
-
-def _middle(recipe: Recipe) -> str:
-    names = surveys.get(recipe.survey).band_names
-    return "r" if "r" in names else names[len(names) // 2]
 
 
 def _without_place(recipe: Recipe) -> Recipe:

@@ -6,7 +6,7 @@ from typing import Any
 
 from galprism.config import fill, plain
 from galprism.errors import RequestError
-from galprism.nets import NETWORKS, Estimator, MixtureConfig, readout_to_onnx
+from galprism.nets import NETWORKS, Estimator, MixtureConfig, Regressor, readout_to_onnx
 from galprism.prep import Targets
 from galprism.recipes.recipe import Recipe
 
@@ -43,7 +43,7 @@ def check_network(recipe: Recipe, network: Any) -> None:
         raise RequestError(f"recipe {recipe.name}: net.dropout = {dropout}; accepted: 0 up to, not including, 1")
 
 
-def coordinates_of(estimator: Estimator, targets: Targets) -> dict[str, Any]:
+def coordinates_of(estimator: Regressor, targets: Targets) -> dict[str, Any]:
     """As in a bundle; empty for a network that gives a point."""
     if estimator.head is None:
         return {}
@@ -51,7 +51,7 @@ def coordinates_of(estimator: Estimator, targets: Targets) -> dict[str, Any]:
     return {"components": estimator.head.n_components, "linear": linear, "offset": offset}
 
 
-def readout_of(estimator: Estimator, targets: Targets, n_inputs: int) -> bytes:
+def readout_of(estimator: Regressor, targets: Targets, n_inputs: int) -> bytes:
     """The network as ONNX, asked for parameters."""
     bounded = [limits is not None for limits in targets.ranges]
     return readout_to_onnx(estimator, n_inputs, targets.linear, targets.offset, bounded)

@@ -10,7 +10,7 @@ import numpy as np
 
 from galprism import passbands, surveys
 from galprism.config import plain
-from galprism.nets import Estimator
+from galprism.nets import Regressor
 from galprism.prep import Targets
 from galprism.recipes.estimators import coordinates_of, readout_of
 from galprism.recipes.recipe import Recipe
@@ -34,7 +34,7 @@ def origin(recipe: Recipe, bands: tuple[str, ...], described: Mapping[str, objec
     }
 
 
-def answers(estimator: Estimator, targets: Targets, n_inputs: int) -> dict[str, Any]:
+def answers(estimator: Regressor, targets: Targets, n_inputs: int) -> dict[str, Any]:
     """Fields of a Bundle that make parameters of what the network, trained, says of `n_inputs` numbers."""
     return {
         "targets": targets.names,
@@ -44,3 +44,9 @@ def answers(estimator: Estimator, targets: Targets, n_inputs: int) -> dict[str, 
         "coordinates": coordinates_of(estimator, targets),
         "model": readout_of(estimator, targets, n_inputs),
     }
+
+
+def middle_band(recipe: Recipe) -> str:
+    """The band of the recipe's survey by which sources are called bright or faint: r where it has one."""
+    names = surveys.get(recipe.survey).band_names
+    return "r" if "r" in names else names[len(names) // 2]

@@ -113,6 +113,28 @@ class ClassesConfig:
 
 
 @dataclass(frozen=True)
+class LearnedConfig:
+    """A catalogue of sources whose parameters are known, in place of a simulated population: galaxies with redshifts
+    from spectra, say, from whose photometry the redshifts of others are learned."""
+
+    catalogue: str = ""
+    """The table, of the recipe's survey; it has fluxes and the parameters of `targets`."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Its columns where they are not those of a preset, as in `--column`: mag_u = "u", mag_err_u = "none"; and those of
+    the targets, where they are not called as these are: redshift = "zspec"."""
+    inputs: ClassInputConfig = field(default_factory=ClassInputConfig)
+    """What of a source is looked at; of photometry alone."""
+    networks: int = 1
+    """So many are trained, from first weights of their own, and their posteriors averaged."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.networks <= 10:
+            raise RequestError(f"labels.networks = {self.networks}; accepted: 1 to 10")
+        if self.inputs.image.bands:
+            raise RequestError("labels.inputs.image: catalogues are of photometry; accepted: no image")
+
+
+@dataclass(frozen=True)
 class StagedConfig:
     """The networks of MMLforGalAM, M1 to M4, trained one after the other (galprism.recipes.staged)."""
 
@@ -182,6 +204,8 @@ class Recipe:
     """How spectra of the field's galaxies are taken."""
     classes: ClassesConfig | None = None
     """What tells their classes is trained, in place of parameters."""
+    labels: LearnedConfig | None = None
+    """The parameters are learned from a catalogue, in place of a simulated sky."""
     modalities: ModalitiesConfig | None = None
     """A network of photometry, images and spectra is trained, in place of one of photometry alone."""
     staged: StagedConfig | None = None
@@ -197,6 +221,7 @@ class Recipe:
         if self.seed < 0:
             raise RequestError(f"seed = {self.seed}; accepted: 0 or more")
         self._check_classes()
+        self._check_labels()
         kinds = {self.survey == ANY, bool(self.surveys.pool), self.prep.kind == "spectra"}
         if self.redshift.candidates and self.survey != ANY:
             raise RequestError(
@@ -228,9 +253,34 @@ class Recipe:
                     f"arcsec, and [images] {'is not there' if shown is None else shown}; accepted: of the images taken"
                 )
 
+    def _check_labels(self) -> None:
+        if self.labels is None:
+            return
+        other = [name for name in ("field", "classes", "modalities", "staged") if getattr(self, name) is not None]
+        if other or self.survey == ANY:
+            raise RequestError(
+                f"[labels] with {f'[{other[0]}]' if other else 'any bands'}: parameters are learned from a catalogue "
+                "of one survey, or of what is simulated"
+            )
+        if "redshift" in self.targets.names and self.labels.inputs.redshift:
+            raise RequestError(
+                "labels.inputs.redshift with redshift among targets.names; accepted: it is either asked for or told"
+            )
+        if "redshift" in self.targets.names and "redshift" not in self.targets.bounded:
+            raise RequestError("targets.bounded lacks redshift, which has a range that no answer is outside of")
+        if self.labels.networks > 1 and not self.net.get("components", 0):
+            raise RequestError(
+                f"labels.networks = {self.labels.networks} with points for answers; accepted: 1, or a mixture "
+                "(net.components > 0), as posteriors are averaged"
+            )
+
 
 def check_population(recipe: Recipe) -> None:
     """Raises RequestError where the recipe's sky is no population of galaxies, whose parameters can be learnt."""
+    if recipe.labels is not None:
+        raise RequestError(
+            f"recipe {recipe.name} learns from a catalogue and has no sky; accepted here: recipes of a [population]"
+        )
     if recipe.field is not None or recipe.classes is not None:
         what = "of classes" if recipe.classes is not None else "a [field] of galaxies, quasars and stars to simulate"
         raise RequestError(f"recipe {recipe.name} is {what}; accepted here: recipes of a [population]")

@@ -22,6 +22,7 @@ from galprism.prep.frames import ranges_of
 from galprism.recipes.certificate import certified
 from galprism.recipes.classes import train_classes
 from galprism.recipes.estimators import BESIDE_TRAINING, build_estimator
+from galprism.recipes.learned import train_parameters
 from galprism.recipes.parts import answers, origin
 from galprism.recipes.populations import train_populations
 from galprism.recipes.ranking import build_scorer, learn_to_rank
@@ -242,17 +243,21 @@ def train_bundle(
     device: str = "cpu",
     report: Callable[[Epoch, int], None] | None = None,
     progress: Callable[[int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Path:
     """Train a recipe and write its bundle to the folder `out`.
 
     work : keeps checkpoints, so that the same call takes up a training that stopped; `out` with `.work` behind it
     when not given, and then it is removed at the end.
+    say : called with what there is to say of a catalogue that parameters are learned from.
     """
     bundle.check_folder(out)
     folder = out.with_name(out.name + ".work") if work is None else work
     options: dict[str, Any] = {"work": folder, "device": device, "report": report, "progress": progress}
     if recipe.classes is not None:
         made = train_classes(recipe, **options)
+    elif recipe.labels is not None:
+        made = train_parameters(recipe, work=folder, device=device, report=report, say=say)
     elif recipe.modalities is not None:
         made = train_populations(recipe, **options)
     elif recipe.staged is not None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from galprism.data import Sources
 from galprism.prep import DropConfig, Preparation, Targets, drop
+from galprism.prep.classes import ClassPreparation
 
 CHUNK_ROWS = 16_384
 """Sources are drawn and prepared this many at a time, then dealt out in batches."""
@@ -130,7 +131,8 @@ class DrawnData(Drawn):
     draw: Draw
     values: np.ndarray
     """(N, P), the parameters of the targets, in their order."""
-    preparation: Preparation
+    preparation: Preparation | ClassPreparation
+    """The second of parameters that are inferred without redshifts."""
     targets: Targets
     batch_size: int
     seed: int
@@ -149,7 +151,8 @@ class DrawnData(Drawn):
                 if not self.preparation.any_bands:
                     photometry = drop(photometry.select(self.preparation.bands), self.drop, rng)
                 features = self.preparation.features(replace(sources, photometry=photometry), check=False)
-                y = self.targets.encode(self.values[drawn], features.anchor, sources.redshift)
+                told = sources.redshift if isinstance(self.preparation, Preparation) else np.zeros(len(drawn))
+                y = self.targets.encode(self.values[drawn], features.anchor, told)
                 good = features.usable & np.isfinite(y).all(axis=1)
                 parts.append((features.inputs[good], y[good]))
             x, y = (np.concatenate(column) for column in zip(*parts, strict=True)) if len(parts) > 1 else parts[0]

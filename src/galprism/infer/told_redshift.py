@@ -1,0 +1,48 @@
+"""The density of redshifts that are among what a network infers of every source: its mixture, cell by cell."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+
+from galprism.bundle import Bundle
+from galprism.infer.redshift import Density
+from galprism.infer.session import Session
+from galprism.prep.frames import Frame
+
+STEP = 0.002
+"""In ln(1 + z), of a cell at most: half the width of the sharpest posteriors that five bands give."""
+
+
+class ToldRedshift:
+    """Cells that are even in ln(1 + z) over the range of redshifts in training."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """bundle : one that tells redshifts."""
+        self._target = bundle.targets.index("redshift")
+        limits = bundle.ranges[self._target]
+        assert limits is not None
+        low, high = np.log1p(np.array(limits, float))
+        n = int(np.ceil((high - low) / STEP))
+        ln_edges = low + (high - low) / n * np.arange(n + 1)
+        self.redshift = np.expm1(0.5 * (ln_edges[1:] + ln_edges[:-1]))
+        frame = Frame.of([0.0], [limits], np.zeros(n - 1), None)
+        self._inner = frame.coordinates(np.expm1(ln_edges[None, 1:-1]))[0]
+
+    def of(self, probability: np.ndarray) -> Density:
+        """Of probabilities of the cells (N, Z)."""
+        return Density(self.redshift, probability)
+
+    def probability(self, session: Session, inputs: np.ndarray) -> np.ndarray:
+        """(N, Z), float32, of the cells, for a network's inputs (N, F)."""
+        found = np.zeros((len(inputs), len(self.redshift)), np.float32)
+        if not len(inputs):
+            return found
+        weight, mean, sigma = session.marginals(inputs)
+        mean, sigma = mean[self._target], sigma[self._target]
+        below = np.zeros((len(inputs), len(self.redshift) + 1))
+        below[:, -1] = weight.sum(axis=0)
+        for w, m, s in zip(weight, mean, sigma, strict=True):
+            below[:, 1:-1] += w[:, None] * ndtr((self._inner - m[:, None]) / s[:, None])
+        found[:] = np.diff(below, axis=1) / below[:, -1:]
+        return found
