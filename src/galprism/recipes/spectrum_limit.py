@@ -8,7 +8,6 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
-import torch
 
 from galprism import surveys
 from galprism.data import Predictions, Sources
@@ -17,6 +16,7 @@ from galprism.fit.spectrum_posterior import SpectrumPosterior, spectrum_posterio
 from galprism.fit.tempering import TemperingConfig
 from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
+from galprism.mocks.threads import one_thread
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import libraries_of
 
@@ -63,7 +63,7 @@ _worker: dict[str, Any] = {}
 
 
 def _begin(recipe: Recipe, config: TemperingConfig | None) -> None:
-    torch.set_num_threads(1)
+    one_thread()
     _worker.update(posterior=posterior_of(recipe, config), seed=recipe.seed)
 
 
