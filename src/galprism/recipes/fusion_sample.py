@@ -266,7 +266,7 @@ def _infer(
             progress(len(rows))
 
     if workers < 2:
-        _worker.update(posterior=posterior, error=_model_error(recipe))
+        _worker.update(posterior=posterior, error=model_error(recipe))
         for rows, each in zip(pieces, given, strict=True):
             take(rows, _answer(each))
     else:
@@ -278,7 +278,8 @@ def _infer(
     _done(kept, part, place)
 
 
-def _model_error(recipe: Recipe) -> np.ndarray | float:
+def model_error(recipe: Recipe) -> np.ndarray | float:
+    """Of the recipe's photometry, beyond the stated errors: fractions of the fluxes, (B,), or none."""
     return calibration_error(surveys.get(recipe.survey)) if recipe.noise.calibration else 0.0
 
 
@@ -288,7 +289,7 @@ _worker: dict[str, Any] = {}
 
 def _begin(recipe: Recipe) -> None:
     one_thread()
-    _worker.update(posterior=rate_posterior(recipe), error=_model_error(recipe))
+    _worker.update(posterior=rate_posterior(recipe), error=model_error(recipe))
 
 
 def _answer(given: tuple[np.ndarray, np.ndarray, np.ndarray]) -> RateDistributions:
