@@ -17,6 +17,7 @@ from galprism.mocks.images.cutouts import sky_sigma
 from galprism.mocks.spectra.instrument import instrument
 from galprism.recipes import fusion_sample as module
 from galprism.recipes.fusion_sample import MEASURED, PARTS, TARGETS, fusion_sample
+from galprism.recipes.staged import train_staged
 
 COUNTS = (24, 5, 7)
 N, SIDE = sum(COUNTS), 32
@@ -139,6 +140,12 @@ def test_a_recipe_that_lacks_a_part_is_refused(recipe, tmp_path, name):
     gone = {name: None} | ({"chosen": None} if name == "field" else {})
     with pytest.raises(RequestError, match=rf"sdss-fusion has no \[{name}\]"):
         fusion_sample(replace(recipe, **gone), tmp_path)
+
+
+def test_the_staged_networks_refuse_its_targets_before_anything_is_made(tmp_path):
+    with pytest.raises(RequestError, match=r"recipe sdss-fusion: targets\.names has sfr_tot_avg, "):
+        train_staged(recipes.load("sdss-fusion"), work=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_galaxies_chosen_by_several_magnitudes_are_not_the_posteriors(recipe, tmp_path):
