@@ -120,6 +120,15 @@ def test_more_draws_are_made_until_there_are_enough(posterior, galaxies, monkeyp
     assert np.all(counted[1] > counted[0])
 
 
+def test_light_at_several_redshifts_is_that_at_each(field, galaxies):
+    bodies = galaxies.take(slice(0, 20)).bodies
+    flux, values = field.seen_at(bodies, np.array([0.081, 0.084]))
+    for redshift, seen_there in zip((0.081, 0.084), flux, strict=True):
+        moved = field.light(replace(bodies, redshift=np.full(20, redshift)))
+        np.testing.assert_allclose(seen_there, moved.flux, rtol=1e-4)
+        np.testing.assert_allclose(values["logsfr"], moved.values["logsfr"], rtol=1e-6)
+
+
 def test_cells_are_narrow_near_by_and_nodes_are_within(posterior):
     cells = np.arange(len(posterior.edges) - 1)
     assert posterior.edges[0] == pytest.approx(0.08)
