@@ -19,6 +19,7 @@ import argparse
 import csv
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,16 @@ from scipy.ndimage import median_filter, uniform_filter1d
 
 from galprism.mocks.spectra import instrument
 
-FIRST, LAST = 35798, 39637
-"""Pixels of the grid, log10 wavelength = 1e-4 k: 3800 to 9200 Angstrom."""
+FIRST, LAST = 35526, 40145
+"""Pixels of the grid, log10 wavelength = 1e-4 k: 3570 to 10,340 Angstrom, the 4,620 of a whole spectrum of BOSS."""
 SMOOTH = 41
 """Pixels, of the running median of what the source's own photons add: it is smooth but for the air's bands, and lines
 of the sky, which differ from one fibre to the next, would spoil it."""
 CONTINUUM = 101
 """Pixels, of the running median of residuals."""
 LEAST_SN = 0.3
+RANGES = (3569, 3700, 3800, 4200, 5000, 6000, 7000, 8000, 9200, 9800, 10340)
+"""Angstrom."""
 HEAD = """# The noise of spectra of BOSS: made by benchmarks/spectrum_noise.py of {n} spectra, {names}.
 # A row a pixel, log10 of the vacuum wavelength in Angstrom = 1e-4 k, from k = {first} on.
 # sky: 1e-17 erg/s/cm2/A, standard deviation without a source, fibre of 2 arcsec, about an hour of exposure; photons:
@@ -132,11 +135,14 @@ def main() -> int:
             f"{label}, {len(each)} spectra: errors over the table's {np.median(each):.3f}, "
             f"scatter {np.std(np.log10(each)):.3f} dex"
         )
-        for low, high in ((3800, 4200), (4200, 5000), (5000, 6000), (6000, 7000), (7000, 8000), (8000, 9200)):
+        for low, high in pairwise(RANGES):
             inside = (wave >= low) & (wave < high)
+            if not np.isfinite(shape[:, inside]).any():
+                continue
             some = shape[:, inside]
             spread = 0.5 * np.diff(np.nanpercentile(some, [16, 84]))[0]
-            print(f"  {low}-{high} A: {np.nanmedian(some):.3f} +- {spread:.3f}")
+            least = int(np.isfinite(some).sum(axis=0).min())
+            print(f"  {low}-{high} A: {np.nanmedian(some):.3f} +- {spread:.3f}, {least} spectra or more")
     return 0
 
 

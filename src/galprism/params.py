@@ -33,6 +33,32 @@ def _table(*rows: Parameter) -> dict[str, Parameter]:
     return {row.name: row for row in rows}
 
 
+OF_RATE = "the posterior of logsfr given the photometry and the redshift"
+STATISTICS_OF_RATE = {
+    "avg": (r"\langle\log\,{\rm SFR}\rangle", "stat.mean", f"mean of {OF_RATE}"),
+    "entropy": (
+        r"S(\log\,{\rm SFR})",
+        "stat.value",
+        f"- sum p ln p, in nats, of {OF_RATE} in bins of 0.05 dex",
+    ),
+    "median": (r"\log\,{\rm SFR}_{50}", "stat.median", f"median of {OF_RATE}"),
+    "mode": (r"\log\,{\rm SFR}_{\rm mode}", "stat", f"where {OF_RATE} is highest, smoothed by 0.1 dex"),
+    "p16": (r"\log\,{\rm SFR}_{16}", "stat.percentile", f"16 % of {OF_RATE} is below"),
+    "p2p5": (r"\log\,{\rm SFR}_{2.5}", "stat.percentile", f"2.5 % of {OF_RATE} is below"),
+    "p84": (r"\log\,{\rm SFR}_{84}", "stat.percentile", f"84 % of {OF_RATE} is below"),
+    "p97p5": (r"\log\,{\rm SFR}_{97.5}", "stat.percentile", f"97.5 % of {OF_RATE} is below"),
+}
+"""Label, UCD and definition, by what SDSS's galSpecExtra has after `sfr_tot_`."""
+
+
+def _statistic_of_rate(name: str, label: str, ucd: str, definition: str) -> Parameter:
+    if name == "entropy":
+        return Parameter("sfr_tot_entropy", "", 0.0, 6.0, f"${label}$", ucd, definition)
+    unit = r"[M_\odot\,{\rm yr}^{-1}]"
+    ucd = f"phys.SFR;{ucd}"
+    return Parameter(f"sfr_tot_{name}", "dex(Msun / yr)", -12.0, 5.0, rf"${label}\ {unit}$", ucd, definition)
+
+
 PARAMS = _table(
     Parameter("redshift", "", -0.01, 10.0, r"$z$", "src.redshift", "heliocentric redshift"),
     Parameter(
@@ -90,6 +116,7 @@ PARAMS = _table(
         "phys.SFR",
         "log10 of the star-formation rate averaged over the last 100 Myr",
     ),
+    *(_statistic_of_rate(name, *row) for name, row in STATISTICS_OF_RATE.items()),
     Parameter(
         "logssfr",
         "dex(1 / yr)",

@@ -184,7 +184,7 @@ def test_its_galaxies_are_not_those_that_are_learned_from(recipe, monkeypatch):
         seeds.append(made.seed)
         raise Stop
 
-    monkeypatch.setattr(module, "_chosen", chosen)
+    monkeypatch.setattr(module, "chosen_of", chosen)
     monkeypatch.setattr(module, "SpectrumModel", lambda *given: SpectrumModel)
     with pytest.raises(Stop):
         spectrum_basis(recipe, 3)

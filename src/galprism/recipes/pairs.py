@@ -142,7 +142,7 @@ def spectrum_basis(recipe: Recipe, size: int) -> SpectrumBasis:
     model = SpectrumModel(library, recipe.spectra)
     n, seed = BASIS_GALAXIES, recipe.seed + 1
     flux = []
-    for patch, own in _chosen(replace(recipe, seed=seed), n).patches(None):
+    for patch, own in chosen_of(replace(recipe, seed=seed), n).patches(None):
         bodies = patch.members.bodies
         assert bodies is not None
         same = replace(bodies, redshift=np.full(len(bodies), BASIS_AT))
@@ -154,7 +154,8 @@ def spectrum_basis(recipe: Recipe, size: int) -> SpectrumBasis:
     return SpectrumBasis.fit(first - round(np.log10(1 + BASIS_AT) / DEX_PER_PIXEL), np.concatenate(flux), size)
 
 
-def _chosen(recipe: Recipe, n: int) -> Chosen:
+def chosen_of(recipe: Recipe, n: int) -> Chosen:
+    """Galaxies chosen of the sky of a recipe. Raises RequestError for other classes beside them."""
     (library,) = libraries_of(recipe)
     assert recipe.chosen is not None
     if recipe.chosen.star or recipe.chosen.qso:
@@ -190,7 +191,7 @@ def _simulate(recipe: Recipe, n: int, place: Path, progress: Callable[[int], Non
         for name, (rest, dtype) in columns.items()
     }
     done = 0
-    for patch, own in _chosen(recipe, n).patches(images):
+    for patch, own in chosen_of(recipe, n).patches(images):
         rows = slice(done, done + own)
         columns_of, exposed = _of_patch(recipe, model, patch, own)
         for name, value in columns_of.items():

@@ -162,11 +162,7 @@ class Staged:
 
         Raises RequestError for targets that pairs do not have.
         """
-        missing = [name for name in recipe.targets.names if name not in NAMES]
-        if missing:
-            raise RequestError(
-                f"recipe {recipe.name}: targets.names has {', '.join(missing)}; accepted: {', '.join(NAMES)}"
-            )
+        check_targets(recipe)
         assert recipe.staged is not None
         self.recipe, self.config, self.known, self.seen = recipe, recipe.staged, known, seen
         self.work, self.device, self.report = work, device, report
@@ -319,6 +315,15 @@ def staged_bundle(recipe: Recipe, trained: Staged, sees: Sees) -> bundle.Bundle:
     )
 
 
+def check_targets(recipe: Recipe) -> None:
+    """Raises RequestError for targets that pairs do not have."""
+    missing = [name for name in recipe.targets.names if name not in NAMES]
+    if missing:
+        raise RequestError(
+            f"recipe {recipe.name}: targets.names has {', '.join(missing)}; accepted: {', '.join(NAMES)}"
+        )
+
+
 def train_staged(
     recipe: Recipe,
     *,
@@ -329,6 +334,7 @@ def train_staged(
 ) -> bundle.Bundle:
     """Train a recipe of these networks; `work` keeps pairs, features and checkpoints, and takes up a training that
     stopped, at whatever stage. The bundle is not written yet."""
+    check_targets(recipe)
     known = pairs_of(recipe, work, progress)
     seen = prepared(recipe, known, work)
     told = None if report is None else lambda name, epoch, of: report(epoch, of)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from galprism.data.sfr_labels import check_order
 from galprism.data.tables.base import Batch, TableReader
 from galprism.data.tables.columns import ColumnInfo, as_text
 from galprism.data.tables.formats import open_table
@@ -76,7 +77,8 @@ def read_truth(
     what name the table has a parameter, `class` or `weight`: {"logmstar": "lgm_tot_p50"}.
 
     Raises RequestError where there is no id or neither a parameter nor a class, where a class is none of
-    galprism.data.CLASSES, where an id that is asked for stands in several rows, or where none of `ids` is there.
+    galprism.data.CLASSES, where an id that is asked for stands in several rows, or where none of `ids` is there; and
+    where percentiles of a rate's distribution are out of order (galprism.data.sfr_labels).
     """
     reader = open_table(path)
     places = _places(reader) | dict(columns or {})
@@ -101,6 +103,7 @@ def read_truth(
         weight=table[places["weight"]].astype(np.float64) if "weight" in places else None,
         labels={name: as_text(table[places[name]]) for name in LABELS if name in places},
     )
+    check_order(truth.id, truth.values, names, str(reader.path))
     return truth if ids is None else aligned(truth, ids, str(reader.path))
 
 

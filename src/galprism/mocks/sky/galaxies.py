@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from galprism.mocks.sky.latents import Latents
 from galprism.mocks.sky.mass_function import MassFunction
 from galprism.mocks.sky.members import Members, Shapes, joined
 from galprism.mocks.sky.shapes import drawn_shapes
-from galprism.sps import ForwardModel, Galaxies, Observed, SSPLibrary
+from galprism.sps import Derived, ForwardModel, Galaxies, Observed, SSPLibrary
 from galprism.sps.derived import mix
 from galprism.sps.ssp import Z_SUN
 from galprism.surveys import Survey
@@ -38,6 +39,7 @@ SPARE = 0.3
 """dex of mass below those that the pilot found bright enough, that are drawn all the same."""
 SURVIVING = 0.6
 """Of the mass formed, as a first guess where a rate is turned into a history: what follows is exact."""
+Made = TypeVar("Made", Derived, Observed)
 
 
 class FieldGalaxies:
@@ -93,13 +95,21 @@ class FieldGalaxies:
     def patch(self, area: float, rng: np.random.Generator) -> Members:
         """The galaxies of `area` square degrees that are brighter than the limit; their number is Poisson."""
         parts = []
-        for population, (function, foresight) in self.populations.items():
+        for population, (function, _) in self.populations.items():
             redshift, logm = function.draw(area, rng)
             bodies = self.bodies(redshift, logm, np.full(len(logm), population == "quiescent"), rng)
-            brightest = bodies.logm + foresight.brightest(bodies.redshift, bodies.features)
-            made = self.light(bodies.take(np.flatnonzero(brightest > self._log_limit)), rng)
+            made = self.light(bodies.take(np.flatnonzero(self.may_be_bright(bodies))), rng)
             parts.append(made.take(np.flatnonzero(made.flux[:, self.place] > njy_from_abmag(self.limit))))
         return joined(parts)
+
+    def may_be_bright(self, bodies: Bodies) -> np.ndarray:
+        """(N,), bool: false of those that are sure to be fainter than the limit, by what is foreseen of them."""
+        found = np.empty(len(bodies), bool)
+        for population, (_, foresight) in self.populations.items():
+            own = np.flatnonzero(bodies.quiescent == (population == "quiescent"))
+            some = bodies.take(own)
+            found[own] = some.logm + foresight.brightest(some.redshift, some.features) > self._log_limit
+        return found
 
     @property
     def _log_limit(self) -> float:
@@ -154,6 +164,18 @@ class FieldGalaxies:
         rng = np.random.default_rng(len(bodies.logm)) if rng is None else rng
         return self.light_of(bodies, drawn_shapes(bodies.redshift, bodies.logm, rng))
 
+    def seen_at(self, bodies: Bodies, redshifts: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Their light (Z, N, B), nJy, as it would be seen at each of `redshifts` (Z,), and parameters (N,) of the
+        galaxies by name."""
+        n = len(bodies)
+        galaxies = Galaxies.from_numpy(**bodies.populations())
+        derived = self.model.derive(galaxies)
+        bulge, disc = (_rows(derived, slice(first, first + n)) for first in (0, n))
+        formed = bodies.formed(np.stack([bulge.mstar.numpy(), disc.mstar.numpy()], axis=1))
+        light = self.model.fluxes_at(galaxies, redshifts).numpy()
+        flux = light[:, :n] * formed[:, :1] + light[:, n:] * formed[:, 1:]
+        return flux, _values(bodies, bulge, disc, formed)
+
     def light_of(self, bodies: Bodies, shapes: Shapes) -> Members:
         """Their light, of these shapes."""
         n = len(bodies.logm)
@@ -180,11 +202,11 @@ def _between(ends: tuple[float, float], uniform: np.ndarray) -> np.ndarray:
     return ends[0] + (ends[1] - ends[0]) * uniform
 
 
-def _rows(seen: Observed, rows: slice) -> Observed:
-    return Observed(**{entry.name: getattr(seen, entry.name)[rows] for entry in fields(Observed)})
+def _rows(seen: Made, rows: slice) -> Made:
+    return type(seen)(**{entry.name: getattr(seen, entry.name)[rows] for entry in fields(seen)})
 
 
-def _values(bodies: Bodies, bulge: Observed, disc: Observed, formed: np.ndarray) -> dict[str, np.ndarray]:
+def _values(bodies: Bodies, bulge: Derived, disc: Derived, formed: np.ndarray) -> dict[str, np.ndarray]:
     """Parameters of whole galaxies by name."""
     total = formed.sum(axis=1)
     whole = mix([bulge, disc], torch.from_numpy(formed / total[:, None]))

@@ -14,7 +14,7 @@ from galprism.errors import RequestError
 from galprism.mocks.spectra.config import SpectrumConfig
 
 TABLE = Path(__file__).parent / "tables" / "sdss_noise.csv"
-FIRST = 35798
+FIRST = 35526
 """The first pixel of the table: log10 of its wavelength is 1e-4 times this."""
 FIBRE = 2.0
 """arcsec, the diameter of the fibres of the spectra that the table was made of."""
