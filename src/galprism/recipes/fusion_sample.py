@@ -31,12 +31,12 @@ from galprism.mocks.simulate import error_sample
 from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
 from galprism.mocks.spectra.noise import observe_spectra
-from galprism.mocks.threads import one_thread
 from galprism.recipes.pairs import chosen_of
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import libraries_of
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
+from galprism.train.device import one_thread
 
 NAME = "sdss-fusion"
 TARGETS = ("redshift", *STATISTICS)

@@ -16,7 +16,6 @@ from galprism.fit.spectrum_posterior import SpectrumPosterior, spectrum_posterio
 from galprism.fit.tempering import TemperingConfig
 from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
-from galprism.mocks.threads import one_thread
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import libraries_of
 from galprism.train.device import one_thread
