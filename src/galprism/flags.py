@@ -38,6 +38,7 @@ class Flag(IntFlag):
     BLENDED = 1 << 25
     PIXELS_MISSING = 1 << 26
     REDSHIFT_WARNING = 1 << 27
+    REDSHIFT_MISMATCH = 1 << 28
 
 
 SENTENCE = {
@@ -69,6 +70,7 @@ SENTENCE = {
     Flag.BLENDED: "its picture shows another galaxy that overlaps with it",
     Flag.PIXELS_MISSING: "more pixels of the spectrum are without data than the model has learned to do without",
     Flag.REDSHIFT_WARNING: "the file of the spectrum warns of its redshift",
+    Flag.REDSHIFT_MISMATCH: "the redshift that was taken is not the one that the file of the spectrum has",
 }
 
 

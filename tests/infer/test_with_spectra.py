@@ -137,3 +137,12 @@ def test_a_doubtful_redshift_is_said_of_the_source_that_takes_it():
     found = attached(Sources(np.array(["b", "a"]), redshift=[0.2, np.nan]), read)
     assert has(found, Flag.REDSHIFT_WARNING) == [False, True]
     assert has(alone(read), Flag.REDSHIFT_WARNING) == [True, True]
+
+
+def test_another_redshift_than_was_measured_on_the_spectrum_is_said():
+    """It is the catalogue's that is taken; half a per cent of 1 + z is where two redshifts part."""
+    near, far = 0.1 + 0.004 * 1.1, 0.1 + 0.006 * 1.1
+    read = gathered([one(name, redshift=0.1, own_redshift=name != "e") for name in "abcde"])
+    found = attached(Sources(np.array(list("abcde")), redshift=[near, far, np.nan, 0.05, far]), read)
+    np.testing.assert_array_equal(found.redshift, [near, far, 0.1, 0.05, far])
+    assert has(found, Flag.REDSHIFT_MISMATCH) == [False, True, False, True, False]

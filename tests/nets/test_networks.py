@@ -29,7 +29,7 @@ SMALL = {
     "residual": ("residual", ResidualConfig(width=16, blocks=2)),
     "gated": ("residual", ResidualConfig(width=16, blocks=2, gated=True)),
     "separate": ("separate", SeparateConfig(layers=(16, 8))),
-    "multimodal": ("multimodal", MultimodalConfig(shape=(3, 1, 1, 0, 0), width=16)),
+    "multimodal": ("multimodal", MultimodalConfig(shape=(3, 1, 1, 0, 0, 0), width=16)),
 }
 CASES = [
     (name, mixture)

@@ -131,6 +131,12 @@ def test_a_redshift_beyond_those_learned_is_not_inferred(preparation):
     assert found.flags[1] & np.uint32(Flag.REDSHIFT_OUT_OF_RANGE)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_redshift_of_minus_one_is_flagged_without_a_warning(preparation):
+    flags = preparation.features(replace(made(2, 3), redshift=np.array([-1.0, 0.1]))).flags
+    assert (flags & np.uint32(Flag.REDSHIFT_OUT_OF_RANGE) != 0).tolist() == [True, False]
+
+
 def test_the_spectrum_of_something_else_is_flagged(preparation):
     whole = made(50, 4)
     x = np.arange(1100)

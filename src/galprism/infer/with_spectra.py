@@ -18,6 +18,8 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.prep.line_shifts import flag_air
 
+SAME_REDSHIFT = 0.005
+"""Of 1 + z, by which two redshifts of one galaxy may differ: beyond, a spectrum's has failed."""
 OF_PIXELS = {"wave", "flux"}
 """Columns by which a table is one of a spectrum's pixels."""
 
@@ -38,7 +40,8 @@ def attached(sources: Sources, read: ReadSpectra) -> Sources:
 
     Flagged: spectra of what their files call stars or quasars (NOT_A_GALAXY), those that lie elsewhere than the source
     (POSITION_MISMATCH, where both have positions), those whose file warns of the redshift, where that is taken
-    (REDSHIFT_WARNING), and those whose lines stand where the source's redshift has them in air (LOOKS_LIKE_AIR). The
+    (REDSHIFT_WARNING), those whose file measured another redshift than the source has, which goes first
+    (REDSHIFT_MISMATCH), and those whose lines stand where the source's redshift has them in air (LOOKS_LIKE_AIR). The
     last is not asked of those whose redshifts were measured on them, as those in files of surveys were, which say what
     their wavelengths are. Raises RequestError where one source has several spectra.
     """
@@ -56,6 +59,9 @@ def attached(sources: Sources, read: ReadSpectra) -> Sources:
     measured = np.isfinite(theirs) & match.placed(own_redshift, False)
     doubtful = match.placed(own.flags & np.uint32(Flag.REDSHIFT_WARNING), 0) > 0
     joined = joined.flagged(Flag.REDSHIFT_WARNING, doubtful & ~np.isfinite(given))
+    joined = joined.flagged(
+        Flag.REDSHIFT_MISMATCH, measured & (np.abs(redshift - theirs) > SAME_REDSHIFT * (1 + theirs))
+    )
     joined = flag_air(replace(joined, redshift=redshift), ~measured)
     if sources.ra is not None and sources.dec is not None:
         ra, dec = (np.full(len(own), np.nan) if each is None else each for each in (own.ra, own.dec))

@@ -73,7 +73,7 @@ class SpectrumBasis:
     def within(self, low: float, high: float, redshift: np.ndarray) -> np.ndarray:
         """(N,): the share of the pixels that are observed from `low` to `high` Angstrom at redshifts (N,); NaN where
         the redshift is."""
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             shift = np.rint(np.log10(1.0 + np.asarray(redshift, np.float64)) / DEX_PER_PIXEL)
         ends = (np.rint(np.log10(end) / DEX_PER_PIXEL) - self.first - shift for end in (low, high))
         first, last = (np.clip(end, -1, self.spectra.shape[1]) for end in ends)
