@@ -147,7 +147,7 @@ class TestNotOurs:
 
     def test_not_hdf5(self, tmp_path):
         (tmp_path / "sky.h5").write_text("flux")
-        with pytest.raises(RequestError, match=r"sky\.h5"):
+        with pytest.raises(RequestError, match=r"sky\.h5: is not HDF5; accepted: a file of cutouts"):
             CutoutFile(tmp_path / "sky.h5")
 
     def test_another_hdf5(self, path):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from astropy.io import fits
 from PIL import Image
 
 from galprism.data import Cutouts
@@ -57,10 +58,12 @@ def test_the_unit_and_flags_are_kept_in_a_file(tmp_path):
 def test_refused(tmp_path):
     first = picture(tmp_path / "a.png")
     (tmp_path / "text.jpg").write_text("galaxy")
+    fits.PrimaryHDU(np.ones((8, 10), "f4")).writeto(tmp_path / "image.fits")
     for paths, said in [
         ([first, picture(tmp_path / "b.png", shape=(9, 10))], "b.png: has 9 x 10 pixels, .*a.png has 8 x 10"),
         ([picture(tmp_path / "c.png", mode="L")], "c.png: its colours are L; accepted: RGB"),
         ([tmp_path / "text.jpg"], "text.jpg: is not a picture"),
+        ([tmp_path / "image.fits"], "image.fits: is not a picture; accepted: JPEG, PNG"),
         ([tmp_path / "none.jpg"], "none.jpg: no such file"),
         ([], "0 pictures"),
     ]:

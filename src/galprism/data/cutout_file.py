@@ -155,6 +155,10 @@ class CutoutFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        if self.path.is_file() and not h5py.is_hdf5(self.path):
+            raise RequestError(
+                f"{self.path}: is not HDF5; accepted: a file of cutouts, as `galprism cutouts` writes it"
+            )
         with readable(self.path), h5py.File(self.path, "r") as file:
             if file.attrs.get("format") != FORMAT:
                 raise RequestError(f"{self.path}: is not a file of cutouts; its `format` would be {FORMAT!r}")

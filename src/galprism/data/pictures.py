@@ -42,7 +42,7 @@ def read_jpegs(
     for path in paths:
         with readable(path):
             try:
-                with Image.open(path) as picture:
+                with Image.open(path, formats=("JPEG", "PNG")) as picture:
                     if picture.mode != "RGB":
                         raise RequestError(f"{path}: its colours are {picture.mode}; accepted: RGB of 8 bits each")
                     levels.append(np.asarray(picture))
