@@ -116,6 +116,7 @@ def test_wrong_requests(words, said, refused, archive, listed, tmp_path):
 
 def test_a_query_that_skyserver_refuses(refused, archive, tmp_path):
     refused(("data", "sdss", "--query", "SELECT ;", "-o", tmp_path / "out", *archive.servers), "Incorrect syntax near")
+    assert len(archive.asked) == 1  # it would be refused again
 
 
 def test_a_query_that_finds_nothing(galprism, archive, tmp_path):
@@ -131,6 +132,8 @@ def test_a_query_that_finds_nothing(galprism, archive, tmp_path):
 def test_a_folder_that_is_a_file(where, refused, archive, listed, tmp_path):
     (tmp_path / "file").write_bytes(b"mine")
     refused(("data", "sdss", listed(), "-o", tmp_path / where, *archive.servers), where)
+    assert not archive.asked
+    assert (tmp_path / "file").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("name", ["objects.ecsv", "cutouts.h5"])
@@ -145,6 +148,8 @@ def test_downloads_that_are_a_file(refused, archive, listed, tmp_path):
     (tmp_path / "file").write_bytes(b"mine")
     words = ("-o", tmp_path / "out", "--downloads", tmp_path / "file")
     refused(("data", "sdss", listed(), *words, *archive.servers), "cannot be made a folder")
+    assert not archive.asked
+    assert (tmp_path / "file").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("busy", ["out", "shared"])
@@ -164,6 +169,8 @@ def test_a_list_in_the_place_of_the_table(refused, archive, listed, tmp_path):
     refused(
         ("data", "sdss", tmp_path / "out" / "objects.ecsv", "-o", tmp_path / "out", *archive.servers), "what is read"
     )
+    assert not archive.asked
+    assert read(tmp_path / "out" / "objects.ecsv")["fiberID"].tolist() == [fiber[2] for fiber in FIBERS]
 
 
 def test_a_server_that_is_down_ends_the_run_with_its_table(galprism, archive, listed, tmp_path):

@@ -64,4 +64,6 @@ def test_what_cannot_be_learned_is_refused(refused, table, tmp_path, settings, w
 @pytest.mark.parametrize("verb", ["mock", "fit"])
 def test_there_is_no_sky_to_simulate(refused, table, tmp_path, verb):
     words = ("-n", "10") if verb == "mock" else (table, "--method", "posterior")
-    refused((verb, "sdss-redshift", *words, "-o", tmp_path / "out.parquet"), "sdss-redshift", "catalogue")
+    out = tmp_path / "out.parquet"
+    refused((verb, "sdss-redshift", *words, "-o", out), "sdss-redshift", "catalogue")
+    assert not out.exists()

@@ -32,16 +32,16 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def test_set(tmp_path_factory):
+def others(tmp_path_factory):
     """Others: their columns, and the file."""
     path = toy_redshifts.written(tmp_path_factory.mktemp("others"), N_TEST, seed=1)
     return toy_redshifts.catalogue(N_TEST, seed=1), path
 
 
 class TestPosterior:
-    def test_is_the_one_in_closed_form(self, model, test_set):
+    def test_is_the_one_in_closed_form(self, model, others):
         """At each level to a fifth of a sigma, rms: 4,000 sources tell no more."""
-        columns, path = test_set
+        columns, path = others
         found = Predictor(model).predict(toy_redshifts.read(path))
         assert found.names == ("redshift",)
         for k, level in enumerate(LEVELS):
@@ -49,17 +49,17 @@ class TestPosterior:
             assert np.sqrt(np.mean(off**2)) < 0.25, level
             assert abs(off.mean()) < 0.1, level
 
-    def test_is_calibrated(self, model, test_set):
-        columns, path = test_set
+    def test_is_calibrated(self, model, others):
+        columns, path = others
         sources = toy_redshifts.read(path)
         pit = Predictor(model).pit(sources, Truth(sources.id, ("redshift",), columns["zspec"][:, None]))[:, 0]
         distance, _ = ks_uniform(pit)
         assert distance < 0.05  # 0.035 for one in twenty of exact ones
         assert abs(np.mean(np.abs(pit - 0.5) < 0.34) - 0.68) < 0.04
 
-    def test_without_the_band_that_knows_it_is_the_prior(self, model, test_set, tmp_path):
+    def test_without_the_band_that_knows_it_is_the_prior(self, model, others, tmp_path):
         """Nothing but g tells redshifts: without it they are even over the range, and the row is flagged."""
-        columns, _ = test_set
+        columns, _ = others
         path = tmp_path / "blind.csv"
         write_table(path, columns | {"g": np.full(N_TEST, np.nan)})
         found = Predictor(model).predict(toy_redshifts.read(path), (0.16, 0.5, 0.84))
@@ -67,22 +67,22 @@ class TestPosterior:
         np.testing.assert_allclose(np.median(found.quantiles[:, 0], axis=0), expected, atol=0.06)
         assert (found.flags & np.uint32(Flag.BAND_MISSING)).all()
 
-    def test_never_leaves_the_range_of_the_catalogue(self, model, test_set):
-        _, path = test_set
+    def test_never_leaves_the_range_of_the_catalogue(self, model, others):
+        _, path = others
         found = Predictor(model).predict(toy_redshifts.read(path), (0.001, 0.999))
         assert found.quantiles.min() > toy_redshifts.LOW - 0.01
         assert found.quantiles.max() < toy_redshifts.HIGH + 0.01
 
-    def test_is_not_moved_by_a_redshift_of_the_table(self, model, test_set):
-        _, path = test_set
+    def test_is_not_moved_by_a_redshift_of_the_table(self, model, others):
+        _, path = others
         other = toy_redshifts.read(path)
         given = Predictor(model).predict(other).quantiles
         assert other.redshift is not None
         blank = type(other)(other.id, photometry=other.photometry)
         np.testing.assert_array_equal(Predictor(model).predict(blank).quantiles, given)
 
-    def test_density_has_the_same_quantiles(self, model, test_set):
-        _, path = test_set
+    def test_density_has_the_same_quantiles(self, model, others):
+        _, path = others
         sources = toy_redshifts.read(path).take(slice(0, 200))
         predictor = Predictor(model)
         density, found = predictor.redshifts(sources), predictor.predict(sources)
@@ -91,10 +91,10 @@ class TestPosterior:
             np.testing.assert_allclose(density.quantile(level), found.quantiles[:, 0, k], atol=1e-3)
 
     @pytest.mark.filterwarnings("ignore")  # those of qp's own
-    def test_file_to_file_is_the_same_and_qp_reads_it(self, model, test_set, tmp_path):
+    def test_file_to_file_is_the_same_and_qp_reads_it(self, model, others, tmp_path):
         import qp
 
-        _, path = test_set
+        _, path = others
         out, kept = tmp_path / "found.parquet", tmp_path / "pz.hdf5"
         predict_file(
             model, get("sdss"), path, out, redshift_path=kept, posterior=True, columns_map=toy_redshifts.columns()
