@@ -16,6 +16,7 @@ from galprism.flags import Flag
 from galprism.mocks.images.cutouts import sky_sigma
 from galprism.mocks.spectra.instrument import instrument
 from galprism.recipes import fusion_sample as module
+from galprism.recipes import processes
 from galprism.recipes.fusion_sample import MEASURED, PARTS, TARGETS, fusion_sample
 from galprism.recipes.staged import train_staged
 
@@ -128,7 +129,7 @@ def test_it_is_found_again_and_distributions_are_taken_up(recipe, folder, sample
         again = fusion_sample(recipe, folder)
     for name in (*MEASURED, "share", "targets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(sample, name), err_msg=name)
-    monkeypatch.setattr(module, "ProcessPoolExecutor", lambda n, _, **first: ThreadPoolExecutor(1, **first))
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", lambda n, _, **first: ThreadPoolExecutor(1, **first))
     for place in folder.glob("rates-*"):
         place.rename(folder / "gone")  # as if it had been stopped in between
     shared = fusion_sample(recipe, folder, workers=2)

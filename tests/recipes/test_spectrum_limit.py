@@ -7,7 +7,7 @@ import pytest
 
 from galprism.errors import RequestError
 from galprism.fit.tempering import TemperingConfig
-from galprism.recipes import spectrum_limit
+from galprism.recipes import processes, spectrum_limit
 from galprism.recipes.pairs import measure_of, pairs
 from galprism.recipes.recipe import load
 from galprism.recipes.spectrum_limit import posterior_of
@@ -22,7 +22,7 @@ def test_its_answers_are_the_same_from_several_workers(tmp_path, monkeypatch):
     """Threads stand for processes here, which take long to begin."""
     monkeypatch.setattr(spectrum_limit, "PIECE", 1)
     monkeypatch.setattr(
-        spectrum_limit, "ProcessPoolExecutor", lambda n, _, **first: ThreadPoolExecutor(max(n - 1, 1), **first)
+        processes, "ProcessPoolExecutor", lambda n, _, **first: ThreadPoolExecutor(max(n - 1, 1), **first)
     )
     recipe = load("mmlforgalam", ("sample.train=6", "images.size=64"))
     sources = measure_of(recipe, pairs(recipe, tmp_path, 3))(np.arange(3), np.random.default_rng(2))

@@ -8,9 +8,7 @@ have the noise that they have: the labels are of that photometry, so that nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +30,11 @@ from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
 from galprism.mocks.spectra.noise import observe_spectra
 from galprism.recipes.pairs import chosen_of
+from galprism.recipes.processes import shared_out
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import libraries_of
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
-from galprism.train.device import one_thread
 
 NAME = "sdss-fusion"
 TARGETS = ("redshift", *STATISTICS)
@@ -260,21 +258,10 @@ def _infer(
     part = place.with_suffix(".part")
     kept = _made(part, len(flux), {"share": ((len(EDGES) - 1,), np.float32), "ess": ((), np.float64)})
 
-    def take(rows: np.ndarray, found: RateDistributions) -> None:
+    for rows, found in zip(pieces, shared_out(_asked, (recipe,), given, workers), strict=True):
         kept["share"][rows], kept["ess"][rows] = found.share, found.ess
         if progress is not None:
             progress(len(rows))
-
-    if workers < 2:
-        _worker.update(posterior=posterior, error=model_error(recipe))
-        for rows, each in zip(pieces, given, strict=True):
-            take(rows, _answer(each))
-    else:
-        with ProcessPoolExecutor(
-            min(workers, len(pieces)), get_context("spawn"), initializer=_begin, initargs=(recipe,)
-        ) as pool:
-            for rows, found in zip(pieces, pool.map(_answer, given), strict=True):
-                take(rows, found)
     _done(kept, part, place)
 
 
@@ -283,16 +270,12 @@ def model_error(recipe: Recipe) -> np.ndarray | float:
     return calibration_error(surveys.get(recipe.survey)) if recipe.noise.calibration else 0.0
 
 
-_worker: dict[str, Any] = {}
-"""What a worker has made once."""
+def _asked(recipe: Recipe) -> Callable[[tuple[np.ndarray, np.ndarray, np.ndarray]], RateDistributions]:
+    posterior, error = rate_posterior(recipe), model_error(recipe)
+    bands = posterior.field.survey.band_names
 
+    def ask(given: tuple[np.ndarray, np.ndarray, np.ndarray]) -> RateDistributions:
+        flux, ivar, redshift = given
+        return posterior(Photometry(flux, ivar, bands), redshift, error)
 
-def _begin(recipe: Recipe) -> None:
-    one_thread()
-    _worker.update(posterior=rate_posterior(recipe), error=model_error(recipe))
-
-
-def _answer(given: tuple[np.ndarray, np.ndarray, np.ndarray]) -> RateDistributions:
-    flux, ivar, redshift = given
-    posterior: FieldPosterior = _worker["posterior"]
-    return posterior(Photometry(flux, ivar, posterior.field.survey.band_names), redshift, _worker["error"])
+    return ask

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -16,9 +14,9 @@ from galprism.fit.spectrum_posterior import SpectrumPosterior, spectrum_posterio
 from galprism.fit.tempering import TemperingConfig
 from galprism.mocks.sky.galaxies import FieldGalaxies
 from galprism.mocks.spectra.model import SpectrumModel
+from galprism.recipes.processes import shared_out
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import libraries_of
-from galprism.train.device import one_thread
 
 PIECE = 4
 """Sources that a worker is given at a time."""
@@ -44,28 +42,15 @@ def exact_answers(
 ) -> Predictions:
     """What it says of sources, by the recipe's seed; see galprism.fit.spectrum_posterior. The answers are the same with
     any number of workers, which are processes of one thread each: threads would wait for each other."""
-    if workers < 2 or len(sources) < 2:
-        return spectrum_posterior(sources, posterior_of(recipe, config), seed=recipe.seed, progress=progress)
-    pieces = [sources.take(rows) for rows in np.array_split(np.arange(len(sources)), -(-len(sources) // PIECE))]
+    n_pieces = max(-(-len(sources) // PIECE), 1)
+    pieces = [sources.take(rows) for rows in np.array_split(np.arange(len(sources)), n_pieces)]
     parts = []
-    with ProcessPoolExecutor(
-        min(workers, len(pieces)), get_context("spawn"), initializer=_begin, initargs=(recipe, config)
-    ) as pool:
-        for part in pool.map(_answer, pieces):
-            parts.append(part)
-            if progress is not None:
-                progress(len(part))
+    for part in shared_out(_asked, (recipe, config), pieces, workers):
+        parts.append(part)
+        if progress is not None:
+            progress(len(part))
     return Predictions.joined(parts)
 
 
-_worker: dict[str, Any] = {}
-"""What a worker has made once."""
-
-
-def _begin(recipe: Recipe, config: TemperingConfig | None) -> None:
-    one_thread()
-    _worker.update(posterior=posterior_of(recipe, config), seed=recipe.seed)
-
-
-def _answer(sources: Sources) -> Predictions:
-    return spectrum_posterior(sources, _worker["posterior"], seed=_worker["seed"])
+def _asked(recipe: Recipe, config: TemperingConfig | None) -> Callable[[Sources], Predictions]:
+    return partial(spectrum_posterior, posterior=posterior_of(recipe, config), seed=recipe.seed)
