@@ -82,6 +82,13 @@ class FusionSample:
     """arcsec."""
     counts: tuple[int, int, int]
     """Of PARTS."""
+    place: Path
+    """The folder of what was simulated; its name is a digest of all that it depends on."""
+
+    @property
+    def coarse(self) -> np.ndarray:
+        """(N,), bool: the distribution rests on few draws."""
+        return np.asarray(self.ess) < FOUNDED
 
     def __len__(self) -> int:
         return len(self.ident)
@@ -107,7 +114,7 @@ class FusionSample:
             spectra=Spectra(
                 np.asarray(self.spectrum[rows]), np.asarray(self.spectrum_ivar[rows]), self.wave, self.lsf_sigma
             ),
-            flags=np.where(self.ess[rows] < FOUNDED, np.uint32(Flag.LOW_SAMPLE_SIZE), np.uint32(0)),
+            flags=np.where(self.coarse[rows], np.uint32(Flag.LOW_SAMPLE_SIZE), np.uint32(0)),
         )
 
     def labels(self, rows: np.ndarray | slice) -> Truth:
@@ -163,6 +170,7 @@ def fusion_sample(
             image_bands=recipe.images.bands,
             pixel_scale=recipe.images.pixel_scale,
             counts=counts,
+            place=place,
         )
 
 
