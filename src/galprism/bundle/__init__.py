@@ -232,7 +232,7 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
     contents = {MODEL_NAME: bundle.model, CARD_NAME: bundle.card.encode()}
     if bundle.preparation.basis is not None:
         contents[BASIS_NAME] = bundle.preparation.basis.to_bytes()
-    if isinstance(bundle.preparation, Modalities):
+    if isinstance(bundle.preparation, Modalities) and bundle.preparation.spectra is not None:
         contents[SPECTRA_NAME] = bundle.preparation.spectra.to_bytes()
     if bundle.ranking:
         contents[RANKING_NAME] = bundle.ranking
@@ -329,8 +329,8 @@ def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | SpectrumB
     preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra
     if plain["kind"] == "classes" or plain["preparation"].get("of") == ClassPreparation.of:
         preparation = ClassPreparation.from_plain(plain["preparation"])
-    elif isinstance(basis, SpectrumBasis):
-        preparation = Modalities.from_plain(plain["preparation"], basis)
+    elif isinstance(basis, SpectrumBasis) or plain["preparation"].get("of") == Modalities.of:
+        preparation = Modalities.from_plain(plain["preparation"], basis if isinstance(basis, SpectrumBasis) else None)
     elif plain["preparation"].get("of") == PicturesAndSpectra.of:
         preparation = PicturesAndSpectra.from_plain(plain["preparation"])
     else:

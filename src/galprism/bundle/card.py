@@ -129,14 +129,18 @@ def _seen_card(bundle: Bundle, sees: list[str], redshift: str, holds: str = UNDE
 
 def _of_modalities(bundle: Bundle, preparation: Modalities) -> tuple[list[str], str]:
     image, (low, high) = preparation.config.image, preparation.redshift_range
-    first, last = preparation.spectra.wave[[0, -1]]
     pixels = f"{image.size} x {image.size} pixels of {image.pixel_scale:g} arcsec"
     sees = [
         f"photometry of {bundle.survey} in {', '.join(bundle.bands)}, where there is some",
         f"an image in {', '.join(image.bands)} of {pixels}, where there is one",
-        f"a spectrum with its redshift, where there is one; {first:.0f} to {last:.0f} Angstrom at rest play a part, as "
-        f"{preparation.spectra.size} coefficients of a basis",
     ]
+    if preparation.spectra is None:
+        return sees, f"inferred, from {low:.4g} to {high:.4g}; none is looked at" if bundle.tells_redshift else "unseen"
+    first, last = preparation.spectra.wave[[0, -1]]
+    sees.append(
+        f"a spectrum with its redshift, where there is one; {first:.0f} to {last:.0f} Angstrom at rest play a part, as "
+        f"{preparation.spectra.size} coefficients of a basis"
+    )
     return sees, f"{low:.4g} to {high:.4g}; may be missing where there is no spectrum"
 
 
