@@ -71,7 +71,7 @@ def _best(rows: Sequence[Row], seen: Seen, j: int) -> dict[str, str]:
 
 
 def _gain(rows: Sequence[Row], seen: Seen, j: int) -> dict[str, Any] | None:
-    """None where a group has no model. The better of the two alone is told by the test: below one is better than both."""
+    """None where a group has no model. The better of the two alone is told by the test: below one, both are beaten."""
     by, best = {row.name: row for row in rows}, _best(rows, seen, j)
     if set(best) != set(GROUPS):
         return None
