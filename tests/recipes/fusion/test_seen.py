@@ -26,6 +26,16 @@ def test_numbers_are_scaled_by_the_galaxies_of_training(seen):
     assert [len(seen.rows(part)) for part in ("train", "validation", "test")] == list(COUNTS)
 
 
+def test_components_are_those_of_a_singular_value_decomposition(seen):
+    learned = seen.rows("train")
+    _, size, axes = np.linalg.svd(seen.spectrum[learned].astype(float), full_matrices=False)
+    scores = seen.spectrum.astype(float) @ axes[: seen.components.shape[1]].T
+    scores = (scores - scores[learned].mean(axis=0)) / scores[learned].std(axis=0)
+    assert (np.diff(size) < 0).all()
+    for j in range(seen.components.shape[1] - 1):  # the last is no direction but what the mean has left
+        assert abs(np.corrcoef(scores[:, j], seen.components[:, j])[0, 1]) == pytest.approx(1.0, abs=1e-4)
+
+
 def test_what_is_not_there_is_as_the_mean(seen):
     assert not seen.spectrum[3, 10:20].any()
     assert np.abs(seen.spectrum[3, :10]).min() > 0

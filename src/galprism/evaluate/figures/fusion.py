@@ -30,6 +30,8 @@ from galprism.evaluate.tables import number
 
 ACROSS = 3
 MARKERS = "osD^vP*Xd<>h"
+LEAST_COST = 1e-3
+"""Of what costs less, so that it can be drawn."""
 
 
 def _groups(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -65,7 +67,7 @@ def errors_by_model(
         panel.grid(axis="y", color="#E5E5E5", linewidth=0.6)
     for panel in axes.ravel()[len(targets) :]:
         panel.set_visible(False)
-    axes[0, 0].invert_yaxis()
+    axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
     dotted = Line2D([], [], color=INK, linestyle=":", label="labels from other draws")
     _legend(figure, colours, *([dotted] if noise else []))
     return Drawing("errors_by_model", "Errors by model", f"{text} Bars are standard errors.", png(figure))
@@ -103,9 +105,11 @@ def accuracy_and_cost(rows: Sequence[Mapping[str, Any]], text: str) -> Drawing:
     markers = {family: MARKERS[k % len(MARKERS)] for k, family in enumerate(dict.fromkeys(r["family"] for r in rows))}
     for panel, key, label in zip(axes[0], ("seconds", "microseconds"), ("training [s]", "a galaxy [µs]"), strict=True):
         for row in rows:
-            cost = max(row[key], 1e-3)
+            cost = max(row[key], LEAST_COST)
             panel.plot(cost, row["error"], markers[row["family"]], color=colours[row["group"]], markersize=6, alpha=0.8)
         panel.set_xscale("log")
+        low, high = np.log10([panel.dataLim.x0, panel.dataLim.x1])
+        panel.set_xlim(10 ** np.floor(low - 0.05), 10 ** np.ceil(high + 0.05))
         panel.set_xlabel(label)
         panel.set_ylim(bottom=0)
     axes[0, 0].set_ylabel("mean RMSE / standard deviation")
