@@ -11,7 +11,16 @@ from galprism.fit.tree_features import Features
 from galprism.fit.tree_values import grow_boosted_values, grow_forest_values
 from galprism.fit.trees import BoostConfig
 from galprism.recipes.fusion import classical as module
-from galprism.recipes.fusion.classical import BLOCKS, KINDS, QUICK, SEARCH_FILE, Classical, classical_models, ridge
+from galprism.recipes.fusion.classical import (
+    BLOCKS,
+    KINDS,
+    QUICK,
+    SEARCH_FILE,
+    Classical,
+    classical_models,
+    leading,
+    ridge,
+)
 from galprism.recipes.fusion.seen import seen_of
 from toy_fusion import made
 
@@ -66,6 +75,17 @@ def test_what_galaxies_are_made_of_is_found(kind, seen, tmp_path):
     off = fitted.answers(seen, rows) - seen.targets[rows]
     assert (off.std(axis=0) < (0.1 if kind == "linear" else 0.55) * seen.targets[rows].std(axis=0)).all()
     assert fitted.weights > 0
+
+
+def test_the_leading_components_are_given(seen, tmp_path):
+    features = seen.features(("photometry", "components"), np.arange(3))
+    some = leading(features, 5)
+    assert some.names == (*seen.photometry_names, *(f"components_{k}" for k in range(5)))
+    np.testing.assert_array_equal(some.values, np.hstack([seen.photometry[:3], seen.components[:3, :5]]))
+    model = Classical("linear", "spectra", QUICK)
+    fitted = model.fit(seen, tmp_path)
+    given = Searched.of(json.loads((tmp_path / SEARCH_FILE).read_text())).best["components"]
+    assert fitted.grown.slope.shape == (min(given, seen.components.shape[1]), 9)
 
 
 def test_a_search_is_kept_and_taken_up(seen, tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Classical models of the bench: linear regression, a random forest and boosted trees, each on photometry, on the
-principal components of spectra, and on both. Their settings are searched by cross-validation among the galaxies of
-training, of which trees take a part; what was tried is kept in `search.json`.
+principal components of spectra, and on both. Their settings, and how many components they are given, are searched by
+cross-validation among the galaxies of training, of which trees take a part; what was tried is kept in `search.json`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from galprism.fit.tree_tuning import SPACE
 from galprism.fit.tree_values import grow_boosted_values, grow_forest_values
 from galprism.fit.trees import BoostConfig
 from galprism.recipes.fusion.search import Searched, Settings, Space, search
-from galprism.recipes.fusion.seen import Seen
+from galprism.recipes.fusion.seen import COMPONENTS, Seen
 
 BLOCKS = {
     "photometry": ("photometry",),
@@ -29,6 +29,8 @@ BLOCKS = {
 """What the models see, by what it is called."""
 JUDGED = ("redshift", "sfr_tot_avg", "sfr_tot_entropy")
 """Targets by which the settings of boosted trees are searched: the others go with the second."""
+GIVEN, PREFIX = "components", "components_"
+"""The setting of how many are seen, and what their names begin with."""
 SEARCH_FILE = "search.json"
 
 
@@ -161,7 +163,18 @@ class Classical:
     @property
     def key(self) -> Any:
         own = KINDS[self.kind]
-        return [dict(own.space), own.start, asdict(self._search), own.names, own.last, self.seed]
+        return [dict(self.space), self.start, asdict(self._search), own.names, own.last, self.seed]
+
+    @property
+    def space(self) -> Space:
+        """Settings of the kind, and how many of the leading components are seen."""
+        own = {GIVEN: ("log-int", 4, COMPONENTS)} if "components" in self.sees else {}
+        return {**KINDS[self.kind].space, **own}
+
+    @property
+    def start(self) -> Settings:
+        """Tried first: all components."""
+        return KINDS[self.kind].start | ({GIVEN: COMPONENTS} if "components" in self.sees else {})
 
     @property
     def _search(self) -> Search:
@@ -175,9 +188,9 @@ class Classical:
             found = self._searched(seen)
             kept.write_text(json.dumps(found.record(), indent=1) + "\n")
         settings = Searched.of(json.loads(kept.read_text())).best | (kind.last or {})
-        rows = seen.rows("train")
-        grown = kind.grow(seen.features(self.sees, rows), seen.standard()[rows], settings, self.seed)
-        return FittedColumns(grown, self.sees)
+        rows, given = seen.rows("train"), settings.pop(GIVEN, None)
+        features = leading(seen.features(self.sees, rows), given)
+        return FittedColumns(kind.grow(features, seen.standard()[rows], settings, self.seed), self.sees, given)
 
     def _searched(self, seen: Seen) -> Searched:
         """By the mean over targets of squared errors, in variances of the targets, of galaxies that were held back."""
@@ -189,14 +202,24 @@ class Classical:
         fold = np.arange(len(rows)) % how.folds
 
         def cost(settings: Settings) -> float:
-            said = np.empty_like(values)
+            said, settings = np.empty_like(values), dict(settings)
+            some = leading(features, settings.pop(GIVEN, None))
             for k in range(how.folds):
                 own = fold == k
-                grown = kind.grow(features.take(~own), values[~own], settings, self.seed)
-                said[own] = grown.values(features.take(own))
+                grown = kind.grow(some.take(~own), values[~own], settings, self.seed)
+                said[own] = grown.values(some.take(own))
             return float(np.mean((said - values) ** 2))
 
-        return search(cost, kind.space, trials=how.trials, seed=self.seed, start=[kind.start])
+        return search(cost, self.space, trials=how.trials, seed=self.seed, start=[self.start])
+
+
+def leading(features: Features, given: int | None) -> Features:
+    """Those that are no component, and the first of those that are; all where `given` is None."""
+    if given is None:
+        return features
+    number = [int(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else -1 for name in features.names]
+    places = [place for place, k in enumerate(number) if k < given]
+    return Features(tuple(features.names[place] for place in places), features.values[:, places])
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +228,8 @@ class FittedColumns:
 
     grown: Grown
     sees: tuple[str, ...]
+    given: int | None = None
+    """Components; all where not given."""
 
     @property
     def weights(self) -> int:
@@ -213,4 +238,4 @@ class FittedColumns:
 
     def answers(self, seen: Seen, rows: np.ndarray) -> np.ndarray:
         """(n, P), in the targets' units."""
-        return seen.in_units(self.grown.values(seen.features(self.sees, rows)))
+        return seen.in_units(self.grown.values(leading(seen.features(self.sees, rows), self.given)))
