@@ -1,49 +1,13 @@
 """What the models of the bench see, and the loop that judges them."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from galprism.errors import RequestError
 from galprism.recipes.fusion.bench import judged, record
-from galprism.recipes.fusion.sample import TARGETS, FusionSample
+from galprism.recipes.fusion.sample import TARGETS
 from galprism.recipes.fusion.seen import BLOCKS, seen_of
-
-N, COUNTS = 60, (40, 8, 12)
-BANDS = ("u", "g", "r", "i", "z")
-
-
-def made(place: Path) -> FusionSample:
-    """Galaxies whose light is drawn of a number each, which the targets are made of."""
-    rng = np.random.default_rng(3)
-    hidden = rng.normal(size=N)
-    flux = 1e5 * 10 ** (0.3 * hidden[:, None]) * (1 + 0.02 * rng.normal(size=(N, 5)))
-    spectrum = 20 * np.exp(0.3 * hidden)[:, None] * np.linspace(1, 2, 96) + rng.normal(size=(N, 96))
-    ivar = np.ones((N, 96))
-    ivar[3, 10:20] = 0
-    image = rng.normal(size=(N, 5, 12, 12))
-    image[:, :, 5:7, 5:7] += 100 * np.exp(hidden)[:, None, None, None]
-    return FusionSample(
-        ident=np.arange(N),
-        image=image.astype(np.float32),
-        fwhm=np.full((N, 5), 1.3, np.float32),
-        spectrum=np.where(ivar > 0, spectrum, 0).astype(np.float32),
-        spectrum_ivar=ivar.astype(np.float32),
-        flux=flux.astype(np.float32),
-        flux_ivar=np.full((N, 5), 1e-4, np.float32) * (1 + np.arange(N, dtype=np.float32)[:, None]),
-        known=np.stack([hidden] * 4, axis=1),
-        share=np.ones((N, 3), np.float32),
-        ess=np.where(np.arange(N) == 5, 3.0, 1000.0),
-        targets=np.stack([(j + 1) * hidden + j for j in range(len(TARGETS))], axis=1),
-        wave=np.geomspace(4000, 4000 * 10 ** (95e-4), 96),
-        lsf_sigma=np.ones(96),
-        bands=BANDS,
-        image_bands=BANDS,
-        pixel_scale=0.396,
-        counts=COUNTS,
-        place=place,
-    )
+from toy_fusion import COUNTS, made
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +24,16 @@ def test_numbers_are_scaled_by_the_galaxies_of_training(seen):
     assert seen.spectrum[learned].std() == pytest.approx(1, abs=0.05)
     np.testing.assert_allclose(seen.in_units(seen.standard()), seen.targets, rtol=1e-4, atol=1e-4)
     assert [len(seen.rows(part)) for part in ("train", "validation", "test")] == list(COUNTS)
+
+
+def test_components_are_those_of_a_singular_value_decomposition(seen):
+    learned = seen.rows("train")
+    _, size, axes = np.linalg.svd(seen.spectrum[learned].astype(float), full_matrices=False)
+    scores = seen.spectrum.astype(float) @ axes[: seen.components.shape[1]].T
+    scores = (scores - scores[learned].mean(axis=0)) / scores[learned].std(axis=0)
+    assert (np.diff(size) < 0).all()
+    for j in range(seen.components.shape[1] - 1):  # the last is no direction but what the mean has left
+        assert abs(np.corrcoef(scores[:, j], seen.components[:, j])[0, 1]) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_what_is_not_there_is_as_the_mean(seen):

@@ -77,6 +77,8 @@ class Row:
     """By target."""
     answers: dict[str, np.ndarray]
     """By part, (n, P), in the targets' units."""
+    place: Path
+    """What the model keeps."""
 
 
 def judged(model: Model, seen: Seen, sample_key: str, folder: Path) -> Row:
@@ -103,7 +105,7 @@ def judged(model: Model, seen: Seen, sample_key: str, folder: Path) -> Row:
     with np.load(kept, allow_pickle=False) as stored:
         answers = {part: stored[part] for part in ("validation", "test")}
     scores = scores_of(answers["test"], seen, seen.rows("test"))
-    return Row(model.name, model.sees, scores=scores, answers=answers, **json.loads(told.read_text()))
+    return Row(model.name, model.sees, scores=scores, answers=answers, place=place, **json.loads(told.read_text()))
 
 
 def scores_of(answers: np.ndarray, seen: Seen, rows: np.ndarray) -> dict[str, Score]:

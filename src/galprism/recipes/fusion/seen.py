@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from scipy.linalg import eigh
 
 from galprism.data import Photometry, Sources
 from galprism.errors import RequestError
@@ -135,11 +136,12 @@ def _spectrum(sample: FusionSample) -> np.ndarray:
 
 
 def _components(spectrum: np.ndarray, learned: slice) -> np.ndarray:
-    """By a singular value decomposition of the spectra of training; the largest weight of each is positive."""
-    own = spectrum[learned]
+    """Of the spectra of training, by the leading eigenvectors of their products with each other, which are a tenth of
+    the work of a singular value decomposition; the largest weight of each is positive."""
+    own = spectrum[learned].astype(np.float64)
     k = min(COMPONENTS, len(own) - 1)
-    _, _, axes = np.linalg.svd(own, full_matrices=False)
-    axes = axes[:k]
+    square, left = eigh(own @ own.T, subset_by_index=(len(own) - k, len(own) - 1))
+    axes = ((own.T @ left) / np.sqrt(square)).T[::-1]
     axes *= np.sign(axes[np.arange(k), np.abs(axes).argmax(axis=1)])[:, None]
     return _standard(spectrum @ axes.T, learned)
 
