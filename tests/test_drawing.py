@@ -31,7 +31,7 @@ FORBIDDEN = {
 }
 HEAVY = (
     *("torch", "galsim", "dask", "lsdb", "bagpipes", "speclite", "sedpy", "onnx", "photutils", "xgboost", "sklearn"),
-    *("optuna", "spectres", "specutils", "skimage", "ppxf"),
+    *("optuna", "spectres", "specutils", "skimage", "ppxf", "umap"),
 )
 NETWORK = ("urllib.request", "http.client", "socket", "requests", "astroquery")
 NETWORK_DOORS = ("passbands/svo.py", "archives/client.py")

@@ -1,5 +1,6 @@
 """Networks: plain torch modules, tensors in and tensors out, and the way from them to ONNX."""
 
+from galprism.nets.bayesian import BayesianConfig, BayesianNetwork
 from galprism.nets.classifier import CLASSIFIERS, Classifier, FusionConfig, KidsConfig, classifiers_to_onnx
 from galprism.nets.ensemble import Ensemble
 from galprism.nets.estimator import NETWORKS, Estimator, Regressor
@@ -10,7 +11,7 @@ from galprism.nets.residual import ResidualConfig, ResidualMLP
 from galprism.nets.scorer import Scorer, scorer_to_onnx
 from galprism.nets.separate import JPAS_BASE, JPAS_SED, SeparateConfig, SeparateMLPs
 
-Network = Regressor | Scorer | Classifier
+Network = Regressor | Scorer | Classifier | BayesianNetwork
 """What the training loop trains."""
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "JPAS_SED",
     "MLP",
     "NETWORKS",
+    "BayesianConfig",
+    "BayesianNetwork",
     "Classifier",
     "Ensemble",
     "Estimator",

@@ -25,6 +25,7 @@ from galprism.data import Sources, Truth
 from galprism.data.tables import read_predictions, read_truth, write_predictions
 from galprism.errors import RequestError
 from galprism.evaluate import Bar, Selection, Table, evaluate
+from galprism.evaluate.embedding import neighbours_map
 from galprism.evaluate.report import strict
 from galprism.evaluate.tables import number, percent
 from galprism.fit.simple import NAMES, SimpleModels, least_chi2, prior_draws
@@ -271,7 +272,7 @@ class Reproduction:
         some = np.concatenate([np.flatnonzero(row)[:ON_MAP] for row in rows.values()])
         shapes = _shapes(sources.take(some))
         real = [_shapes(self._real())] if self.catalogue else []
-        places, *over = draw.neighbours_map(shapes, *real)
+        places, *over = neighbours_map(shapes, *real)
         groups = {name: places[row[some]] for name, row in rows.items()}
         caption = (
             "Fluxes over their median, i = 16 to 22 with noise, in a plane that keeps neighbours together (UMAP); its "

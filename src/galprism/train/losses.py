@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, huber_loss, mse_loss
 
-from galprism.nets import Classifier, Network, Scorer
+from galprism.nets import BayesianNetwork, Classifier, Network, Scorer
 
 
 def loss(network: Network, raw: Tensor, y: Tensor, huber_delta: float) -> Tensor:
@@ -18,12 +18,15 @@ def loss(network: Network, raw: Tensor, y: Tensor, huber_delta: float) -> Tensor
     y : of an estimator the true coordinates (n, D); of a scorer what was thought of each candidate (n, M), in nat, the
     first of which is true; of a classifier the true classes (n,). A point estimator has the Huber loss (Guo et al.
     2024, eq. 1), averaged over sources and coordinates, or where delta is infinite the mean square error; the others
-    have minus the log-likelihood, in nat per source.
+    have minus the log-likelihood, in nat per source, and Bayesian networks how far their weights are from their prior
+    on top.
     """
     if isinstance(network, Classifier):
         return cross_entropy(raw, y)
     if isinstance(network, Scorer):
         return -torch.log_softmax(raw + y, 1)[:, 0].mean()
+    if isinstance(network, BayesianNetwork):
+        return network.loss(raw, y)
     if network.head is None:
         return mse_loss(raw, y) if math.isinf(huber_delta) else huber_loss(raw, y, delta=huber_delta)
     return network.head.nll(raw, y).mean()
@@ -40,6 +43,6 @@ def errors(network: Network, raw: Tensor, y: Tensor) -> Tensor:
 
 def unit(network: Network, huber_delta: float) -> str:
     """What the loss is, for an axis."""
-    likelihood = isinstance(network, Scorer | Classifier) or network.head is not None
+    likelihood = isinstance(network, Scorer | Classifier | BayesianNetwork) or network.head is not None
     point = "mean square error" if math.isinf(huber_delta) else "Huber loss"
     return "negative log-likelihood [nat]" if likelihood else point

@@ -1,5 +1,5 @@
 """Figures of several libraries of stellar populations, as J-PAS's paper draws them (A&A 705, A219, 2026): Figs. 9, 10
-and E.1. Maps need umap-learn."""
+and E.1."""
 
 from __future__ import annotations
 
@@ -26,19 +26,6 @@ from galprism.evaluate.tables import number
 DOTS = 2500
 """Of a panel, at most."""
 PALE = "#C8C8C8"
-
-
-def neighbours_map(reference: np.ndarray, *others: np.ndarray, seed: int = 0) -> list[np.ndarray]:
-    """Places (N, 2) of `reference` (N, F) in a plane that keeps neighbours together (UMAP, McInnes et al. 2018), and
-    of each of `others` (M, F) in the same plane."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # umap-learn's own: one thread where the seed is given; numba's of its bitcode
-        from umap import UMAP
-
-        fitted = UMAP(random_state=seed).fit(reference)
-        return [fitted.embedding_, *(fitted.transform(other) for other in others)]
 
 
 @styled

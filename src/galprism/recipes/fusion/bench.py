@@ -86,7 +86,7 @@ def judged(model: Model, seen: Seen, sample_key: str, folder: Path) -> Row:
 
     sample_key : what the sample is, a digest
     """
-    place = folder / f"{file_name(model.name)}-{digest([sample_key, model.name, model.sees, model.key])}"
+    place = place_of(model, sample_key, folder)
     told, kept = place / "row.json", place / "answers.npz"
     if not told.exists():
         started = time.perf_counter()
@@ -106,6 +106,11 @@ def judged(model: Model, seen: Seen, sample_key: str, folder: Path) -> Row:
         answers = {part: stored[part] for part in ("validation", "test")}
     scores = scores_of(answers["test"], seen, seen.rows("test"))
     return Row(model.name, model.sees, scores=scores, answers=answers, place=place, **json.loads(told.read_text()))
+
+
+def place_of(model: Model, sample_key: str, folder: Path) -> Path:
+    """Where a model is kept: a folder of `folder`, named by all that it depends on."""
+    return folder / f"{file_name(model.name)}-{digest([sample_key, model.name, model.sees, model.key])}"
 
 
 def scores_of(answers: np.ndarray, seen: Seen, rows: np.ndarray) -> dict[str, Score]:
