@@ -25,6 +25,7 @@ LABELS = {
     "uncertainty": "its uncertainty [dex]",
     "redshift_uncertainty": "uncertainty of redshift",
 }
+FIGURE, PAGE = "embeddings.png", "embeddings.html"
 PICTURE = 40
 """Pixels of an image's middle that the page shows."""
 CAPTION = (
@@ -83,7 +84,7 @@ def kinds_of(sample: FusionSample) -> np.ndarray:
 
 
 def write_maps(maps: Maps, sample: FusionSample, folder: Path, title: str) -> list[Path]:
-    """embeddings.png and embeddings.html of a folder."""
+    """FIGURE and PAGE of a folder."""
     from galprism.evaluate.figures.maps import embedding_maps
     from galprism.evaluate.map_page import map_page
 
@@ -91,7 +92,7 @@ def write_maps(maps: Maps, sample: FusionSample, folder: Path, title: str) -> li
     places = {NAMES.get(name, name): points for name, points in maps.places.items()}
     values = {LABELS.get(name, name): value for name, value in maps.values.items()}
     drawn = dict(list(values.items())[:4])
-    figure, page = folder / "embeddings.png", folder / "embeddings.html"
+    figure, page = folder / FIGURE, folder / PAGE
     figure.write_bytes(embedding_maps("embeddings", title, places, drawn, CAPTION).png)
     cutouts = sample.sources(maps.rows).cutouts
     assert cutouts is not None

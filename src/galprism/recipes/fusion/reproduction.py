@@ -24,6 +24,10 @@ from galprism.evaluate.figures.fusion import accuracy_and_cost, against_true, er
 from galprism.evaluate.report import strict
 from galprism.fit.sfr_statistics import sfr_statistics
 from galprism.recipes.fusion.bars import BOTH, bars, family_of, group_of, standing
+from galprism.recipes.fusion.bayes_study import FULL as FULL_BAYES
+from galprism.recipes.fusion.bayes_study import QUICK as QUICK_BAYES
+from galprism.recipes.fusion.bayes_study import BayesStudy
+from galprism.recipes.fusion.bayesian import bayesian_models
 from galprism.recipes.fusion.bench import Model, Row, file_name, judged, record
 from galprism.recipes.fusion.classical import SEARCH_FILE, classical_models
 from galprism.recipes.fusion.sample import NAME, FusionSample, distributions, fusion_sample
@@ -48,6 +52,7 @@ def models(*, quick: bool) -> list[Model]:
     """The rows of the table, in their order."""
     return [
         *classical_models(quick=quick),
+        *bayesian_models(training=(QUICK_BAYES if quick else FULL_BAYES).training),
     ]
 
 
@@ -61,6 +66,7 @@ class Bench:
         parts = (recipe.field, recipe.chosen, recipe.images, recipe.spectra, recipe.noise, recipe.sample, recipe.fit)
         self.key: list[Any] = [*map(plain, parts), recipe.survey, recipe.seed]
         """What the sample depends on."""
+        self.sample_key = json.dumps(self.key, sort_keys=True, default=str)
 
     @cached_property
     def sample(self) -> FusionSample:
@@ -74,7 +80,7 @@ class Bench:
 
     def judged(self, model: Model) -> Row:
         """A model's row, learned where it is not there yet."""
-        return judged(model, self.seen, json.dumps(self.key, sort_keys=True, default=str), self.folder / "models")
+        return judged(model, self.seen, self.sample_key, self.folder / "models")
 
 
 class Study(Protocol):
@@ -97,7 +103,7 @@ class Study(Protocol):
         ...
 
 
-STUDIES: tuple[Callable[[Bench], Study], ...] = ()
+STUDIES: tuple[Callable[[Bench], Study], ...] = (BayesStudy,)
 """What makes them of the bench."""
 
 
