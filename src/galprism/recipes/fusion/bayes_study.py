@@ -147,7 +147,7 @@ class BayesStudy:
         )
         text = (
             f"{curves['model']}, {curves['seeds']} seeds, {', '.join(map(str, curves['labels']))} labels of a pool of "
-            f"{curves['pool']:,}. RMSE of {curves['half']:,} labels over that of all, over that of as many random ones, "
+            f"{curves['pool']:,}. RMSE of {curves['half']:,} labels over that of all, over that of as many random, "
             "and the fewest labels of a round that come within 5 % of all."
         )
         return [
