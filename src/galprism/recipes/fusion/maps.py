@@ -22,7 +22,7 @@ LABELS = {
     "redshift": "redshift",
     "rate": "log SFR [Msun/yr]",
     "class": "class",
-    "uncertainty": "its uncertainty [dex]",
+    "uncertainty": "uncertainty of log SFR",
     "redshift_uncertainty": "uncertainty of redshift",
 }
 FIGURE, PAGE = "embeddings.png", "embeddings.html"
