@@ -34,7 +34,9 @@ def test_correlation_is_the_sum_that_it_says():
     reading = ShiftReading(3, 20, 7, 2)
     windows = torch.randn(4, 3, 20)
     padded = torch.cat([windows, torch.zeros(4, 3, 7)], 2)
-    direct = torch.stack([torch.einsum("ncw,kcw->nk", padded[:, :, s : s + 20], reading.template) for s in range(7)], 2)
+    direct = torch.stack(
+        [torch.einsum("ncw,kcw->nk", padded[:, :, s : s + 20], reading.template) / 60**0.5 for s in range(7)], 2
+    )
     torch.testing.assert_close(reading.correlation(windows), direct, rtol=1e-4, atol=1e-5)
 
 
@@ -43,7 +45,7 @@ def test_a_shifted_template_is_read_as_its_shift():
     reading = ShiftReading(2, 40, 11, 1)
     template = torch.zeros(1, 2, 40)
     template[:, :, :30] = torch.randn(1, 2, 30)
-    reading.template.data = 3 * template
+    reading.template.data = 3 * 80**0.5 * template
     for shift in (0, 4, 10):
         read = reading(torch.roll(template, shift, dims=2))
         assert read.item() == pytest.approx(2 * shift / 10 - 1, abs=0.01)

@@ -66,16 +66,19 @@ def dense_branch(shape: Shape, config: JoinedConfig) -> nn.Module:
 
 
 class Answer(nn.Module):
-    """Features (N, n) to answers (N, P): a shared layer, residual blocks, a linear layer."""
+    """Features (N, n) to answers (N, P): residual blocks beside a linear layer, by which a redshift that was read well
+    goes through as it is."""
 
     def __init__(self, n_features: int, n_outputs: int, config: JoinedConfig):
         super().__init__()
-        self.norm = nn.LayerNorm(n_features)
         inner = ResidualConfig(config.width, config.blocks, "silu", dropout=config.dropout)
         self.layers = ResidualMLP(n_features, n_outputs, inner)
+        self.straight = nn.Linear(n_features, n_outputs)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.layers(self.norm(features))
+        with torch.autocast(features.device.type, enabled=False):
+            features = features.float()
+            return self.layers(features) + self.straight(features)
 
 
 class Alone(nn.Module):
@@ -155,7 +158,7 @@ class AttentionFusion(nn.Module):
         self.n_tokens, self.width = config.tokens, config.width
         n = config.tokens * config.width
         branches = {
-            name: nn.Sequential(make(shape, config), nn.SiLU(), nn.Linear(config.width, n))
+            name: nn.Sequential(make(shape, config), nn.Linear(config.width, n))
             for name, make in (("image", image_branch), ("spectrum", spectrum_branch))
         }
         self.branches = Branches(branches, n)

@@ -11,6 +11,8 @@ STEP, KERNEL = 4, 16
 """Pixels from one window of the first convolution to the next, and of each."""
 JOINED = 8
 """Windows that the second convolution makes one."""
+SPREAD = 3.0
+"""Shifts of templates are multiplied by it: redshifts of a sample fill a part of the range."""
 
 
 class DenseSpectrumBranch(nn.Module):
@@ -38,13 +40,15 @@ class ShiftReading(nn.Module):
     def __init__(self, channels: int, n_windows: int, n_shifts: int, n_templates: int):
         super().__init__()
         self.n_shifts, self.n = n_shifts, _even_length(n_windows + n_shifts)
-        self.template = nn.Parameter(torch.randn(n_templates, channels, n_windows) * (channels * n_windows) ** -0.5)
+        self.template = nn.Parameter(torch.randn(n_templates, channels, n_windows))
+        self.scale = (channels * n_windows) ** -0.5
         self.register_buffer("shift", torch.linspace(-1, 1, n_shifts))
 
     def correlation(self, windows: Tensor) -> Tensor:
-        """(N, K, n_shifts): the sum over channels and windows of windows[w + shift] template[w]."""
+        """(N, K, n_shifts): the sum over channels and windows of windows[w + shift] template[w], over the root of
+        how many there are: a step of training then moves it by little, however long templates are."""
         seen = torch.fft.rfft(windows, n=self.n)
-        template = torch.fft.rfft(self.template, n=self.n).conj()
+        template = torch.fft.rfft(self.template * self.scale, n=self.n).conj()
         found = [torch.fft.irfft((seen * own).sum(1), n=self.n)[:, : self.n_shifts] for own in template]
         return torch.stack(found, 1)
 
@@ -54,7 +58,8 @@ class ShiftReading(nn.Module):
 
 class SpectrumBranch(nn.Module):
     """A 1-D convolution of windows, read in two ways: a second one and a dense layer, which keep where things are, and
-    the shift of templates. Convolutions of windows that do not overlap, or little, are plain matrix products."""
+    the shift of templates, which are the last features as they are. Convolutions of windows that overlap little, or
+    not at all, are plain matrix products."""
 
     def __init__(
         self, n_pixels: int, n_features: int, channels: int, dropout: float, reach: float = 0.28, templates: int = 2
@@ -66,21 +71,20 @@ class SpectrumBranch(nn.Module):
             raise ValueError(f"{n_pixels} pixels; accepted: {KERNEL + STEP * (JOINED - 1)} or more")
         self.n_joined = self.n_windows // JOINED
         self.window = nn.Linear(KERNEL, channels)
-        self.norm = nn.LayerNorm(channels)
         self.act = nn.SiLU()
         self.join = nn.Linear(JOINED * channels, 2 * channels)
         self.drop = nn.Dropout(dropout)
         n_shifts = max(round(reach * self.n_windows), 2)
         self.shift = ShiftReading(channels, self.n_windows, n_shifts, templates)
-        self.last = nn.Linear(self.n_joined * 2 * channels + templates, n_features)
+        self.last = nn.Linear(self.n_joined * 2 * channels + templates, n_features - templates)
 
     def forward(self, spectrum: Tensor) -> Tensor:
         with torch.autocast(spectrum.device.type, enabled=False):  # of few channels, halved numbers are the slower ones
-            windows = self.act(self.norm(self.window(spectrum.unfold(1, KERNEL, STEP))))  # (N, W, C)
-            read = self.shift(windows.transpose(1, 2))
+            windows = self.act(self.window(spectrum.unfold(1, KERNEL, STEP)))  # (N, W, C)
+            read = self.shift(windows.transpose(1, 2)) * SPREAD
             kept = windows[:, : self.n_joined * JOINED].reshape(len(spectrum), self.n_joined, -1)
             joined = self.drop(self.act(self.join(kept)).flatten(1))
-            return self.last(torch.cat([joined, read], 1))  # (N, n_features)
+            return torch.cat([self.last(torch.cat([joined, read], 1)), read], 1)  # (N, n_features)
 
 
 def _even_length(n: int) -> int:

@@ -1,11 +1,13 @@
 """Whether a network of two modalities learns from both: measured while it is trained, and treated.
 
 Wu et al. (2022, ICML, PMLR 162, 24043) find that such networks are greedy: they learn from the modality that is learned
-from fastest and leave the other. How fast is told by gradients, the sum of |g|^2 / |w|^2 over the steps so far (their
-learning speed); where its logarithms for the two are further apart than a threshold, some steps follow in which what
-the fast one says is held at its mean, so that the slow one has to answer. Their networks have modules by which branches
-exchange what they found, and the speed of these over that of the branches is taken; where features are put side by side
-there are none, and the branches themselves are compared.
+from fastest, and leave the other. How much each is made use of is told by conditional utilisation rates: what it takes
+off the error that the other alone leaves. Their proxy for these, as rates cannot be had at every step, is the learning
+speed: the sum of |g|^2 / |w|^2 over steps, of what joins branches over that of the branches. With features side by side
+nothing joins branches but the shared layers, and the speeds of branches of two kinds do not compare; but rates can be
+had after every pass, and so the treatment goes by them: where they are further apart than a threshold, the next pass
+has windows of steps in which what the modality of more use says is held at its mean, and the other has to answer. Speeds
+are told beside.
 """
 
 from __future__ import annotations
@@ -31,9 +33,9 @@ class BalanceConfig:
 
     treat: bool = True
     threshold: float = 0.1
-    """Of log10 of the ratio of learning speeds."""
+    """Of the difference between the rates."""
     window: int = 5
-    """Steps in which the fast one is held, each time."""
+    """Steps in which the one of more use is held; then come as many in which nothing is."""
     first_epoch: int = 1
     """Nothing is done before that."""
 
@@ -45,8 +47,8 @@ class BranchEpoch:
     epoch: int
     gradient: tuple[float, float]
     """The norm of the gradient of each branch's weights, the mean over steps in which nothing was held."""
-    speed: float
-    """log10 of the ratio of learning speeds, the image's over the spectrum's, over all such steps so far."""
+    speed: tuple[float, float]
+    """Learning speed of each branch: the sum of |g|^2 / |w|^2 over all such steps so far."""
     loss: float
     """On the validation set."""
     alone: tuple[float, float]
@@ -54,72 +56,71 @@ class BranchEpoch:
     held: tuple[int, int]
     """Steps of this pass in which what the image, and the spectrum, says was held at its mean."""
 
+    @property
+    def use(self) -> tuple[float, float]:
+        """Conditional utilisation rates of the image and of the spectrum, by the root of the losses."""
+        return 1 - math.sqrt(self.loss / self.alone[1]), 1 - math.sqrt(self.loss / self.alone[0])
+
 
 @dataclass
 class Balance:
-    """Looks at a training of galprism.train.loop; the network's body has its branches in `branches.of`."""
+    """Looks at a training of galprism.train.loop by square errors; the network's body has its branches in
+    `branches.of`."""
 
     config: BalanceConfig
     validation: JoinedData
-    delta: float
-    """Of the loss: LoopConfig.delta."""
     device: str = "cpu"
     history: list[BranchEpoch] = field(default_factory=list)
     _speed: list[float] = field(default_factory=lambda: [0.0, 0.0])
     _gradient: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    _steps: int = 0
     _held: list[int] = field(default_factory=lambda: [0, 0])
-    _holding: int | None = None
-    _left: int = 0
+    _step: int = 0
+
+    @property
+    def holding(self) -> int | None:
+        """Which modality is held at this step: its place in MODALITIES."""
+        if not self.config.treat or len(self.history) < max(self.config.first_epoch, 1):
+            return None
+        image, spectrum = self.history[-1].use
+        if abs(image - spectrum) <= self.config.threshold or self._step // self.config.window % 2:
+            return None
+        return 0 if image > spectrum else 1
 
     def given(self, seen: list[Tensor]) -> list[Tensor]:
         """In a window, without the modality that is held."""
-        if self._holding is None:
+        held = self.holding
+        if held is None:
             return seen
         there = seen[-1].clone()
-        there[:, self._holding] = 0
-        there[:, 1 - self._holding] = 1  # rows that had that one alone have the other: nobody is left with none
+        there[:, held] = 0
+        there[:, 1 - held] = 1  # rows that had that one alone have the other: none is left with neither
         return [*seen[:-1], there]
 
     def felt(self, network: Network) -> None:
-        """Adds the gradients to the speeds, and opens or closes a window."""
-        if self._holding is not None:
-            self._held[self._holding] += 1
-            self._left -= 1
-            if not self._left:
-                self._holding = None
+        """Counts the step, and where nothing was held its gradients."""
+        held = self.holding
+        self._step += 1
+        if held is not None:
+            self._held[held] += 1
             return
         for i, name in enumerate(MODALITIES):
             gradient, weight = squares(branch_of(network, name))
             self._gradient[i] += math.sqrt(gradient)
             self._speed[i] += gradient / weight
-        self._steps += 1
-        if (
-            self.config.treat
-            and len(self.history) >= self.config.first_epoch
-            and abs(self.apart) > self.config.threshold
-        ):
-            self._holding, self._left = (0 if self.apart > 0 else 1), self.config.window
-
-    @property
-    def apart(self) -> float:
-        """log10 of the ratio of learning speeds, the image's over the spectrum's; 0 where there is none."""
-        image, spectrum = self._speed
-        return math.log10(image / spectrum) if image > 0 and spectrum > 0 else 0.0
 
     def passed(self, epoch: Epoch, network: Network) -> None:
-        n = max(self._steps, 1)
+        free = max(self._step - sum(self._held), 1)
         image, spectrum = (self._alone(network, kept) for kept in ((True, False), (False, True)))
         line = BranchEpoch(
             epoch=epoch.epoch,
-            gradient=(self._gradient[0] / n, self._gradient[1] / n),
-            speed=self.apart,
+            gradient=(self._gradient[0] / free, self._gradient[1] / free),
+            speed=(self._speed[0], self._speed[1]),
             loss=epoch.valid_loss,
             alone=(image, spectrum),
             held=(self._held[0], self._held[1]),
         )
         self.history.append(line)
-        self._gradient, self._held, self._steps = [0.0, 0.0], [0, 0], 0
+        self._gradient, self._held, self._step = [0.0, 0.0], [0, 0], 0
 
     def _alone(self, network: Network, kept: tuple[bool, bool]) -> float:
         total = n = 0.0
@@ -127,24 +128,19 @@ class Balance:
         with torch.no_grad():
             for seen, y in replace(self.validation, kept=kept).pieces():
                 raw = network(*(part.to(self.device) for part in seen))
-                total += loss(network, raw, y.to(self.device), self.delta).item() * len(y)
+                total += loss(network, raw, y.to(self.device), math.inf).item() * len(y)
                 n += len(y)
         return total / n
 
     def state(self) -> dict[str, Any]:
-        return {
-            "history": [asdict(line) for line in self.history],
-            "speed": list(self._speed),
-            "holding": self._holding,
-            "left": self._left,
-        }
+        return {"history": [asdict(line) for line in self.history]}
 
     def take_up(self, state: dict[str, Any]) -> None:
-        pairs = ("gradient", "alone", "held")
+        pairs = ("gradient", "speed", "alone", "held")
         self.history = [
             BranchEpoch(**{**line, **{name: tuple(line[name]) for name in pairs}}) for line in state["history"]
         ]
-        self._speed, self._holding, self._left = list(state["speed"]), state["holding"], state["left"]
+        self._speed = list(self.history[-1].speed) if self.history else [0.0, 0.0]
 
 
 def branch_of(network: Network, name: str) -> nn.Module:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from galprism.evaluate.figures.balance import balance
 from galprism.nets.joined import JoinedConfig
 from galprism.recipes.fusion.bench import judged
 from galprism.recipes.fusion.late import LateFusion, stacked
-from galprism.recipes.fusion.network_search import SPACE, NetworkCost
+from galprism.recipes.fusion.network_search import SPACE, NetworkCost, searched_network, settings_of
 from galprism.recipes.fusion.networks import BALANCE, KINDS, NetworkConfig, NetworkModel, balance_study
 from toy_fusion import toy_seen
 
@@ -133,3 +134,28 @@ def test_a_cost_is_the_error_of_galaxies_held_back(seen):
         cost({"speed": 1.0})
     with pytest.raises(RequestError, match="2 folds"):
         NetworkCost(seen, "dense", CONFIG, folds=1)
+
+
+def test_a_search_is_kept_beside_the_result(seen, tmp_path):
+    """Whatever searches: here one that tries what it starts from, and another learning rate."""
+    asked = []
+
+    class Found:
+        best: ClassVar = {"lr": 0.02, "width": 24}
+
+        def record(self):
+            return {"trials": asked}
+
+    def search(cost, space, *, trials, seed, start):
+        asked.append([trials, seed, start])
+        assert set(start[0]) == set(space) == set(SPACE)
+        return Found()
+
+    cost = NetworkCost(seen, "dense", CONFIG, folds=2, passes=1)
+    path = tmp_path / "searches" / "dense.json"
+    found = [searched_network(cost, search, trials=4, path=path) for _ in range(2)]
+    assert asked == [[4, 0, [settings_of(CONFIG)]]]
+    assert found[0] == found[1] == replace(CONFIG, lr=0.02, net=replace(CONFIG.net, width=24))
+    assert json.loads(path.read_text())["search"]["trials"] == asked
+    searched_network(cost, search, trials=5, path=path)
+    assert len(asked) == 2

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,32 @@ class NetworkCost:
                 found = fitted.answers(self.seen, held)
             errors.append((found - self.seen.targets[held]) / self.seen.scale)
         return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
+
+
+def searched_network(
+    cost: NetworkCost, search: Callable[..., Any], *, trials: int, path: Path, seed: int = 0
+) -> NetworkConfig:
+    """The settings that a search finds, put into those that it starts from, which are tried first; what was tried is
+    kept in `path`, and taken from there where it stands with as many trials, folds and passes.
+
+    search : (cost, space, trials=, seed=, start=) to a result with `best`, the settings, and `record()`, for JSON
+    """
+    budget = {"kind": cost.kind, "trials": trials, "folds": cost.folds, "passes": cost.passes, "most": cost.most}
+    told = json.loads(path.read_text()) if path.exists() else {}
+    if told.get("budget") != budget:
+        found = search(cost, SPACE, trials=trials, seed=seed, start=[settings_of(cost.start)])
+        told = {"budget": budget, "best": found.best, "search": found.record()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        partial.write_text(json.dumps(told) + "\n")
+        partial.replace(path)
+    return with_settings(cost.start, told["best"])
+
+
+def settings_of(config: NetworkConfig) -> dict[str, Any]:
+    """By the names of SPACE."""
+    inner = {"width": config.net.width, "dropout": config.net.dropout}
+    return {name: inner.get(name, getattr(config, name, None)) for name in SPACE}
 
 
 def with_settings(config: NetworkConfig, settings: Mapping[str, Any]) -> NetworkConfig:

@@ -63,7 +63,7 @@ class NetworkConfig:
     net: JoinedConfig = field(default_factory=JoinedConfig)
     passes: int = 24
     """Over the galaxies of training; the weights of the lowest loss on those of validation are kept."""
-    lr: float = 3e-3
+    lr: float = 2e-3
     weight_decay: float = 1e-2
     batch_size: int = 64
     redshift: float = 5.0
@@ -152,7 +152,7 @@ class NetworkModel:
         fitted, balance = fitted_network(self, seen, seen.rows("train"), seen.rows("validation"), work)
         if balance is not None:
             told = {
-                "branches": [asdict(line) for line in balance.history],
+                "branches": [asdict(line) | {"use": line.use} for line in balance.history],
                 "utilisation": utilised(fitted, seen, seen.rows("validation")),
             }
             (work / BALANCE).write_text(json.dumps(told) + "\n")
@@ -178,7 +178,7 @@ def fitted_network(
     common: dict[str, Any] = {"batch_size": config.batch_size, "seed": config.seed, "lost": lost}
     data, validation = (_data(seen, rows, sees, coordinates, **common) for rows in (learned, held))
     loop = config.loop(keep)
-    balance = None if config.balance is None else Balance(config.balance, validation, loop.delta)
+    balance = None if config.balance is None else Balance(config.balance, validation)
     identity = [model.name, model.key, _told(learned), _told(held)]
     train(network, data, validation, loop, work, identity=identity, watch=balance)
     return FittedNetwork(network, sees, weight), balance
@@ -216,8 +216,8 @@ def networks(config: NetworkConfig | None = None) -> list[NetworkModel]:
 
 
 def balance_study(config: NetworkConfig | None = None) -> list[NetworkModel]:
-    """The intermediate fusion watched: as it is, with the faster branch held when it is too fast, and with modalities
-    taken away at random."""
+    """The intermediate fusion watched: as it is, with the branch of more use held while it is of much more, and with
+    modalities taken away at random."""
     config = config or NetworkConfig()
     whole = replace(config, lost=(0.0, 0.0))
     watched, treated = BalanceConfig(treat=False), BalanceConfig(treat=True)
