@@ -6,8 +6,8 @@ off the error that the other alone leaves. Their proxy for these, as rates canno
 speed: the sum of |g|^2 / |w|^2 over steps, of what joins branches over that of the branches. With features side by side
 nothing joins branches but the shared layers, and the speeds of branches of two kinds do not compare; but rates can be
 had after every pass, and so the treatment goes by them: where they are further apart than a threshold, the next pass
-has windows of steps in which what the modality of more use says is held at its mean, and the other has to answer. Speeds
-are told beside.
+has windows of steps in which what the modality of more use says is held at its mean, and the other has to answer.
+Speeds are told beside.
 """
 
 from __future__ import annotations
