@@ -7,8 +7,8 @@ from galprism.recipes.fusion.seen import Seen
 SIDE, PIXELS, BANDS = 8, 64, 2
 
 
-def toy_seen(n=(300, 60, 60), seed=0, noise=0.1) -> Seen:
-    """Targets `redshift`, the sum of both numbers, and `other`, the first less twice the second."""
+def toy_seen(n=(240, 60, 200), seed=0, noise=0.1) -> Seen:
+    """Targets `sum`, that of both numbers, and `other`, the first less twice the second."""
     rng = np.random.default_rng(seed)
     total = sum(n)
     light, line = rng.normal(size=(2, total))
@@ -24,7 +24,7 @@ def toy_seen(n=(300, 60, 60), seed=0, noise=0.1) -> Seen:
         spectrum=spectrum.astype(np.float32),
         image=image.astype(np.float16),
         targets=targets,
-        names=("redshift", "other"),
+        names=("sum", "other"),
         coarse=np.zeros(total, bool),
         counts=n,
     )

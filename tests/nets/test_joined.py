@@ -6,7 +6,7 @@ import torch
 
 from galprism.nets.joined import AttentionFusion, EarlyFusion, IntermediateFusion, JoinedConfig
 from galprism.nets.light import Circles
-from galprism.nets.spectrum_branch import ShiftReading, SpectrumBranch, _even_length
+from galprism.nets.spectrum_branch import SPREAD, STEP, ShiftReading, SpectrumBranch, _even_length, begin
 
 SHAPE = (2, 8, 64)
 CONFIG = JoinedConfig(width=16, image_channels=(4, 8), spectrum_channels=4, tokens=2, heads=2)
@@ -48,7 +48,24 @@ def test_a_shifted_template_is_read_as_its_shift():
     reading.template.data = 3 * 80**0.5 * template
     for shift in (0, 4, 10):
         read = reading(torch.roll(template, shift, dims=2))
-        assert read.item() == pytest.approx(2 * shift / 10 - 1, abs=0.01)
+        assert read.tolist()[0] == pytest.approx([2 * shift / 10 - 1] * 2, abs=0.01)
+
+
+def test_templates_begin_as_spectra_at_rest_and_read_their_shifts():
+    """A line and a break of a spectrum shifted by 60 and by 120 pixels, with noise, read with nothing learned."""
+    torch.manual_seed(0)
+    branch = SpectrumBranch(800, 8, 6, 0.0, reach=0.3, templates=1)
+    pixel = np.arange(800.0)
+
+    def spectrum(shift):
+        return 4 * np.exp(-0.5 * ((pixel - 300 - shift) / 6) ** 2) + np.tanh((pixel - 450 - shift) / 10)
+
+    begin(branch, spectrum(0)[None].astype(np.float32))
+    noise = np.random.default_rng(0).normal(size=(2, 800))
+    seen = np.stack([spectrum(60), spectrum(120)]) + 0.1 * noise
+    read = branch(torch.from_numpy(seen.astype(np.float32))).detach().numpy()[:, -1]
+    shifts = (read / SPREAD + 1) / 2 * (branch.shift.n_shifts - 1) * STEP
+    np.testing.assert_allclose(shifts, [60, 120], atol=2.0)
 
 
 def test_lengths_of_transforms_are_products_of_twos_and_a_three():

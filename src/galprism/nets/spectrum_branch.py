@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +12,11 @@ STEP, KERNEL = 4, 16
 """Pixels from one window of the first convolution to the next, and of each."""
 JOINED = 8
 """Windows that the second convolution makes one."""
+SMOOTH = 64
+"""Windows over which a continuum is the mean."""
+TEMPLATES = 2
+SHARP = 6.0
+"""Length of first templates: with it the softmax of a bright galaxy's correlation has one peak, or few."""
 SPREAD = 3.0
 """Shifts of templates are multiplied by it: redshifts of a sample fill a part of the range."""
 
@@ -27,12 +33,12 @@ class DenseSpectrumBranch(nn.Module):
 
 
 class ShiftReading(nn.Module):
-    """Where learned templates fit best, as a number a template.
+    """Where learned templates fit best, as a number a template and one for all.
 
-    Windows (N, C, W) are correlated with K templates (K, C, W) at `n_shifts` shifts to the red, and each template's
-    answer is the mean shift, from -1 to 1, weighted by the softmax of its correlation: in log wavelength a redshift is
-    a shift, and cross-correlation is how spectra have been told theirs since Tonry & Davis (1979, AJ, 84, 1511). By
-    fast Fourier transforms, padded so that nothing comes round from the other end.
+    Windows (N, C, W) are correlated with K templates (K, C, W) at `n_shifts` shifts to the red. The answer of each,
+    and of the sum of all, is the mean shift, from -1 to 1, weighted by the softmax of the correlation: in log
+    wavelength a redshift is a shift, and cross-correlation is how spectra have been told theirs since Tonry & Davis
+    (1979, AJ, 84, 1511). By fast Fourier transforms, padded so that nothing comes round from the other end.
     """
 
     shift: Tensor
@@ -53,7 +59,9 @@ class ShiftReading(nn.Module):
         return torch.stack(found, 1)
 
     def forward(self, windows: Tensor) -> Tensor:
-        return (torch.softmax(self.correlation(windows), -1) * self.shift).sum(-1)  # (N, K)
+        found = self.correlation(windows)
+        found = torch.cat([found, found.sum(1, keepdim=True)], 1)
+        return (torch.softmax(found, -1) * self.shift).sum(-1)  # (N, K + 1)
 
 
 class SpectrumBranch(nn.Module):
@@ -62,7 +70,13 @@ class SpectrumBranch(nn.Module):
     not at all, are plain matrix products."""
 
     def __init__(
-        self, n_pixels: int, n_features: int, channels: int, dropout: float, reach: float = 0.28, templates: int = 2
+        self,
+        n_pixels: int,
+        n_features: int,
+        channels: int,
+        dropout: float,
+        reach: float = 0.28,
+        templates: int = TEMPLATES,
     ):
         """reach : of the largest shift, as a part of all pixels."""
         super().__init__()
@@ -76,15 +90,38 @@ class SpectrumBranch(nn.Module):
         self.drop = nn.Dropout(dropout)
         n_shifts = max(round(reach * self.n_windows), 2)
         self.shift = ShiftReading(channels, self.n_windows, n_shifts, templates)
-        self.last = nn.Linear(self.n_joined * 2 * channels + templates, n_features - templates)
+        n_read = templates + 1
+        self.last = nn.Linear(self.n_joined * 2 * channels + n_read, n_features - n_read)
 
     def forward(self, spectrum: Tensor) -> Tensor:
         with torch.autocast(spectrum.device.type, enabled=False):  # of few channels, halved numbers are the slower ones
             windows = self.act(self.window(spectrum.unfold(1, KERNEL, STEP)))  # (N, W, C)
-            read = self.shift(windows.transpose(1, 2)) * SPREAD
+            read = self.shift(self._fine(windows)) * SPREAD
             kept = windows[:, : self.n_joined * JOINED].reshape(len(spectrum), self.n_joined, -1)
             joined = self.drop(self.act(self.join(kept)).flatten(1))
             return torch.cat([self.last(torch.cat([joined, read], 1)), read], 1)  # (N, n_features)
+
+    def begin(self, spectra: Tensor) -> None:
+        """First templates as the windows of spectra (K, L) at no shift, each of length SHARP: of random ones the
+        correlations are so much alike at all shifts that their softmax hardly ever learns."""
+        with torch.no_grad():
+            template = self._fine(self.act(self.window(spectra.unfold(1, KERNEL, STEP))))
+            length = template.square().sum((1, 2), keepdim=True).sqrt()
+            self.shift.template.copy_(SHARP * template / (length * self.shift.scale))
+
+    def _fine(self, windows: Tensor) -> Tensor:
+        """(N, C, W), of windows (N, W, C): what is left of them without the mean of their neighbours, as spectra are
+        correlated without their continua."""
+        windows = windows.transpose(1, 2)
+        wide = min(SMOOTH, self.n_windows) // 2 * 2 - 1
+        return windows - torch.nn.functional.avg_pool1d(windows, wide, 1, wide // 2, count_include_pad=False)
+
+
+def begin(network: nn.Module, spectra: np.ndarray) -> None:
+    """Templates of all branches of spectra of a network that read shifts; spectra : (K, L), float32, at no shift."""
+    for module in network.modules():
+        if isinstance(module, SpectrumBranch):
+            module.begin(torch.from_numpy(spectra))
 
 
 def _even_length(n: int) -> int:

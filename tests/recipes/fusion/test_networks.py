@@ -14,11 +14,11 @@ from galprism.nets.joined import JoinedConfig
 from galprism.recipes.fusion.bench import judged
 from galprism.recipes.fusion.late import LateFusion, stacked
 from galprism.recipes.fusion.network_search import SPACE, NetworkCost, searched_network, settings_of
-from galprism.recipes.fusion.networks import BALANCE, KINDS, NetworkConfig, NetworkModel, balance_study
+from galprism.recipes.fusion.networks import BALANCE, KINDS, NetworkConfig, NetworkModel, at_rest, balance_study
 from toy_fusion import toy_seen
 
 NET = JoinedConfig(width=16, blocks=1, dropout=0.0, image_channels=(4, 8), spectrum_channels=4, tokens=2, heads=2)
-CONFIG = NetworkConfig(NET, passes=12, lr=1e-2, batch_size=20, redshift=2.0)
+CONFIG = NetworkConfig(NET, passes=16, lr=1e-2, batch_size=20, redshift=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,9 @@ def test_each_alone_knows_half_and_fusions_know_all(rows, seen):
         if len(row.sees) == 2:
             assert min(r2) > 0.85, (kind, r2)
         else:  # of light + line and light - 2 line: 1/2 and 1/5, or 1/2 and 4/5
-            wanted = [0.5, 0.2] if row.sees == ("image",) else [0.5, 0.8]
-            np.testing.assert_allclose(r2, wanted, atol=0.2, err_msg=kind)
+            most = np.array([0.5, 0.2] if row.sees == ("image",) else [0.5, 0.8])
+            assert (r2 < most + 0.15).all(), (kind, r2)
+            assert (r2 > 0.5 * most).all(), (kind, r2)
         assert row.weights > 100
 
 
@@ -76,6 +77,21 @@ def test_late_fusion_beats_its_members(rows, seen, folder):
         late.answers(seen, seen.rows("train"))
     with pytest.raises(RequestError, match="2 or more"):
         LateFusion(members[:1], "stacked")
+
+
+def test_mean_spectra_are_shifted_to_the_rest_frame(seen):
+    """A line at pixel 20 at rest is there in the means of galaxies of any redshift, blue ones apart from red ones."""
+    shift = np.arange(500) % 30
+    spectrum = np.zeros((500, 64), np.float32)
+    spectrum[np.arange(500), 20 + shift] = 3.0
+    spectrum[:, 63] = np.where(np.arange(500) < 150, 7.0, -7.0)
+    targets = np.stack([10 ** (1e-4 * shift) - 1, seen.targets[:, 1]], axis=1)
+    made = replace(seen, spectrum=spectrum, targets=targets, names=("redshift", "other"))
+    found = at_rest(made, np.arange(300))
+    np.testing.assert_allclose(found[:, 20], 3.0)
+    np.testing.assert_allclose(found[:, 1:20], 0.0)
+    assert found[0, 63] == -7.0
+    assert found[1, 63] == 7.0
 
 
 def test_stacking_is_least_squares():

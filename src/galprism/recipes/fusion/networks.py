@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from galprism.config import plain
+from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL
 from galprism.errors import RequestError
 from galprism.nets import Regressor
 from galprism.nets.joined import (
@@ -24,6 +25,7 @@ from galprism.nets.joined import (
     image_branch,
     spectrum_branch,
 )
+from galprism.nets.spectrum_branch import TEMPLATES, begin
 from galprism.recipes.fusion.seen import Seen
 from galprism.train import LoopConfig, train
 from galprism.train.arrays import ArrayData, answers_of
@@ -174,6 +176,8 @@ def fitted_network(
     bands, side = seen.image.shape[1:3]
     shape = bands, side, seen.spectrum.shape[1]
     network = Regressor(lambda n: KINDS[model.kind].make(n, shape, config.net), len(weight), seed=config.seed)
+    if "spectrum" in sees and "redshift" in seen.names:
+        begin(network, at_rest(seen, learned))
     lost = config.lost if len(sees) == 2 else None
     common: dict[str, Any] = {"batch_size": config.batch_size, "seed": config.seed, "lost": lost}
     data, validation = (_data(seen, rows, sees, coordinates, **common) for rows in (learned, held))
@@ -182,6 +186,24 @@ def fitted_network(
     identity = [model.name, model.key, _told(learned), _told(held)]
     train(network, data, validation, loop, work, identity=identity, watch=balance)
     return FittedNetwork(network, sees, weight), balance
+
+
+def at_rest(seen: Seen, rows: np.ndarray, kinds: int = TEMPLATES) -> np.ndarray:
+    """(K, L), float32: mean spectra of galaxies, shifted to the rest frame by whole pixels, of as many equal parts of
+    them from the bluest to the reddest, on the grid of the observed ones; where none reaches, 0."""
+    redshift = seen.targets[rows, seen.names.index("redshift")]
+    shift = np.rint(np.log10(1 + redshift) / DEX_PER_PIXEL).astype(int)
+    half = seen.spectrum.shape[1] // 2
+    slope = seen.spectrum[rows, half:].mean(axis=1) - seen.spectrum[rows, :half].mean(axis=1)
+    found = np.zeros((kinds, seen.spectrum.shape[1]), np.float32)
+    for k, own in enumerate(np.array_split(np.argsort(slope), kinds)):
+        n = np.zeros(found.shape[1])
+        for row, by in zip(rows[own], np.clip(shift[own], 0, None), strict=True):
+            there = seen.spectrum[row, by:]
+            found[k, : len(there)] += there
+            n[: len(there)] += 1
+        found[k] /= np.maximum(n, 1)
+    return found
 
 
 def _told(rows: np.ndarray) -> list[int]:
