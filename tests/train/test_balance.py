@@ -18,13 +18,14 @@ N, SIDE, PIXELS = 240, 8, 64
 NET = JoinedConfig(width=8, blocks=1, dropout=0.0, image_channels=(4,), spectrum_channels=4)
 
 
-def imbalanced(weak=0.5):
-    """An image that says the target at once, and a spectrum that says it as well, but as a product of two places."""
+def imbalanced(faint=0.15):
+    """Images and spectra that say the target as well as each other, but spectra are so faint that they are learned from
+    slowly."""
     rng = np.random.default_rng(0)
     one = rng.normal(size=(N, 1))
     image = 0.05 * rng.normal(size=(N, 2, SIDE, SIDE))
     image[:, :, 3:5, 3:5] += one[:, :, None, None]
-    spectrum = weak * one * np.sin(np.arange(PIXELS)) + 0.3 * rng.normal(size=(N, PIXELS))
+    spectrum = faint * (one * np.sin(np.arange(PIXELS)) + 0.2 * rng.normal(size=(N, PIXELS)))
     return tuple(part.astype(np.float32) for part in (image, spectrum)), one.astype(np.float32)
 
 
@@ -33,11 +34,11 @@ def made(rows, lost=(0.0, 0.0)):
     return JoinedData(ArrayData(inputs, targets, 20, 0, rows), True, lost)
 
 
-def trained(folder, treat, epochs=6, stop=None):
+def trained(folder, treat, epochs=12, stop=None):
     data, held = made(np.arange(180)), made(np.arange(180, N))
-    loop = LoopConfig(epochs=(epochs,), lr=(5e-3,), batch_size=20, loss="mse", schedule="constant")
+    loop = LoopConfig(epochs=(epochs,), lr=(5e-3,), batch_size=20, loss="mse")
     network = Regressor(lambda n: IntermediateFusion(n, (2, SIDE, PIXELS), NET), 1, seed=3)
-    watch = Balance(BalanceConfig(treat, threshold=0.1, window=3), held)
+    watch = Balance(BalanceConfig(treat, window=3, last_epoch=6), held)
 
     def report(epoch, of):
         if epoch.epoch == stop:
@@ -90,10 +91,10 @@ def test_treated_training_lowers_the_gap_of_utilisation(tmp_path):
 
 
 def test_a_watched_training_is_taken_up_where_it_stood(tmp_path):
-    whole, one = trained(tmp_path / "whole", True)
+    whole, one = trained(tmp_path / "whole", True, 4)
     with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path / "parts", True, stop=2)
-    parts, other = trained(tmp_path / "parts", True)
+        trained(tmp_path / "parts", True, 4, stop=2)
+    parts, other = trained(tmp_path / "parts", True, 4)
     assert one.history == other.history
     for name, value in whole.state_dict().items():
         assert torch.equal(value, parts.state_dict()[name]), name

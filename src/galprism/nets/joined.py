@@ -31,7 +31,7 @@ class JoinedConfig:
     """Of a branch's features, and of what is made of them."""
     blocks: int = 2
     """Residual blocks behind the features."""
-    dropout: float = 0.1
+    dropout: float = 0.2
     """The share of inner layers that training leaves out at random."""
     image_channels: tuple[int, ...] = (16, 32, 48)
     spectrum_channels: int = 12

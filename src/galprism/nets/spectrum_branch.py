@@ -14,7 +14,7 @@ JOINED = 8
 """Windows that the second convolution makes one."""
 SMOOTH = 64
 """Windows over which a continuum is the mean."""
-TEMPLATES = 2
+TEMPLATES = 4
 SHARP = 6.0
 """Length of first templates: with it the softmax of a bright galaxy's correlation has one peak, or few."""
 SPREAD = 3.0
@@ -36,8 +36,8 @@ class ShiftReading(nn.Module):
     """Where learned templates fit best, as a number a template and one for all.
 
     Windows (N, C, W) are correlated with K templates (K, C, W) at `n_shifts` shifts to the red. The answer of each,
-    and of the sum of all, is the mean shift, from -1 to 1, weighted by the softmax of the correlation: in log
-    wavelength a redshift is a shift, and cross-correlation is how spectra have been told theirs since Tonry & Davis
+    and of the sum of all and a prior, is the mean shift, from -1 to 1, weighted by the softmax of the correlation: in
+    log wavelength a redshift is a shift, and cross-correlation is how spectra have been told theirs since Tonry & Davis
     (1979, AJ, 84, 1511). By fast Fourier transforms, padded so that nothing comes round from the other end.
     """
 
@@ -48,6 +48,7 @@ class ShiftReading(nn.Module):
         self.n_shifts, self.n = n_shifts, _even_length(n_windows + n_shifts)
         self.template = nn.Parameter(torch.randn(n_templates, channels, n_windows))
         self.scale = (channels * n_windows) ** -0.5
+        self.prior = nn.Parameter(torch.zeros(n_shifts))
         self.register_buffer("shift", torch.linspace(-1, 1, n_shifts))
 
     def correlation(self, windows: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ class ShiftReading(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         found = self.correlation(windows)
-        found = torch.cat([found, found.sum(1, keepdim=True)], 1)
+        found = torch.cat([found, found.sum(1, keepdim=True) + self.prior], 1)
         return (torch.softmax(found, -1) * self.shift).sum(-1)  # (N, K + 1)
 
 

@@ -38,6 +38,8 @@ class BalanceConfig:
     """Steps in which the one of more use is held; then come as many in which nothing is."""
     first_epoch: int = 1
     """Nothing is done before that."""
+    last_epoch: int = 12
+    """Nothing is done from then on, so that branches that have learned to answer alone learn to answer together."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,11 @@ class Balance:
     @property
     def holding(self) -> int | None:
         """Which modality is held at this step: its place in MODALITIES."""
-        if not self.config.treat or len(self.history) < max(self.config.first_epoch, 1):
+        config, passes = self.config, len(self.history)
+        if not config.treat or not max(config.first_epoch, 1) <= passes < config.last_epoch:
             return None
         image, spectrum = self.history[-1].use
-        if abs(image - spectrum) <= self.config.threshold or self._step // self.config.window % 2:
+        if abs(image - spectrum) <= config.threshold or self._step // config.window % 2:
             return None
         return 0 if image > spectrum else 1
 

@@ -87,7 +87,7 @@ def test_mean_spectra_are_shifted_to_the_rest_frame(seen):
     spectrum[:, 63] = np.where(np.arange(500) < 150, 7.0, -7.0)
     targets = np.stack([10 ** (1e-4 * shift) - 1, seen.targets[:, 1]], axis=1)
     made = replace(seen, spectrum=spectrum, targets=targets, names=("redshift", "other"))
-    found = at_rest(made, np.arange(300))
+    found = at_rest(made, np.arange(300), 2)
     np.testing.assert_allclose(found[:, 20], 3.0)
     np.testing.assert_allclose(found[:, 1:20], 0.0)
     assert found[0, 63] == -7.0

@@ -20,7 +20,7 @@ SPACE: dict[str, Any] = {
     "weight_decay": ("log", 1e-4, 0.3),
     "dropout": ("linear", 0.0, 0.4),
     "width": ("choice", [64, 96, 128, 192]),
-    "redshift": ("log", 1.0, 20.0),
+    "redshift": ("log", 2.0, 50.0),
 }
 
 

@@ -68,7 +68,7 @@ class NetworkConfig:
     lr: float = 2e-3
     weight_decay: float = 1e-2
     batch_size: int = 64
-    redshift: float = 5.0
+    redshift: float = 15.0
     """How much an error of the redshift, in its standard deviations, counts beside those of the rest: a spectrum says
     it far better than the others, and its share of the loss would be gone before it is well known."""
     lost: tuple[float, float] = (0.1, 0.1)
@@ -242,7 +242,7 @@ def balance_study(config: NetworkConfig | None = None) -> list[NetworkModel]:
     modalities taken away at random."""
     config = config or NetworkConfig()
     whole = replace(config, lost=(0.0, 0.0))
-    watched, treated = BalanceConfig(treat=False), BalanceConfig(treat=True)
+    watched, treated = BalanceConfig(treat=False), BalanceConfig(last_epoch=config.passes // 2)
     return [
         NetworkModel("intermediate fusion", replace(whole, balance=watched), "untreated"),
         NetworkModel("intermediate fusion", replace(whole, balance=treated), "balanced"),
