@@ -38,7 +38,7 @@ def trained(folder, treat, epochs=12, stop=None):
     data, held = made(np.arange(180)), made(np.arange(180, N))
     loop = LoopConfig(epochs=(epochs,), lr=(5e-3,), batch_size=20, loss="mse")
     network = Regressor(lambda n: IntermediateFusion(n, (2, SIDE, PIXELS), NET), 1, seed=3)
-    watch = Balance(BalanceConfig(treat, window=3, last_epoch=6), held)
+    watch = Balance(BalanceConfig(treat, window=3, last_epoch=6), held, loop.delta)
 
     def report(epoch, of):
         if epoch.epoch == stop:
@@ -61,7 +61,7 @@ def test_gradients_are_those_of_autograd():
     torch.manual_seed(0)
     network = Regressor(lambda n: IntermediateFusion(n, (2, SIDE, PIXELS), NET), 1)
     data = made(np.arange(180))
-    watch = Balance(BalanceConfig(treat=False), data)
+    watch = Balance(BalanceConfig(treat=False), data, math.inf)
     seen, y = next(data.batches(0))
     value = torch.nn.functional.mse_loss(network(*seen), y)
     wanted = {}

@@ -66,11 +66,13 @@ class BranchEpoch:
 
 @dataclass
 class Balance:
-    """Looks at a training of galprism.train.loop by square errors; the network's body has its branches in
+    """Looks at a training of galprism.train.loop; the network's body has its branches in
     `branches.of`."""
 
     config: BalanceConfig
     validation: JoinedData
+    delta: float
+    """Of the loss: LoopConfig.delta."""
     device: str = "cpu"
     history: list[BranchEpoch] = field(default_factory=list)
     _speed: list[float] = field(default_factory=lambda: [0.0, 0.0])
@@ -131,7 +133,7 @@ class Balance:
         with torch.no_grad():
             for seen, y in replace(self.validation, kept=kept).pieces():
                 raw = network(*(part.to(self.device) for part in seen))
-                total += loss(network, raw, y.to(self.device), math.inf).item() * len(y)
+                total += loss(network, raw, y.to(self.device), self.delta).item() * len(y)
                 n += len(y)
         return total / n
 

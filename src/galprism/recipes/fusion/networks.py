@@ -71,6 +71,9 @@ class NetworkConfig:
     redshift: float = 15.0
     """How much an error of the redshift, in its standard deviations, counts beside those of the rest: a spectrum says
     it far better than the others, and its share of the loss would be gone before it is well known."""
+    delta: float = 1.0
+    """Where the Huber loss goes over from quadratic to linear, in standard deviations: the redshift of a galaxy that
+    has lost its spectrum would otherwise outweigh all the rest."""
     lost: tuple[float, float] = (0.1, 0.1)
     """Of fusions: the shares of galaxies that lose the image, and the spectrum, in training."""
     balance: BalanceConfig | None = None
@@ -83,7 +86,7 @@ class NetworkConfig:
             lr=(self.lr,),
             batch_size=self.batch_size,
             weight_decay=self.weight_decay,
-            loss="mse",
+            huber_delta=self.delta,
             precision=fast_precision(),  # type: ignore[arg-type]
             keep=keep,
             seed=self.seed,
@@ -182,7 +185,7 @@ def fitted_network(
     common: dict[str, Any] = {"batch_size": config.batch_size, "seed": config.seed, "lost": lost}
     data, validation = (_data(seen, rows, sees, coordinates, **common) for rows in (learned, held))
     loop = config.loop(keep)
-    balance = None if config.balance is None else Balance(config.balance, validation)
+    balance = None if config.balance is None else Balance(config.balance, validation, loop.delta)
     identity = [model.name, model.key, _told(learned), _told(held)]
     train(network, data, validation, loop, work, identity=identity, watch=balance)
     return FittedNetwork(network, sees, weight), balance
