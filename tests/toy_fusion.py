@@ -1,10 +1,11 @@
-"""Galaxies of the bench sdss-fusion, made of a number each."""
+"""Galaxies of the bench sdss-fusion: made of a number each, and as models see them, of two numbers."""
 
 from pathlib import Path
 
 import numpy as np
 
 from galprism.recipes.fusion.sample import TARGETS, FusionSample
+from galprism.recipes.fusion.seen import Seen
 
 N, COUNTS = 60, (40, 8, 12)
 BANDS = ("u", "g", "r", "i", "z")
@@ -39,4 +40,31 @@ def made(place: Path) -> FusionSample:
         pixel_scale=0.396,
         counts=COUNTS,
         place=place,
+    )
+
+
+SIDE, PIXELS = 8, 64
+
+
+def toy_seen(n=(240, 60, 200), seed=0, noise=0.1) -> Seen:
+    """Galaxies whose image says one hidden number and whose spectrum another. Targets: `sum`, that of both numbers, and
+    `other`, the first less twice the second."""
+    rng = np.random.default_rng(seed)
+    total = sum(n)
+    light, line = rng.normal(size=(2, total))
+    image = noise * rng.normal(size=(total, 2, SIDE, SIDE))
+    image[:, :, 3:5, 3:5] += 2 + 0.5 * light[:, None, None, None]
+    pattern = np.sin(np.arange(PIXELS))
+    spectrum = line[:, None] * pattern + noise * rng.normal(size=(total, PIXELS))
+    targets = np.stack([light + line, light - 2 * line], axis=1)
+    return Seen(
+        photometry=np.zeros((total, 2), np.float32),
+        photometry_names=("a", "b"),
+        components=np.zeros((total, 2), np.float32),
+        spectrum=spectrum.astype(np.float32),
+        image=image.astype(np.float16),
+        targets=targets,
+        names=("sum", "other"),
+        coarse=np.zeros(total, bool),
+        counts=n,
     )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from galprism.nets import Regressor
+from galprism.train.data import Pieces, parts_of
 
 PIECE_ROWS = 256
 """Rows that are looked at a time where nothing is learned from them."""
@@ -92,9 +93,11 @@ def features_of(network: Regressor, data: ArrayData, device: str = "cpu") -> np.
     return np.concatenate(parts)
 
 
-def answers_of(network: Regressor, data: ArrayData, device: str = "cpu") -> np.ndarray:
+def answers_of(network: Regressor, data: Pieces, device: str = "cpu") -> np.ndarray:
     """(N, D), float32: the coordinates' mean that the network gives for the rows of `data`."""
     network.to(device).eval()
     with torch.no_grad():
-        parts = [network.mean(network(*(part.to(device) for part in seen))).cpu() for seen, _ in data.pieces()]
+        parts = [
+            network.mean(network(*(part.to(device) for part in parts_of(seen)))).cpu() for seen, _ in data.pieces()
+        ]
     return torch.cat(parts).numpy()

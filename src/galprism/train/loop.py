@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -51,6 +51,30 @@ Report = Callable[[Epoch, int], None]
 """Called after every epoch with it and the number of epochs in all."""
 
 
+class Watch(Protocol):
+    """What looks at a training while it goes, and may have a hand in it."""
+
+    def given(self, seen: list[Tensor]) -> list[Tensor]:
+        """What the network is called with in place of `seen` at this step."""
+        ...
+
+    def felt(self, network: Network) -> None:
+        """The gradients of this step stand in the network's parameters, as they came."""
+        ...
+
+    def passed(self, epoch: Epoch, network: Network) -> None:
+        """A pass is over."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it: numbers, text, lists and dicts of these."""
+        ...
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        ...
+
+
 def train(
     estimator: Network,
     data: TrainingData,
@@ -61,6 +85,7 @@ def train(
     identity: Any = None,
     device: str = "cpu",
     report: Report | None = None,
+    watch: Watch | None = None,
 ) -> list[Epoch]:
     """Train in place; the estimator ends with the weights that config.keep names. Returns the epochs.
 
@@ -86,6 +111,8 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         best = {name: value.to(device) for name, value in state["best"].items()}
         history = [Epoch(**{**line, "valid_rms": tuple(line["valid_rms"])}) for line in state["history"]]
+        if watch is not None:
+            watch.take_up(state["watch"])
     write_log(folder, history)
 
     for epoch in range(len(history), config.n_epochs):
@@ -95,7 +122,7 @@ def train(
         start = time.perf_counter()
         with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
             torch.manual_seed(PASS_SEEDS * config.seed + epoch)  # of dropout
-            train_loss = one_pass(estimator, data, optimizer, config, epoch, device)
+            train_loss = one_pass(estimator, data, optimizer, config, epoch, device, watch)
         valid_loss, valid_rms = validate(estimator, validation, config, epoch, device)
         is_best = valid_loss < min((line.valid_loss for line in history), default=math.inf)
         if is_best:
@@ -103,12 +130,15 @@ def train(
         lr = config.rate(epoch, data.n_batches - 1, data.n_batches)
         line = Epoch(epoch, lr, train_loss, valid_loss, valid_rms, time.perf_counter() - start, is_best)
         history.append(line)
+        if watch is not None:
+            watch.passed(line, estimator)
         state = {
             "fingerprint": fingerprint,
             "weights": estimator.state_dict(),
             "optimizer": optimizer.state_dict(),
             "best": best,
             "history": [asdict(line) for line in history],
+            "watch": None if watch is None else watch.state(),
         }
         checkpoint.save(folder, state)
         write_log(folder, history[-1:], append=True)
@@ -142,6 +172,7 @@ def one_pass(
     config: LoopConfig,
     epoch: int,
     device: str,
+    watch: Watch | None = None,
 ) -> float:
     """Train for one epoch; returns the mean loss of its batches."""
     estimator.train()
@@ -149,11 +180,15 @@ def one_pass(
     halved = config.precision == "bfloat16"
     for step, (x, y) in enumerate(data.batches(epoch)):
         seen, y = [part.to(device) for part in parts_of(x)], y.to(device)
+        if watch is not None:
+            seen = watch.given(seen)
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=halved):
             raw = estimator(*seen)
         value = loss(estimator, raw.float(), y, config.delta)
         optimizer.zero_grad()
         value.backward()
+        if watch is not None:
+            watch.felt(estimator)
         lr = config.rate(epoch, step, data.n_batches)
         for group in optimizer.param_groups:
             group["lr"] = lr

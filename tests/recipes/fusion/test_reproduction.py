@@ -54,7 +54,7 @@ def whole(tmp_path_factory):
         patch.setattr(module, "fusion_sample", lambda recipe, place, workers: made(place / "fusion-toy"))
         patch.setattr(module, "distributions", again)
         patch.setattr(module, "sfr_statistics", lambda share: share)
-        patch.setattr(module, "models", lambda quick: [Classical("linear", shown, QUICK) for shown in BLOCKS])
+        patch.setattr(module, "models", lambda bench: [Classical("linear", shown, QUICK) for shown in BLOCKS])
         patch.setattr(module, "STUDIES", (Counted,))
         said = []
         tables = [reproduce("sdss-fusion", folder, quick=True, say=said.append) for _ in range(2)]

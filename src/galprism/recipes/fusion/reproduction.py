@@ -23,6 +23,7 @@ from galprism.evaluate.figures import Drawing
 from galprism.evaluate.figures.fusion import accuracy_and_cost, against_true, errors_by_model
 from galprism.evaluate.report import strict
 from galprism.fit.sfr_statistics import sfr_statistics
+from galprism.recipes.fusion.balance import BalanceStudy
 from galprism.recipes.fusion.bars import BOTH, bars, family_of, group_of, standing
 from galprism.recipes.fusion.bayes_study import FULL as FULL_BAYES
 from galprism.recipes.fusion.bayes_study import QUICK as QUICK_BAYES
@@ -30,6 +31,8 @@ from galprism.recipes.fusion.bayes_study import BayesStudy
 from galprism.recipes.fusion.bayesian import bayesian_models
 from galprism.recipes.fusion.bench import Model, Row, file_name, judged, record
 from galprism.recipes.fusion.classical import SEARCH_FILE, classical_models
+from galprism.recipes.fusion.late import LateFusion
+from galprism.recipes.fusion.networks import NetworkConfig, NetworkModel, balance_study, networks
 from galprism.recipes.fusion.sample import NAME, FusionSample, distributions, fusion_sample
 from galprism.recipes.fusion.seen import Seen, seen_of
 from galprism.recipes.fusion.tables import search_told, tables_of
@@ -48,14 +51,6 @@ DRAWN = ("redshift", "sfr_tot_avg")
 DONE = "done"
 
 
-def models(*, quick: bool) -> list[Model]:
-    """The rows of the table, in their order."""
-    return [
-        *classical_models(quick=quick),
-        *bayesian_models(training=(QUICK_BAYES if quick else FULL_BAYES).training),
-    ]
-
-
 class Bench:
     """What all models and studies share, below one folder."""
 
@@ -66,6 +61,8 @@ class Bench:
         parts = (recipe.field, recipe.chosen, recipe.images, recipe.spectra, recipe.noise, recipe.sample, recipe.fit)
         self.key: list[Any] = [*map(plain, parts), recipe.survey, recipe.seed]
         """What the sample depends on."""
+        self.networks = NetworkConfig(passes=2) if quick else NetworkConfig()
+        """How its networks are trained."""
         self.sample_key = json.dumps(self.key, sort_keys=True, default=str)
 
     @cached_property
@@ -81,6 +78,19 @@ class Bench:
     def judged(self, model: Model) -> Row:
         """A model's row, learned where it is not there yet."""
         return judged(model, self.seen, self.sample_key, self.folder / "models")
+
+
+def models(bench: Bench) -> list[Model]:
+    """The rows of the table, in their order."""
+    alone: tuple[Model, ...] = tuple(NetworkModel(kind, bench.networks) for kind in ("image CNN", "spectrum CNN"))
+    learned: list[Model] = [
+        *classical_models(quick=bench.quick),
+        *networks(bench.networks),
+        *balance_study(bench.networks),
+        *bayesian_models(training=(QUICK_BAYES if bench.quick else FULL_BAYES).training),
+    ]
+    late = [LateFusion(alone, bench.judged, how) for how in ("averaged", "stacked")]
+    return [*learned, *late, LateFusion(tuple(learned), bench.judged, "stacked")]
 
 
 class Study(Protocol):
@@ -103,7 +113,7 @@ class Study(Protocol):
         ...
 
 
-STUDIES: tuple[Callable[[Bench], Study], ...] = (BayesStudy,)
+STUDIES: tuple[Callable[[Bench], Study], ...] = (BalanceStudy, BayesStudy)
 """What makes them of the bench."""
 
 
@@ -113,7 +123,7 @@ class Reproduction:
     def __init__(self, folder: Path, *, quick: bool, workers: int = 1, say: Callable[[str], None] = print):
         self.bench = Bench(folder, quick=quick, workers=workers, say=say)
         self.folder, self.quick = folder, quick
-        self.models = models(quick=quick)
+        self.models = models(self.bench)
         self.studies = [study(self.bench) for study in STUDIES]
 
     def stages(self) -> list[Stage]:

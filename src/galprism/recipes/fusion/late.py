@@ -1,0 +1,113 @@
+"""Late fusion: what models of one modality answer, averaged, or joined by least squares. The test is not looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from galprism.errors import RequestError
+from galprism.recipes.fusion.bench import Model, Row
+from galprism.recipes.fusion.seen import Seen
+
+RIDGES = tuple(10.0 ** np.arange(-3, 4))
+"""Of the answers' weights, tried by leaving one galaxy out."""
+PARTS = ("validation", "test")
+"""Of which the models' answers are known."""
+
+
+@dataclass(frozen=True, eq=False)
+class LateFusion:
+    """Models of the bench as one."""
+
+    members: tuple[Model, ...]
+    row_of: Callable[[Model], Row]
+    """What a member has answered."""
+    how: str
+    """"averaged": the mean of their answers. "stacked": of each target the linear combination of all their answers,
+    whatever target they are about, that is best on the galaxies of validation, by ridge regression."""
+
+    def __post_init__(self) -> None:
+        if len(self.members) < 2 or self.how not in ("averaged", "stacked"):
+            raise RequestError(
+                f"late fusion {self.how!r} of {len(self.members)} models; accepted: averaged or stacked, of 2 or more"
+            )
+
+    @property
+    def name(self) -> str:
+        return f"late fusion, {self.how}: {' + '.join(self.sees)}"
+
+    @property
+    def sees(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(block for one in self.members for block in one.sees))
+
+    @property
+    def key(self) -> Any:
+        """The members'."""
+        return [[one.name, one.sees, one.key] for one in self.members]
+
+    def fit(self, seen: Seen, work: Path) -> FittedLate:
+        """`work` is not needed."""
+        members = [self.row_of(one) for one in self.members]
+        if self.how == "averaged":
+            return FittedLate(members, None)
+        rows = seen.rows("validation")
+        answers = _standard(seen, members, rows)
+        return FittedLate(members, stacked(answers, seen.standard()[rows].astype(float)))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedLate:
+    """Weights of the members' answers."""
+
+    members: Sequence[Row]
+    matrix: np.ndarray | None
+    """(K P + 1, P), of the answers and of 1; None for the mean."""
+
+    @property
+    def weights(self) -> int:
+        return 0 if self.matrix is None else self.matrix.size
+
+    def answers(self, seen: Seen, rows: np.ndarray) -> np.ndarray:
+        """Of galaxies of validation or test. Raises RequestError for others, about which members were not asked."""
+        own = _standard(seen, self.members, rows)
+        if self.matrix is None:
+            return seen.in_units(own.reshape(len(own), len(self.members), -1).mean(axis=1))
+        return seen.in_units(_with_one(own) @ self.matrix)
+
+
+def stacked(answers: np.ndarray, truth: np.ndarray, ridges: Sequence[float] = RIDGES) -> np.ndarray:
+    """(F + 1, P): the weights of answers (n, F) and of 1 that give truth (n, P) best in least squares, weights of
+    answers held small by a ridge; of each target that one of `ridges` with the least error when galaxies are left out
+    one by one, which is r / (1 - h) with residuals r and the leverage h (Allen 1974, Technometrics, 16, 125)."""
+    columns = _with_one(answers)
+    best = np.full(truth.shape[1], np.inf)
+    found = np.zeros((columns.shape[1], truth.shape[1]))
+    for ridge in ridges:
+        held = np.full(columns.shape[1], float(ridge))
+        held[-1] = 0.0
+        solve = np.linalg.pinv(columns.T @ columns + np.diag(held)) @ columns.T
+        weights = solve @ truth
+        leverage = np.einsum("nf,fn->n", columns, solve)
+        left_out = (truth - columns @ weights) / np.maximum(1 - leverage, 1e-6)[:, None]
+        error = (left_out**2).mean(axis=0)
+        better = error < best
+        best[better], found[:, better] = error[better], weights[:, better]
+    return found
+
+
+def _with_one(answers: np.ndarray) -> np.ndarray:
+    return np.column_stack([answers, np.ones(len(answers))])
+
+
+def _standard(seen: Seen, members: Sequence[Row], rows: np.ndarray) -> np.ndarray:
+    """(n, K P): what the members answered, scaled as the targets are."""
+    known = np.concatenate([seen.rows(part) for part in PARTS])
+    place = np.searchsorted(known, rows)
+    if not np.isin(rows, known).all():
+        raise RequestError("late fusion of galaxies of training; accepted: of validation and test")
+    answers = [np.concatenate([row.answers[part] for part in PARTS])[place] for row in members]
+    return np.concatenate([(answer - seen.centre) / seen.scale for answer in answers], axis=1)

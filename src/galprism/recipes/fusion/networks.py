@@ -1,0 +1,253 @@
+"""Networks of the bench: of images, of spectra, and of both joined in a network, all by the one loop. Needs PyTorch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from galprism.config import plain
+from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL
+from galprism.errors import RequestError
+from galprism.nets import Regressor
+from galprism.nets.joined import (
+    Alone,
+    AttentionFusion,
+    EarlyFusion,
+    IntermediateFusion,
+    JoinedConfig,
+    Shape,
+    dense_branch,
+    image_branch,
+    spectrum_branch,
+)
+from galprism.nets.spectrum_branch import TEMPLATES, begin
+from galprism.recipes.fusion.seen import Seen
+from galprism.train import LoopConfig, train
+from galprism.train.arrays import ArrayData, answers_of
+from galprism.train.balance import Balance, BalanceConfig, utilisation
+from galprism.train.device import fast_precision
+from galprism.train.joined import JoinedData
+
+BOTH = ("image", "spectrum")
+BALANCE = "balance.json"
+"""What was measured of both branches while they were trained, beside the checkpoint."""
+
+Make = Callable[[int, Shape, JoinedConfig], Any]
+
+
+@dataclass(frozen=True)
+class NetworkKind:
+    """A row of the table of networks."""
+
+    sees: tuple[str, ...]
+    make: Make
+
+
+KINDS = {
+    "image CNN": NetworkKind(("image",), lambda n, shape, own: Alone(image_branch(shape, own), n, own)),
+    "dense": NetworkKind(("spectrum",), lambda n, shape, own: Alone(dense_branch(shape, own), n, own)),
+    "spectrum CNN": NetworkKind(("spectrum",), lambda n, shape, own: Alone(spectrum_branch(shape, own), n, own)),
+    "early fusion": NetworkKind(BOTH, EarlyFusion),
+    "intermediate fusion": NetworkKind(BOTH, IntermediateFusion),
+    "attention fusion": NetworkKind(BOTH, AttentionFusion),
+}
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """How a network of the bench is made and trained."""
+
+    net: JoinedConfig = field(default_factory=JoinedConfig)
+    passes: int = 24
+    """Over the galaxies of training; the weights of the lowest loss on those of validation are kept."""
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    batch_size: int = 64
+    redshift: float = 15.0
+    """How much an error of the redshift, in its standard deviations, counts beside those of the rest: a spectrum says
+    it far better than the others, and its share of the loss would be gone before it is well known."""
+    delta: float = 1.0
+    """Where the Huber loss goes over from quadratic to linear, in standard deviations: the redshift of a galaxy that
+    has lost its spectrum would otherwise outweigh all the rest."""
+    lost: tuple[float, float] = (0.1, 0.1)
+    """Of fusions: the shares of galaxies that lose the image, and the spectrum, in training."""
+    balance: BalanceConfig | None = None
+    """Of the intermediate fusion: its branches are watched, and treated if it says so."""
+    seed: int = 0
+
+    def loop(self, keep: Literal["best", "last"] = "best") -> LoopConfig:
+        return LoopConfig(
+            epochs=(self.passes,),
+            lr=(self.lr,),
+            batch_size=self.batch_size,
+            weight_decay=self.weight_decay,
+            huber_delta=self.delta,
+            precision=fast_precision(),  # type: ignore[arg-type]
+            keep=keep,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNetwork:
+    """A trained network with what scales its targets."""
+
+    network: Regressor
+    sees: tuple[str, ...]
+    weight: np.ndarray
+    """(P,), of the coordinates over the standard targets."""
+
+    @property
+    def weights(self) -> int:
+        return self.network.n_weights
+
+    def answers(self, seen: Seen, rows: np.ndarray, there: tuple[bool, bool] = (True, True)) -> np.ndarray:
+        """(n, P), in the targets' units; there : whether there are images, and spectra, where it sees both.
+
+        Raises RequestError where a network of one modality, or any with neither, is asked without.
+        """
+        if not all(there) and (len(self.sees) == 1 or not any(there)):
+            raise RequestError(
+                f"there = {there} of a network of {' and '.join(self.sees)}; accepted: what it sees, or one of two"
+            )
+        nothing = np.zeros((len(seen), len(self.weight)), np.float32)
+        data = _data(seen, rows, self.sees, nothing, batch_size=1, seed=0)
+        return seen.in_units(answers_of(self.network, replace(data, kept=there)) / self.weight)
+
+
+@dataclass(frozen=True)
+class NetworkModel:
+    """A network as a row of the bench."""
+
+    kind: str
+    """One of KINDS."""
+    config: NetworkConfig = field(default_factory=NetworkConfig)
+    variant: str = ""
+    """Tells it from others of its kind, in its name."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise RequestError(f"network {self.kind!r}; accepted: {', '.join(KINDS)}")
+        if self.config.balance is not None and self.kind != "intermediate fusion":
+            raise RequestError(f"balance of {self.kind!r}; accepted: of 'intermediate fusion', which has two branches")
+
+    @property
+    def sees(self) -> tuple[str, ...]:
+        return KINDS[self.kind].sees
+
+    @property
+    def name(self) -> str:
+        what = self.kind + (f", {self.variant}" if self.variant else "")
+        return f"{what}: {' + '.join(self.sees)}"
+
+    @property
+    def key(self) -> Any:
+        """The settings: those of the fusions have no say in what sees one modality."""
+        told = plain(self.config)
+        return told if len(self.sees) == 2 else {name: value for name, value in told.items() if name != "lost"}
+
+    def fit(self, seen: Seen, work: Path) -> FittedNetwork:
+        """Learn from the galaxies of training; in `work` stands the checkpoint, and where branches are watched what was
+        measured of them, BALANCE."""
+        fitted, balance = fitted_network(self, seen, seen.rows("train"), seen.rows("validation"), work)
+        if balance is not None:
+            told = {
+                "branches": [asdict(line) | {"use": line.use} for line in balance.history],
+                "utilisation": utilised(fitted, seen, seen.rows("validation")),
+            }
+            (work / BALANCE).write_text(json.dumps(told) + "\n")
+        return fitted
+
+
+def fitted_network(
+    model: NetworkModel,
+    seen: Seen,
+    learned: np.ndarray,
+    held: np.ndarray,
+    work: Path,
+    keep: Literal["best", "last"] = "best",
+) -> tuple[FittedNetwork, Balance | None]:
+    """A network trained on the rows `learned`; its weights are those that are best on the rows `held`, or the last."""
+    config, sees = model.config, model.sees
+    weight = np.where(np.asarray(seen.names) == "redshift", config.redshift, 1.0)
+    coordinates = (seen.standard() * weight).astype(np.float32)
+    bands, side = seen.image.shape[1:3]
+    shape = bands, side, seen.spectrum.shape[1]
+    network = Regressor(lambda n: KINDS[model.kind].make(n, shape, config.net), len(weight), seed=config.seed)
+    if "spectrum" in sees and "redshift" in seen.names:
+        begin(network, at_rest(seen, learned))
+    lost = config.lost if len(sees) == 2 else None
+    common: dict[str, Any] = {"batch_size": config.batch_size, "seed": config.seed, "lost": lost}
+    data, validation = (_data(seen, rows, sees, coordinates, **common) for rows in (learned, held))
+    loop = config.loop(keep)
+    balance = None if config.balance is None else Balance(config.balance, validation, loop.delta)
+    identity = [model.name, model.key, _told(learned), _told(held)]
+    train(network, data, validation, loop, work, identity=identity, watch=balance)
+    return FittedNetwork(network, sees, weight), balance
+
+
+def at_rest(seen: Seen, rows: np.ndarray, kinds: int = TEMPLATES) -> np.ndarray:
+    """(K, L), float32: mean spectra of galaxies, shifted to the rest frame by whole pixels, of as many equal parts of
+    them from the bluest to the reddest, on the grid of the observed ones; where none reaches, 0."""
+    redshift = seen.targets[rows, seen.names.index("redshift")]
+    shift = np.rint(np.log10(1 + redshift) / DEX_PER_PIXEL).astype(int)
+    half = seen.spectrum.shape[1] // 2
+    slope = seen.spectrum[rows, half:].mean(axis=1) - seen.spectrum[rows, :half].mean(axis=1)
+    found = np.zeros((kinds, seen.spectrum.shape[1]), np.float32)
+    for k, own in enumerate(np.array_split(np.argsort(slope), kinds)):
+        n = np.zeros(found.shape[1])
+        for row, by in zip(rows[own], np.clip(shift[own], 0, None), strict=True):
+            there = seen.spectrum[row, by:]
+            found[k, : len(there)] += there
+            n[: len(there)] += 1
+        found[k] /= np.maximum(n, 1)
+    return found
+
+
+def _told(rows: np.ndarray) -> list[int]:
+    return [int(rows[0]), int(rows[-1]), len(rows)]
+
+
+def _data(
+    seen: Seen,
+    rows: np.ndarray,
+    sees: tuple[str, ...],
+    targets: np.ndarray,
+    *,
+    batch_size: int,
+    seed: int,
+    lost: tuple[float, float] | None = None,
+) -> JoinedData:
+    inputs = tuple(seen.block(name) for name in sees)
+    if len(sees) == 2 and lost is None:
+        lost = (0.0, 0.0)
+    return JoinedData(ArrayData(inputs, targets, batch_size, seed, rows), sees[0] == "image", lost)
+
+
+def utilised(fitted: FittedNetwork, seen: Seen, rows: np.ndarray) -> dict[str, list[float]]:
+    """Conditional utilisation rates by target, of a network of both: see galprism.train.balance."""
+    asked = {there: fitted.answers(seen, rows, there) for there in ((True, True), (True, False), (False, True))}
+    return utilisation(seen.targets[rows], asked[True, True], asked[True, False], asked[False, True])
+
+
+def networks(config: NetworkConfig | None = None) -> list[NetworkModel]:
+    """All networks of the bench but those that are trained to show imbalance."""
+    return [NetworkModel(kind, config or NetworkConfig()) for kind in KINDS]
+
+
+def balance_study(config: NetworkConfig | None = None) -> list[NetworkModel]:
+    """The intermediate fusion watched: as it is, with the branch of more use held while it is of much more, and with
+    modalities taken away at random."""
+    config = config or NetworkConfig()
+    whole = replace(config, lost=(0.0, 0.0))
+    watched, treated = BalanceConfig(treat=False), BalanceConfig(last_epoch=config.passes // 2)
+    return [
+        NetworkModel("intermediate fusion", replace(whole, balance=watched), "untreated"),
+        NetworkModel("intermediate fusion", replace(whole, balance=treated), "balanced"),
+        NetworkModel("intermediate fusion", replace(config, balance=watched), "modalities taken away"),
+    ]

@@ -1,0 +1,178 @@
+"""The networks of the bench: what each can know of a sky whose images say one number and whose spectra another."""
+
+import json
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from galprism.errors import RequestError
+from galprism.evaluate.figures.balance import balance
+from galprism.nets.joined import JoinedConfig
+from galprism.recipes.fusion.bench import judged
+from galprism.recipes.fusion.late import LateFusion, stacked
+from galprism.recipes.fusion.network_search import SPACE, NetworkCost, searched_network, settings_of
+from galprism.recipes.fusion.networks import BALANCE, KINDS, NetworkConfig, NetworkModel, at_rest, balance_study
+from toy_fusion import toy_seen
+
+NET = JoinedConfig(width=16, blocks=1, dropout=0.0, image_channels=(4, 8), spectrum_channels=4, tokens=2, heads=2)
+CONFIG = NetworkConfig(NET, passes=16, lr=1e-2, batch_size=20, redshift=2.0)
+
+
+@pytest.fixture(scope="module")
+def seen():
+    torch.set_num_threads(1)
+    return toy_seen()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("bench")
+
+
+@pytest.fixture(scope="module")
+def rows(seen, folder):
+    return {kind: judged(NetworkModel(kind, CONFIG), seen, "toy", folder) for kind in KINDS}
+
+
+def test_each_alone_knows_half_and_fusions_know_all(rows, seen):
+    for kind, row in rows.items():
+        r2 = [row.scores[name].r2 for name in seen.names]
+        if len(row.sees) == 2:
+            assert min(r2) > 0.85, (kind, r2)
+        else:  # of light + line and light - 2 line: 1/2 and 1/5, or 1/2 and 4/5
+            most = np.array([0.5, 0.2] if row.sees == ("image",) else [0.5, 0.8])
+            assert (r2 < most + 0.15).all(), (kind, r2)
+            assert (r2 > 0.5 * most).all(), (kind, r2)
+        assert row.weights > 100
+
+
+def test_fusions_answer_without_one_and_others_say_what_they_need(seen, tmp_path):
+    held = seen.rows("test")
+    alone = NetworkModel("image CNN", replace(CONFIG, passes=1)).fit(seen, tmp_path / "alone")
+    with pytest.raises(RequestError, match="image"):
+        alone.answers(seen, held, (True, False))
+    both = NetworkModel("intermediate fusion", replace(CONFIG, lost=(0.3, 0.3))).fit(seen, tmp_path / "both")
+    with pytest.raises(RequestError, match="accepted"):
+        both.answers(seen, held, (False, False))
+    less = both.answers(seen, held, (False, True))
+    assert np.corrcoef(less[:, 1], seen.targets[held, 1])[0, 1] > 0.8
+    blank = replace(seen, image=np.full_like(np.asarray(seen.image), np.nan))
+    np.testing.assert_allclose(both.answers(blank, held, (False, True)), less)
+
+
+def test_late_fusion_beats_its_members(rows, seen, folder):
+    models = tuple(NetworkModel(kind, CONFIG) for kind in ("image CNN", "spectrum CNN"))
+    members = [rows[model.kind] for model in models]
+    joined, mean = (LateFusion(models, lambda model: rows[model.kind], how) for how in ("stacked", "averaged"))
+    late = joined.fit(seen, folder)
+    joined, mean = (judged(model, seen, "toy", folder) for model in (joined, mean))
+    for name in seen.names:
+        assert joined.scores[name].rmse < 0.6 * min(row.scores[name].rmse for row in members)
+    answers = np.mean([row.answers["test"] for row in members], axis=0)
+    np.testing.assert_allclose(mean.answers["test"], answers)
+    assert (mean.weights, joined.weights) == (0, 10)
+    with pytest.raises(RequestError, match="training"):
+        late.answers(seen, seen.rows("train"))
+    with pytest.raises(RequestError, match="2 or more"):
+        LateFusion(models[:1], judged, "stacked")
+
+
+def test_mean_spectra_are_shifted_to_the_rest_frame(seen):
+    """A line at pixel 20 at rest is there in the means of galaxies of any redshift, blue ones apart from red ones."""
+    shift = np.arange(500) % 30
+    spectrum = np.zeros((500, 64), np.float32)
+    spectrum[np.arange(500), 20 + shift] = 3.0
+    spectrum[:, 63] = np.where(np.arange(500) < 150, 7.0, -7.0)
+    targets = np.stack([10 ** (1e-4 * shift) - 1, seen.targets[:, 1]], axis=1)
+    made = replace(seen, spectrum=spectrum, targets=targets, names=("redshift", "other"))
+    found = at_rest(made, np.arange(300), 2)
+    np.testing.assert_allclose(found[:, 20], 3.0)
+    np.testing.assert_allclose(found[:, 1:20], 0.0)
+    assert found[0, 63] == -7.0
+    assert found[1, 63] == 7.0
+
+
+def test_stacking_is_least_squares():
+    rng = np.random.default_rng(0)
+    answers = rng.normal(size=(60, 4))
+    truth = answers @ rng.normal(size=(4, 2)) + 0.1 * rng.normal(size=(60, 2)) + 3
+    columns = np.column_stack([answers, np.ones(60)])
+    wanted = np.linalg.lstsq(columns, truth, rcond=None)[0]
+    np.testing.assert_allclose(stacked(answers, truth, [0.0]), wanted)
+
+
+def test_the_ridge_is_that_of_the_least_error_left_out():
+    rng = np.random.default_rng(1)
+    answers = rng.normal(size=(25, 8))
+    truth = answers[:, :1] + rng.normal(size=(25, 1))
+    columns = np.column_stack([answers, np.ones(25)])
+
+    def left_out(ridge):
+        held = np.diag([ridge] * 8 + [0.0])
+        errors = []
+        for i in range(25):
+            rest = np.arange(25) != i
+            own = np.linalg.solve(columns[rest].T @ columns[rest] + held, columns[rest].T @ truth[rest])
+            errors.append(columns[i] @ own - truth[i])
+        return np.mean(np.square(errors))
+
+    ridges = [0.01, 1.0, 10.0, 1000.0]
+    best = min(ridges, key=left_out)
+    np.testing.assert_allclose(stacked(answers, truth, ridges), stacked(answers, truth, [best]))
+
+
+def test_branches_are_watched_and_drawn(seen, tmp_path):
+    told = {}
+    for model in balance_study(replace(CONFIG, passes=3)):
+        row = judged(model, seen, "toy", tmp_path)
+        (path,) = tmp_path.glob(f"*{model.variant.replace(' ', '-')}*/{BALANCE}")
+        told[row.name] = json.loads(path.read_text())
+        assert len(told[row.name]["branches"]) == 3
+        assert set(told[row.name]["utilisation"]) == {"image", "spectrum"}
+    assert len(told) == 3
+    drawn = balance({name: record["branches"] for name, record in told.items()})
+    assert drawn.png.startswith(b"\x89PNG")
+    with pytest.raises(RequestError, match="two branches"):
+        NetworkModel("early fusion", balance_study(CONFIG)[0].config)
+
+
+def test_a_cost_is_the_error_of_galaxies_held_back(seen):
+    cost = NetworkCost(seen, "dense", CONFIG, folds=2, passes=6, most=200)
+    settings = {"lr": 1e-2, "weight_decay": 1e-3, "dropout": 0.0, "width": 16, "redshift": 1.0}
+    assert set(settings) == set(SPACE)
+    good, bad = cost(settings), cost(settings | {"lr": 1e-5})
+    # the spectrum says nothing of the light, which is 1/2 and 1/5 of the variances
+    assert np.sqrt((0.5 + 0.2) / 2) * 0.9 < good < 0.75 < 0.9 < bad
+    assert cost(settings) == good
+    with pytest.raises(RequestError, match="speed"):
+        cost({"speed": 1.0})
+    with pytest.raises(RequestError, match="2 folds"):
+        NetworkCost(seen, "dense", CONFIG, folds=1)
+
+
+def test_a_search_is_kept_beside_the_result(seen, tmp_path):
+    """Whatever searches: here one that tries what it starts from, and another learning rate."""
+    asked = []
+
+    class Found:
+        best: ClassVar = {"lr": 0.02, "width": 24}
+
+        def record(self):
+            return {"trials": asked}
+
+    def search(cost, space, *, trials, seed, start):
+        asked.append([trials, seed, start])
+        assert set(start[0]) == set(space) == set(SPACE)
+        return Found()
+
+    cost = NetworkCost(seen, "dense", CONFIG, folds=2, passes=1)
+    path = tmp_path / "searches" / "dense.json"
+    found = [searched_network(cost, search, trials=4, path=path) for _ in range(2)]
+    assert asked == [[4, 0, [settings_of(CONFIG)]]]
+    assert found[0] == found[1] == replace(CONFIG, lr=0.02, net=replace(CONFIG.net, width=24))
+    assert json.loads(path.read_text())["search"]["trials"] == asked
+    searched_network(cost, search, trials=5, path=path)
+    assert len(asked) == 2
