@@ -63,7 +63,7 @@ class NetworkConfig:
     """How a network of the bench is made and trained."""
 
     net: JoinedConfig = field(default_factory=JoinedConfig)
-    passes: int = 24
+    passes: int = 20
     """Over the galaxies of training; the weights of the lowest loss on those of validation are kept."""
     lr: float = 2e-3
     weight_decay: float = 1e-2
@@ -74,7 +74,7 @@ class NetworkConfig:
     delta: float = 1.0
     """Where the Huber loss goes over from quadratic to linear, in standard deviations: the redshift of a galaxy that
     has lost its spectrum would otherwise outweigh all the rest."""
-    lost: tuple[float, float] = (0.1, 0.1)
+    lost: tuple[float, float] = (0.05, 0.05)
     """Of fusions: the shares of galaxies that lose the image, and the spectrum, in training."""
     balance: BalanceConfig | None = None
     """Of the intermediate fusion: its branches are watched, and treated if it says so."""
