@@ -18,7 +18,7 @@ from galprism.fit.tree_features import Features
 from galprism.fit.tree_tuning import SPACE
 from galprism.fit.tree_values import grow_boosted_values, grow_forest_values
 from galprism.fit.trees import BoostConfig
-from galprism.recipes.fusion.search import Searched, Settings, Space, search
+from galprism.recipes.fusion.search import SEARCH_FILE, Searched, Settings, Space, search
 from galprism.recipes.fusion.seen import COMPONENTS, Seen
 
 BLOCKS = {
@@ -31,7 +31,6 @@ JUDGED = ("redshift", "sfr_tot_avg", "sfr_tot_entropy")
 """Targets by which the settings of boosted trees are searched: the others go with the second."""
 GIVEN, PREFIX = "components", "components_"
 """The setting of how many are seen, and what their names begin with."""
-SEARCH_FILE = "search.json"
 
 
 class Grown(Protocol):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from galprism.errors import RequestError
-from galprism.recipes.fusion.networks import NetworkConfig, NetworkModel, fitted_network
+from galprism.recipes.fusion.networks import FittedNetwork, NetworkConfig, NetworkModel, fitted_network
+from galprism.recipes.fusion.search import SEARCH_FILE, Searched, search
 from galprism.recipes.fusion.seen import Seen
 
 SPACE: dict[str, Any] = {
@@ -26,7 +27,7 @@ SPACE: dict[str, Any] = {
 
 @dataclass(frozen=True, eq=False)
 class NetworkCost:
-    """What settings of SPACE cost: the root mean square error over all targets, each in its standard deviations, of
+    """What settings of SPACE cost: the mean square error over all targets, each in its standard deviations, of
     galaxies of training that were held back, fold by fold, by the weights after the last pass: held galaxies choose
     nothing. The same folds for all settings."""
 
@@ -54,27 +55,45 @@ class NetworkCost:
                 fitted, _ = fitted_network(model, self.seen, learned, held, Path(folder), keep="last")
                 found = fitted.answers(self.seen, held)
             errors.append((found - self.seen.targets[held]) / self.seen.scale)
-        return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
+        return float(np.mean(np.concatenate(errors) ** 2))
 
 
-def searched_network(
-    cost: NetworkCost, search: Callable[..., Any], *, trials: int, path: Path, seed: int = 0
-) -> NetworkConfig:
-    """The settings that a search finds, put into those that it starts from, which are tried first; what was tried is
-    kept in `path`, and taken from there where it stands with as many trials, folds and passes.
+@dataclass(frozen=True)
+class SearchedNetwork:
+    """A network whose settings are searched among those of SPACE before it learns from all galaxies of training; those
+    that the search starts from are tried first, and what was tried is kept in SEARCH_FILE beside the result."""
 
-    search : (cost, space, trials=, seed=, start=) to a result with `best`, the settings, and `record()`, for JSON
-    """
-    budget = {"kind": cost.kind, "trials": trials, "folds": cost.folds, "passes": cost.passes, "most": cost.most}
-    told = json.loads(path.read_text()) if path.exists() else {}
-    if told.get("budget") != budget:
-        found = search(cost, SPACE, trials=trials, seed=seed, start=[settings_of(cost.start)])
-        told = {"budget": budget, "best": found.best, "search": found.record()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part")
-        partial.write_text(json.dumps(told) + "\n")
-        partial.replace(path)
-    return with_settings(cost.start, told["best"])
+    kind: str = "intermediate fusion"
+    start: NetworkConfig = field(default_factory=NetworkConfig)
+    trials: int = 10
+    folds: int = 2
+    passes: int = 8
+    """Of each trial."""
+    most: int = 2000
+
+    @property
+    def sees(self) -> tuple[str, ...]:
+        return NetworkModel(self.kind).sees
+
+    @property
+    def name(self) -> str:
+        return NetworkModel(self.kind, variant="searched").name
+
+    @property
+    def key(self) -> Any:
+        return [NetworkModel(self.kind, self.start).key, self.trials, self.folds, self.passes, self.most]
+
+    def fit(self, seen: Seen, work: Path) -> FittedNetwork:
+        path = work / SEARCH_FILE
+        if not path.exists():
+            cost = NetworkCost(seen, self.kind, self.start, self.folds, self.passes, self.most)
+            found = search(cost, SPACE, trials=self.trials, seed=self.start.seed, start=[settings_of(self.start)])
+            work.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".part")
+            partial.write_text(json.dumps(found.record(), indent=1) + "\n")
+            partial.replace(path)
+        best = Searched.of(json.loads(path.read_text())).best
+        return NetworkModel(self.kind, with_settings(self.start, best), "searched").fit(seen, work)
 
 
 def settings_of(config: NetworkConfig) -> dict[str, Any]:

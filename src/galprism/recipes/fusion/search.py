@@ -2,4 +2,7 @@
 
 from galprism.fit.search import Searched, Settings, Space, Trial, search
 
-__all__ = ["Searched", "Settings", "Space", "Trial", "search"]
+SEARCH_FILE = "search.json"
+"""Where what was tried is kept, beside a model."""
+
+__all__ = ["SEARCH_FILE", "Searched", "Settings", "Space", "Trial", "search"]
