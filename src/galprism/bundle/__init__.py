@@ -3,7 +3,7 @@
     bundle.json   what it is: survey, bands, preparation, targets, definitions, ranges, recipe, seed, versions, metrics,
                   and the sha256 of the other files and of itself
     model.onnx    the network with its weights; features in, parameters out (see galprism.nets.readout)
-    basis.npz     of a model of any bands: its basis of spectra
+    basis.npz     of a model of any bands, or of spectroscopic redshifts: its basis of spectra
     redshift.onnx of a model that needs no redshift: the network that ranks redshifts (see galprism.nets.scorer)
     spectra.npz   of a model of several modalities: the basis of its spectra
     README.md     the model card
@@ -38,6 +38,8 @@ from galprism.prep.classes import ClassPreparation
 from galprism.prep.frames import Frame, Range
 from galprism.prep.modalities import Modalities
 from galprism.prep.pictures_and_spectra import PicturesAndSpectra
+from galprism.prep.redshift_basis import RedshiftBasis
+from galprism.prep.spectroscopic import Spectroscopic
 from galprism.prep.spectrum_basis import SpectrumBasis
 from galprism.surveys import Survey
 from galprism.units import FRACTIONAL_ERROR_PER_MAG
@@ -63,9 +65,10 @@ class Bundle:
     passbands: dict[str, dict[str, str]]
     """Band to the `name` and `hash` of its curve, in the preparation's order of bands; empty for a model of any bands
     that is not bound to a survey."""
-    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra
+    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra | Spectroscopic
     """The second of kind `classes`, and of parameters learned from a catalogue; the third of models of several
-    modalities, the last of the published networks of pictures and spectra."""
+    modalities, the fourth of the published networks of pictures and spectra, the last of spectroscopic redshifts, which have
+    no network."""
     targets: tuple[str, ...]
     """P parameters, the rows of the model's outputs."""
     anchored: tuple[float, ...]
@@ -73,7 +76,8 @@ class Bundle:
     ranges: tuple[Range, ...]
     """(P,): what each lies within, see galprism.prep.frames."""
     kind: str
-    """`mixture`, with quantiles, `point`, or `classes`, with probabilities of stars, quasars and galaxies."""
+    """`mixture`, with quantiles, `point`, `classes`, with probabilities of stars, quasars and galaxies, or
+    `spectroscopic`, with both."""
     network: dict[str, Any] = field(default_factory=dict)
     """Its name and settings, for the record."""
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -119,6 +123,11 @@ class Bundle:
     def needs_redshift(self) -> bool:
         """It infers nothing of a source without one: models of parameters from photometry."""
         return isinstance(self.preparation, Preparation)
+
+    @property
+    def has_quantiles(self) -> bool:
+        """Its answers are distributions."""
+        return self.kind in ("mixture", "spectroscopic")
 
     @property
     def tells_redshift(self) -> bool:
@@ -198,12 +207,15 @@ def load(name_or_path: str | os.PathLike[str]) -> Bundle:
         )
     try:
         files = {name: _checked(folder, name, digest) for name, digest in plain["files"].items()}
-        basis: Basis | SpectrumBasis | None = None
-        if BASIS_NAME in files:
+        basis: Basis | SpectrumBasis | RedshiftBasis | None = None
+        if BASIS_NAME in files and plain["kind"] == "spectroscopic":
+            basis = RedshiftBasis.from_bytes(files[BASIS_NAME])
+        elif BASIS_NAME in files:
             basis = Basis.from_bytes(files[BASIS_NAME])
         elif SPECTRA_NAME in files:
             basis = SpectrumBasis.from_bytes(files[SPECTRA_NAME])
-        made = _from_plain(plain, files[MODEL_NAME], basis, hashlib.sha256(text).hexdigest())
+        network = b"" if isinstance(basis, RedshiftBasis) else files[MODEL_NAME]
+        made = _from_plain(plain, network, basis, hashlib.sha256(text).hexdigest())
         return replace(made, ranking=files.get(RANKING_NAME, b""))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, RequestError):
@@ -229,7 +241,9 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
     Raises RequestError where the folder holds something else, or cannot be written.
     """
     folder = check_folder(folder)
-    contents = {MODEL_NAME: bundle.model, CARD_NAME: bundle.card.encode()}
+    contents = {CARD_NAME: bundle.card.encode()}
+    if not isinstance(bundle.preparation, Spectroscopic):
+        contents[MODEL_NAME] = bundle.model
     if bundle.preparation.basis is not None:
         contents[BASIS_NAME] = bundle.preparation.basis.to_bytes()
     if isinstance(bundle.preparation, Modalities):
@@ -320,14 +334,18 @@ def _to_plain(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | SpectrumBasis | None, digest: str) -> Bundle:
+def _from_plain(
+    plain: Mapping[str, Any], model: bytes, basis: Basis | SpectrumBasis | RedshiftBasis | None, digest: str
+) -> Bundle:
     unknown = [name for name in plain["targets"] if name not in PARAMS]
     if unknown:
         raise RequestError(f"target {', '.join(unknown)} is no parameter of this galprism")
-    if plain["kind"] not in ("mixture", "point", "classes"):
-        raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point, classes")
-    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra
-    if plain["kind"] == "classes" or plain["preparation"].get("of") == ClassPreparation.of:
+    if plain["kind"] not in ("mixture", "point", "classes", "spectroscopic"):
+        raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point, classes, spectroscopic")
+    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra | Spectroscopic
+    if isinstance(basis, RedshiftBasis):
+        preparation = Spectroscopic.from_plain(plain["preparation"], basis)
+    elif plain["kind"] == "classes" or plain["preparation"].get("of") == ClassPreparation.of:
         preparation = ClassPreparation.from_plain(plain["preparation"])
     elif isinstance(basis, SpectrumBasis):
         preparation = Modalities.from_plain(plain["preparation"], basis)

@@ -9,6 +9,7 @@ from galprism.params import PARAMS
 from galprism.prep.classes import ClassPreparation
 from galprism.prep.modalities import Modalities
 from galprism.prep.pictures_and_spectra import PicturesAndSpectra
+from galprism.prep.spectroscopic import Spectroscopic
 
 if TYPE_CHECKING:
     from galprism.bundle import Bundle
@@ -51,6 +52,8 @@ def model_card(bundle: Bundle) -> str:
         return _seen_card(bundle, *_of_modalities(bundle, preparation))
     if isinstance(preparation, PicturesAndSpectra):
         return _seen_card(bundle, *_of_pictures_and_spectra(preparation))
+    if isinstance(preparation, Spectroscopic):
+        return _spectroscopic_card(bundle, preparation)
     low, high = preparation.redshift_range
     lines = [
         f"# {bundle.name}",
@@ -151,6 +154,36 @@ def _of_pictures_and_spectra(preparation: PicturesAndSpectra) -> tuple[list[str]
     if "spectra" not in preparation.blocks:
         return sees, "not looked at"
     return [*sees, "a spectrum from 3830 to 8000 Angstrom as observed"], f"{low:.4g} to {high:.4g}"
+
+
+def _spectroscopic_card(bundle: Bundle, preparation: Spectroscopic) -> str:
+    """What a person should know before using a model of spectroscopic redshifts."""
+    lines = [
+        f"# {bundle.name}",
+        "",
+        bundle.title,
+        "",
+        "- Sees: a spectrum on any wavelengths, in vacuum and as observed; 3548 to 10,411 Angstrom play a part",
+        "- Answers: the most probable redshift, quantiles and the density of its posterior; probabilities of star, qso "
+        "and galaxy, and the class of the highest",
+        f"- Made by recipe `{bundle.recipe_name}`, seed {bundle.seed}, galprism {bundle.version}",
+        "- Network: none; principal components of simulated spectra at rest, and evidences in closed form",
+        "",
+        "| class | redshift | components | share before a spectrum is seen |",
+        "|---|---|---:|---:|",
+    ]
+    total = sum(preparation.shares.values())
+    for one in preparation.basis.classes:
+        low, high = one.redshift
+        share = preparation.shares[one.name] / total
+        lines.append(f"| {one.name} | {low:g} to {high:g} | {len(one.spectra) - 1} | {share:.1%} |")
+    lines += [
+        "",
+        "Redshifts are thought of as even in ln(1 + z), stars' as normal about 0 (240 km/s). Flagged REDSHIFT_UNSURE:",
+        f"all other redshifts together are less than e^{preparation.margin:g} times less probable, or the spectrum is",
+        "unlike all (POOR_FIT). What has no spectrum is null and flagged SPECTRUM_MISSING.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _learned_card(bundle: Bundle, preparation: ClassPreparation) -> str:

@@ -5,6 +5,7 @@ from galprism.infer.offsets import BandOffset, band_offsets
 from galprism.infer.posteriors import Posteriors, read_posteriors, reweighted
 from galprism.infer.predict import Predictor, predict
 from galprism.infer.redshift import Density
+from galprism.infer.spectroscopic import SpectroscopicPredictor
 from galprism.infer.stream import Summary, predict_file
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Density",
     "Posteriors",
     "Predictor",
+    "SpectroscopicPredictor",
     "Summary",
     "band_offsets",
     "predict",

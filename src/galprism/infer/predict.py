@@ -23,11 +23,13 @@ from galprism.infer.predictive import PredictiveCheck
 from galprism.infer.redshift import Density, Ranker, gained
 from galprism.infer.redshift_file import COLUMN as PDF_COLUMN
 from galprism.infer.session import Answers, Session, describe_model
+from galprism.infer.spectroscopic import SpectroscopicPredictor
 from galprism.infer.stored import COLUMN, Components, n_bytes
 from galprism.infer.told_redshift import ToldRedshift
 from galprism.prep import Features
 from galprism.prep.classes import ClassFeatures
 from galprism.prep.frames import Frame
+from galprism.prep.spectroscopic import Spectroscopic
 
 CHUNK_ROWS, CHUNK_INPUTS = 8192, 2**24
 """Rows that are prepared at a time; of models with many inputs, as pixels are, so many numbers."""
@@ -54,7 +56,9 @@ class Predictor:
 
         Raises RequestError where ONNX Runtime cannot load the bundle's network, and where the models are not of it.
         """
-        self.bundle = bundle
+        if isinstance(bundle.preparation, Spectroscopic):
+            raise RequestError(f"bundle {bundle.name} finds redshifts of spectra; accepted: SpectroscopicPredictor")
+        self.bundle, self._prepare = bundle, bundle.preparation.features
         self._check = None if models is None else PredictiveCheck(bundle, models)
         self._session = Session(bundle)
         self._ranker = Ranker(bundle) if bundle.ranking else None
@@ -81,7 +85,7 @@ class Predictor:
         no posteriors to keep or cannot infer redshifts.
         """
         check_options(self.bundle, posterior, infer_redshift, redshift_pdf)
-        levels = check_levels(levels) if self.bundle.kind == "mixture" else ()
+        levels = check_levels(levels) if self.bundle.has_quantiles else ()
         names = (*self.bundle.targets, "redshift") if infer_redshift else self.bundle.targets
         if infer_redshift and sources.redshift is None:
             sources = replace(sources, redshift=np.full(len(sources), np.nan))
@@ -269,7 +273,7 @@ class Predictor:
         return np.where(np.isfinite(true), result, np.nan)
 
     def _features(self, sources: Sources) -> Features | ClassFeatures:
-        return self.bundle.preparation.features(sources)
+        return self._prepare(sources)
 
     def _frame(self, features: Features | ClassFeatures, sources: Sources, rows: slice | np.ndarray) -> Frame:
         redshift = None if sources.redshift is None else sources.redshift[rows]
@@ -295,7 +299,12 @@ def predict(
     Raises RequestError where the sources lack photometry, redshifts or a band altogether, where the bundle has no
     posteriors to keep or cannot infer redshifts, and where the models are not of the bundle.
     """
-    predictions = Predictor(bundle, models).predict(sources, levels, posterior=posterior, infer_redshift=infer_redshift)
+    if bundle.kind == "spectroscopic":
+        check_options(bundle, posterior, infer_redshift)
+        predictions = SpectroscopicPredictor(bundle).predict(sources, check_levels(levels))
+    else:
+        how = {"posterior": posterior, "infer_redshift": infer_redshift}
+        predictions = Predictor(bundle, models).predict(sources, levels, **how)
     predictions.flags[repeated(sources.id)] |= np.uint32(Flag.DUPLICATE_ID)
     return predictions
 
@@ -305,11 +314,13 @@ def check_options(bundle: Bundle, posterior: bool, infer_redshift: bool, redshif
     if bundle.kind == "classes" and (posterior or infer_redshift):
         asked = "posterior" if posterior else "infer_redshift"
         raise RequestError(f"{asked}: bundle {bundle.name} tells classes and infers no parameters")
+    if posterior and bundle.kind == "spectroscopic":
+        raise RequestError(f"bundle {bundle.name} tells redshifts alone; their density is kept with redshift_pdf")
     if posterior and bundle.kind != "mixture":
         raise RequestError(f"bundle {bundle.name} has point estimates only; it has no posterior to keep")
     if infer_redshift and bundle.tells_redshift:
         raise RequestError(f"infer_redshift: bundle {bundle.name} infers the redshift of every source; leave it out")
-    if redshift_pdf and bundle.tells_redshift and bundle.kind != "mixture":
+    if redshift_pdf and bundle.tells_redshift and not bundle.has_quantiles:
         raise RequestError(f"bundle {bundle.name} has point estimates only; its redshifts have no density")
     if infer_redshift and not bundle.ranking:
         raise RequestError(f"bundle {bundle.name} needs redshifts: it has no network that could infer them")

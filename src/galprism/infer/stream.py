@@ -38,6 +38,7 @@ from galprism.infer.own_models import Models
 from galprism.infer.predict import Predictor, check_levels, check_options
 from galprism.infer.redshift_file import COLUMN as REDSHIFT_PDF
 from galprism.infer.redshift_file import RedshiftWriter, check_redshift_file
+from galprism.infer.spectroscopic import SpectroscopicPredictor
 from galprism.infer.with_spectra import SpectraAlone
 from galprism.surveys import Layout, Survey
 
@@ -109,7 +110,7 @@ def predict_file(
     out_path = check_writable(out_path, reads=[*_paths(in_path), *(path for path in (cutouts, spectra) if path)])
     check_blocks(bundle, cutouts, spectra)
     check_priors(bundle, priors)
-    levels = check_levels(levels) if bundle.kind == "mixture" else ()
+    levels = check_levels(levels) if bundle.has_quantiles else ()
     for name, number in (("threads", threads), ("batch_rows", batch_rows)):
         if number < 1:
             raise RequestError(f"{name} = {number}; accepted: 1 or more")
@@ -143,9 +144,13 @@ def predict_file(
     else:
         check_redshifts(bundle, in_path, layout, infer_redshift)
         checked = models() if callable(models) else models
-        predictor = Predictor(bundle, checked)
+        predictor: Predictor | SpectroscopicPredictor
         options = {"posterior": posterior, "infer_redshift": infer_redshift, "redshift_pdf": redshift_path is not None}
         asked = dict(options)
+        if bundle.kind == "spectroscopic":
+            predictor, asked = SpectroscopicPredictor(bundle), {"redshift_pdf": options["redshift_pdf"]}
+        else:
+            predictor = Predictor(bundle, checked)
 
         def ask(sources: Sources) -> Predictions:
             answers = predictor.predict(beside.put_to(sources), levels, **asked)
