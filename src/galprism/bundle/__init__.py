@@ -67,7 +67,7 @@ class Bundle:
     that is not bound to a survey."""
     preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra | Spectroscopic
     """The second of kind `classes`, and of parameters learned from a catalogue; the third of models of several
-    modalities, the fourth of the published networks of pictures and spectra, the last of spectroscopic redshifts, which have
+    modalities, the fourth of the published networks of pictures and spectra, the last of spectroscopic redshifts, which
     no network."""
     targets: tuple[str, ...]
     """P parameters, the rows of the model's outputs."""

@@ -17,6 +17,8 @@ CANDIDATES = {"star": 2, "qso": 6, "galaxy": 6}
 """Of each class, so many maxima of the scan are asked about with the noise that the spectrum has."""
 APART = {"star": 6, "qso": 24, "galaxy": 9}
 """Pixels, that maxima are apart at least."""
+EVEN = 0.15
+"""Quantile of what bins are worth over what they are in a typical spectrum, above which they count as no more."""
 HOPELESS = 40.0, 0.3
 """nat, and a share of how far the scan's highest maximum is above its median: maxima that are lower than the highest of
 their class by more than both together are not asked about."""
@@ -70,11 +72,12 @@ class PeakFinder:
         share = [shares[scan.moved.name] for scan in self.scans]
         self._ln_share = np.log(np.array(share) / np.sum(share))
         self._ln_flat = -np.log(span)
+        self._typical = basis.worth
 
     def __call__(self, spectra: Binned) -> Peaks:
         """The peaks of spectra, every row apart from all others."""
-        worth = np.maximum(spectra.weight.mean(axis=1) / WORTH, 1e-6).astype(np.float32)
-        told = without_continuum(spectra.flux, spectra.weight) * spectra.weight
+        weight, worth = self._even(spectra.weight)
+        told = without_continuum(spectra.flux, weight) * weight
         scores = [scan(told, worth) for scan in self.scans]
         parts = [_maxima(scan, score) for scan, score in zip(self.scans, scores, strict=True)]
         row, shift, scanned = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -110,6 +113,16 @@ class PeakFinder:
         dropped = ~kept
         ln_rest = tuple(self._rest(c, score, reduced, asked, dropped) for c, score in enumerate(scores))
         return Peaks(place, sigma, kind, ln_weight, at_edge, ln_rest, reduced)
+
+    def _even(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N, BINS), weights for the scan, of the shape that it takes them to have; and (N,), over those that it does.
+
+        Where noise is the sky's the weights are nearly their own; where it is not there is light enough to waste some.
+        """
+        over = np.sort(np.where(weight > 0, weight / self._typical, np.inf), axis=1)
+        at = (EVEN * np.count_nonzero(weight, axis=1)).astype(int)
+        least = np.maximum(np.take_along_axis(over, at[:, None], axis=1), 1e-6)
+        return np.minimum(weight, least * self._typical), (least[:, 0] / WORTH).astype(np.float32)
 
     def _ln_prior(self, which: np.ndarray | int, shift: np.ndarray) -> np.ndarray:
         """Of a pixel, of classes at shifts."""

@@ -1,7 +1,7 @@
 """All redshifts of all classes at once: how well a class' spectra, moved by each, go with a binned spectrum.
 
 One product of matrices for many spectra. What it leaves out is put right where it matters
-(galprism.infer.redshift_fit): bins are taken to be worth as in a typical spectrum when the coefficients' errors are told.
+(galprism.infer.redshift_fit): bins are taken to be worth as in a typical spectrum when coefficients' errors are told.
 """
 
 from __future__ import annotations

@@ -43,9 +43,10 @@ class ClassBasis:
         low, high = self.shifts
         last = self.first + self.spectra.shape[1]
         if self.first > FIRST - high or last < FIRST + BINS * BIN - low:
+            blue, red = (10 ** (DEX_PER_PIXEL * end) for end in (self.first, last))
             raise RequestError(
-                f"basis of {self.name} from {10 ** (DEX_PER_PIXEL * self.first):.0f} to {10 ** (DEX_PER_PIXEL * last):.0f} Angstrom does not "
-                f"reach for redshifts of {self.redshift[0]:g} to {self.redshift[1]:g}"
+                f"basis of {self.name} from {blue:.0f} to {red:.0f} Angstrom does not reach for "
+                f"redshifts of {self.redshift[0]:g} to {self.redshift[1]:g}"
             )
 
     @property
