@@ -17,8 +17,10 @@ CANDIDATES = {"star": 2, "qso": 6, "galaxy": 6}
 """Of each class, so many maxima of the scan are asked about with the noise that the spectrum has."""
 APART = {"star": 6, "qso": 24, "galaxy": 9}
 """Pixels, that maxima are apart at least."""
-EVEN = 0.15
+EVEN = 0.4
 """Quantile of what bins are worth over what they are in a typical spectrum, above which they count as no more."""
+FAINT = 12.0
+"""Over the level squared: weights of less, S/N 3.5 of a bin, are left as they are, as no light is to be wasted."""
 HOPELESS = 40.0, 0.3
 """nat, and a share of how far the scan's highest maximum is above its median: maxima that are lower than the highest of
 their class by more than both together are not asked about."""
@@ -122,7 +124,8 @@ class PeakFinder:
         over = np.sort(np.where(weight > 0, weight / self._typical, np.inf), axis=1)
         at = (EVEN * np.count_nonzero(weight, axis=1)).astype(int)
         least = np.maximum(np.take_along_axis(over, at[:, None], axis=1), 1e-6)
-        return np.minimum(weight, least * self._typical), (least[:, 0] / WORTH).astype(np.float32)
+        kept = np.minimum(weight, np.maximum(least * self._typical, FAINT))
+        return kept, np.maximum(kept.mean(axis=1) / WORTH, 1e-6).astype(np.float32)
 
     def _ln_prior(self, which: np.ndarray | int, shift: np.ndarray) -> np.ndarray:
         """Of a pixel, of classes at shifts."""

@@ -12,7 +12,7 @@ from numpy.polynomial import legendre
 from galprism.igm import optical_depth
 from galprism.prep.redshift_basis import BIN, BINS, FIRST, ClassBasis, RedshiftBasis, bin_wave
 
-TILTS, TILT = 4, 0.06
+TILTS, TILT = 4, 0.1
 """Legendre polynomials of the observed ln wavelength (from the first on) that calibrations may be wrong by, and how
 much of the level each."""
 LEVEL, LEVEL_ERROR = 1.0, 0.5

@@ -115,7 +115,7 @@ def _smoothed(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
         last = np.maximum.accumulate(np.where(seen, np.arange(seen.shape[1]), -1), axis=1)
         first = np.argmax(seen, axis=1)[:, None]
         filled = np.take_along_axis(values, np.where(last < 0, first, last), axis=1)
-    coarse = np.median(filled[:, : BINS // 7 * 7].reshape(len(values), -1, 7), axis=2)
+    coarse = np.median(filled[:, : BINS // 7 * 7].reshape(len(values), BINS // 7, 7), axis=2)
     coarse = median_filter(coarse, size=(1, 5), mode="nearest")
     return np.concatenate([np.repeat(coarse, 7, axis=1), np.repeat(coarse[:, -1:], BINS % 7, axis=1)], axis=1)
 
