@@ -166,7 +166,7 @@ def test_what_it_cannot_do_is_refused():
     with pytest.raises(RequestError, match="redshift_pdf"):
         predict(model, sources, posterior=True)
     with pytest.raises(RequestError, match="no spectra"):
-        predict(model, Sources(id=np.arange(2), redshift=np.zeros(2)))
+        predictor().predict(Sources(id=np.arange(2), redshift=np.zeros(2)))
     assert predict(model, sources).names == ("redshift",)
 
 

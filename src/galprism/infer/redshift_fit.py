@@ -8,11 +8,26 @@ spectrum has. It is asked at the redshifts that galprism.infer.redshift_scan fin
 from __future__ import annotations
 
 import numpy as np
+from numpy.polynomial import legendre
 
-from galprism.infer.redshift_scan import FOREST_SCATTER, LEVEL, LEVEL_ERROR, TILT, TILTS, MovedBasis, tilts
+from galprism.infer.moved_basis import MovedBasis
+from galprism.prep.redshift_basis import BINS
+
+TILTS, TILT = 4, 0.1
+"""Legendre polynomials of the observed ln wavelength (from the first on) that calibrations may be wrong by, and how
+much of the level each."""
+LEVEL, LEVEL_ERROR = 1.0, 0.5
+"""Mean and standard deviation of a, over the level."""
+FOREST_SCATTER = 0.5
+"""Of the forest: its standard deviation in a bin is this times sqrt(T (1 - T)) of the mean transmission T."""
 
 BATCH = 64
 """Questions that are asked at a time."""
+
+
+def tilts() -> np.ndarray:
+    """(TILTS, BINS), float32."""
+    return legendre.legvander(np.linspace(-1.0, 1.0, BINS), TILTS)[:, 1:].T.astype(np.float32)
 
 
 def evidence(

@@ -7,65 +7,17 @@ One product of matrices for many spectra. What it leaves out is put right where 
 from __future__ import annotations
 
 import numpy as np
-from numpy.polynomial import legendre
 
-from galprism.igm import optical_depth
-from galprism.prep.redshift_basis import BIN, BINS, FIRST, ClassBasis, RedshiftBasis, bin_wave
+from galprism.infer.moved_basis import MovedBasis
+from galprism.prep.redshift_basis import BINS, RedshiftBasis
 
-TILTS, TILT = 4, 0.1
-"""Legendre polynomials of the observed ln wavelength (from the first on) that calibrations may be wrong by, and how
-much of the level each."""
-LEVEL, LEVEL_ERROR = 1.0, 0.5
-"""Mean and standard deviation of a, over the level."""
 WORTH = 16.0
 """Of a bin, in units of the level: S/N 4, at which the scan weighs what is known of coefficients against the data."""
+STEPS = {"galaxy": (3, 1), "qso": (8, 3), "star": (2, 1)}
+"""Pixels from one redshift to the next, and bins that are taken together: lines of quasars are broad."""
 CONTINUUM = 121
 """Bins, 33,000 km/s, over which a spectrum is averaged to be its continuum, which the scan leaves out: how bins are
 worth differs between spectra too much for what is as bright as a continuum."""
-LYMAN_ALPHA = 1215.67
-FOREST_STEP = 32
-"""Pixels of redshift between which the transmission of the intergalactic medium is taken to be the same."""
-FOREST_SCATTER = 0.5
-"""Of the forest: its standard deviation in a bin is this times sqrt(T (1 - T)) of the mean transmission T."""
-
-
-def tilts() -> np.ndarray:
-    """(TILTS, BINS), float32."""
-    x = np.linspace(-1.0, 1.0, BINS)
-    return legendre.legvander(x, TILTS)[:, 1:].T.astype(np.float32)
-
-
-class MovedBasis:
-    """A class' spectra at any redshift, in bins as observed."""
-
-    def __init__(self, basis: ClassBasis) -> None:
-        self.basis, self.name = basis, basis.name
-        self.means = basis.binned()
-        self.size = len(self.means)
-        self.low, self.high = basis.shifts
-        self._ends = FIRST - basis.first
-        self.forest: np.ndarray | None = None
-        if wave_at(FIRST - self.high) < LYMAN_ALPHA:
-            moved = np.arange(self.low, self.high + FOREST_STEP, FOREST_STEP)
-            wave = bin_wave()[::4]
-            redshift = 10.0 ** (1e-4 * moved)[:, None] - 1.0
-            through = np.exp(-optical_depth(wave / (1.0 + redshift), redshift))
-            through[wave / (1.0 + redshift) < 912.0] = 0.0
-            self.forest = np.repeat(through, 4, axis=1)[:, :BINS].astype(np.float32)
-
-    def at(self, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Spectra (n, K + 1, BINS) moved by `shift` (n,) pixels, the mean's mean square over the bins 1; and the mean
-        transmission (n, BINS) of the medium between, where there is any to speak of."""
-        start = self._ends - np.asarray(shift)
-        windows = np.lib.stride_tricks.sliding_window_view(self.means, BINS * BIN - BIN + 1, axis=1)[:, :, ::BIN]
-        found = np.ascontiguousarray(windows[:, start].swapaxes(0, 1))
-        through = None
-        if self.forest is not None:
-            through = self.forest[(np.asarray(shift) - self.low) // FOREST_STEP]
-            found *= through[:, None]
-        scale = np.sqrt(np.mean(found[:, 0] ** 2, axis=1))
-        found /= scale[:, None, None]
-        return found, through
 
 
 class ClassScan:
@@ -84,7 +36,7 @@ class ClassScan:
             lines = without_continuum(spectra, worth)
             lines = _merged(lines * worth, merge) / _merged(worth, merge)
             normal = (lines * _merged(worth, merge)) @ lines.swapaxes(1, 2) + np.eye(k)
-            lower = np.linalg.cholesky(normal)
+            lower = np.linalg.cholesky(normal.astype(np.float64))
             self.matrix[rows] = np.linalg.solve(lower, lines)
             self.ln_det[rows] = 2.0 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
 
@@ -123,12 +75,6 @@ def _merged(values: np.ndarray, merge: int) -> np.ndarray:
     return values[..., :kept].reshape(*values.shape[:-1], -1, merge).sum(axis=-1) if merge > 1 else values
 
 
-def wave_at(pixel: float) -> float:
-    """Angstrom."""
-    return float(10.0 ** (1e-4 * pixel))
-
-
 def scans(basis: RedshiftBasis) -> list[ClassScan]:
-    """All classes' scans: galaxies' lines are narrow, quasars' broad."""
-    how = {"galaxy": (3, 1), "qso": (8, 3), "star": (2, 1)}
-    return [ClassScan(MovedBasis(one), basis.worth, *how[one.name]) for one in basis.classes]
+    """All classes' scans."""
+    return [ClassScan(MovedBasis(one), basis.worth, *STEPS[one.name]) for one in basis.classes]

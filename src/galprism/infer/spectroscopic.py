@@ -28,7 +28,7 @@ SURE_CLASS = 0.99
 """Of a class' probability: with less it is unsure."""
 POOR = 2.5
 """Reduced chi2 of the best spectrum, model errors counted in, above which no class has such a spectrum: of simulated
-ones that are found right, 2 % have more."""
+quasars that are found right, 5 % have more, and none of other classes."""
 FEW = 0.5
 """Of the bins: where fewer have data, PIXELS_MISSING."""
 NOT_OURS = Flag.NOT_A_GALAXY | Flag.REDSHIFT_MISSING | Flag.REDSHIFT_WARNING | Flag.REDSHIFT_MISMATCH

@@ -319,6 +319,10 @@ def check_population(recipe: Recipe) -> None:
         raise RequestError(
             f"recipe {recipe.name} learns from a catalogue and has no sky; accepted here: recipes of a [population]"
         )
+    if recipe.spectroscopic is not None:
+        raise RequestError(
+            f"recipe {recipe.name} is of spectra at rest and has no sky; accepted: recipes of a [population]"
+        )
     if recipe.field is not None or recipe.classes is not None:
         what = "of classes" if recipe.classes is not None else "a [field] of galaxies, quasars and stars to simulate"
         raise RequestError(f"recipe {recipe.name} is {what}; accepted here: recipes of a [population]")
