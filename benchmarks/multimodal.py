@@ -39,8 +39,8 @@ from rates import best_rate, fastest_peak
 AGREE = 1e-4
 """ONNX Runtime against PyTorch, of the largest answer."""
 BATCHES = (1, 4, 16)
-SHAPE = (11, 21, 84, 3, 64)
-"""Of ours: context, photometry, spectrum, bands and pixels of the image."""
+OURS = MultimodalConfig(shape=(11, 21, 84, 49, 3, 64), width=112, blocks=3)
+"""As `galaxy-populations` is."""
 PICTURE = (3, 128, 128)
 IDENTITY, NOTHING = torch.eye(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
 LEVELS = np.array([0.16, 0.5, 0.84])
@@ -67,9 +67,9 @@ def networks(n: int) -> dict[str, tuple[nn.Module, np.ndarray, dict[str, bytes]]
         model = staged_to_onnx(network, points, picture, IDENTITY, NOTHING)
         some = [{"features": value[i : i + 4]} for i in range(0, min(n, 16), 4)]
         found[name] = rows, value, {"float32": model, "convolutions in 8 bits": in_eight_bits(model, some)}
-    context, photometry, spectrum, bands, size = SHAPE
-    n_inputs = context + photometry + spectrum + bands * size**2
-    ours = Estimator("multimodal", MultimodalConfig(shape=SHAPE), n_inputs, 5, MixtureConfig(8))
+    *columns, bands, size = OURS.shape
+    n_inputs = sum(columns) + bands * size**2
+    ours = Estimator("multimodal", OURS, n_inputs, 5, MixtureConfig(8))
     value = rng.standard_normal((n, n_inputs), np.float32)
     value[:, :3] = 1.0
     linear, offset = torch.eye(5, dtype=torch.float64), torch.zeros(5, dtype=torch.float64)

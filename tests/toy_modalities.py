@@ -17,7 +17,7 @@ from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL as STEP
 from galprism.data.three_colour import pictures_of
 from galprism.mocks.images.cutouts import sky_sigma
 from galprism.prep.spectrum_basis import SpectrumBasis
-from galprism.recipes.pairs import NAMES, Pairs, measure_of
+from galprism.recipes.pairs import NAMES, Pairs, PairSpectra, measure_of
 from galprism.recipes.populations import learn_populations, populations_bundle
 
 torch.set_num_threads(1)
@@ -86,15 +86,17 @@ def pairs(n: int = 1000, seed: int = 0) -> Pairs:
         redshift=z,
         values=np.stack(values, axis=1),
         flux=flux.astype(np.float32),
-        light=light.astype(np.float32),
-        err=np.full((n, N_PIXELS), 0.5, np.float32),
         pixels=(seen / sky)[:, :, low:-low, low:-low].astype(np.float16),
         fwhm=fwhm,
         pictures=pictures_of(Cutouts(seen, ivar, bands, made.images.pixel_scale, fwhm)),
-        wave=WAVE,
-        lsf_sigma=np.full(N_PIXELS, 1.0),
-        excess=np.ones(N_PIXELS, np.float32),
-        bend=np.zeros((N_PIXELS, 1), np.float32),
+        spectra=PairSpectra(
+            light=light.astype(np.float32),
+            err=np.full((n, N_PIXELS), 0.5, np.float32),
+            wave=WAVE,
+            lsf_sigma=np.full(N_PIXELS, 1.0),
+            excess=np.ones(N_PIXELS, np.float32),
+            bend=np.zeros((N_PIXELS, 1), np.float32),
+        ),
     )
 
 

@@ -141,3 +141,13 @@ def test_what_classes_are_drawn_of_must_be_there(refused, classes, tmp_path):
     assert refused((*words, "--cutouts", tmp_path / "none.h5", *report), "none.h5")
     (tmp_path / "half.csv").write_text("id,prob_star,prob_qso,prob_galaxy\n0,0.5,0.2,0.1\n")
     assert refused(("evaluate", tmp_path / "half.csv", *words[2:], *report), "half: of id 0", "0.5, 0.2, 0.1")
+
+
+def test_labels_of_rates_whose_percentiles_fall_are_refused(refused, predictions, tmp_path):
+    path, names = predictions(np.arange(4)), ("sfr_tot_p16", "sfr_tot_median", "sfr_tot_p84")
+    labels = {name: np.full(4, value) for name, value in zip(names, (-0.2, 0.1, 0.4), strict=True)}
+    labels["sfr_tot_p16"][2] = 0.7
+    write_table(tmp_path / "labels.fits", {"id": np.arange(4), "logmstar": np.full(4, 10.0), **labels})
+    told = ("labels.fits", "row 2 (id 2)", "sfr_tot_p16 = 0.7", "sfr_tot_p84 = 0.4", " <= ".join(names))
+    assert refused(("evaluate", path, "--truth", tmp_path / "labels.fits", "-o", tmp_path / "report"), *told)
+    assert not (tmp_path / "report").exists()

@@ -342,6 +342,27 @@ def test_cutouts_of_another_size_band_or_unit_are_refused(made, refused, tmp_pat
             assert refused(("predict", made / "toy", *command, "-o", tmp_path / "out.parquet"), *words)
 
 
+def test_empty_and_black_images_keep_their_rows_and_cost_no_other(predict, made, tmp_path):
+    """What has no data is missing, and beside photometry not missed; what is zero everywhere, with errors, is no galaxy
+    that was learned from."""
+    flux, ivar = SOURCES.cutouts.flux.copy(), SOURCES.cutouts.ivar.copy()
+    flux[[2, 4]], ivar[2] = 0, 0
+    write_cutouts(tmp_path / "cut.h5", replace(SOURCES.cutouts, flux=flux, ivar=ivar))
+    write_cutouts(tmp_path / "whole.h5", SOURCES.cutouts)
+    alone, _ = predict(tmp_path / "cut.h5")
+    whole, _ = predict(tmp_path / "whole.h5")
+    np.testing.assert_array_equal(alone.id, IDS)
+    assert np.flatnonzero(has(alone, Flag.IMAGE_MISSING)).tolist() == [2]
+    assert np.flatnonzero(has(alone, Flag.NOT_INFERRED)).tolist() == [2]
+    assert np.isnan(alone.point[2]).all()
+    assert has(alone, Flag.INPUT_OUT_OF_RANGE)[4]
+    others = ~np.isin(np.arange(N), [2, 4])
+    np.testing.assert_allclose(alone.point[others], whole.point[others], atol=1e-4)
+    beside, _ = predict(made / "table.parquet", "--cutouts", tmp_path / "cut.h5")
+    assert missing(beside)["image"] == [2]
+    assert np.isfinite(beside.point).all()
+
+
 def test_what_was_done_to_spectra_is_said(made, predict, tmp_path):
     shutil.copytree(made / "spectra", tmp_path / "spectra")
     write_spectrum(tmp_path / "spectra", 3, Z=9.0)

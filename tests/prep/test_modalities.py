@@ -109,7 +109,7 @@ def test_nothing_at_all_is_not_inferred(preparation):
     blank = Spectra(np.zeros((2, 1100), np.float32), np.zeros((2, 1100), np.float32), made(1, 0).spectra.wave)
     found = preparation.features(Sources(id=np.arange(2), redshift=[0.1, 0.1], spectra=blank))
     assert not found.usable.any()
-    with pytest.raises(RequestError, match="neither photometry, nor cutouts, nor spectra"):
+    with pytest.raises(RequestError, match="no photometry, no cutouts, no spectra"):
         preparation.features(Sources(id=np.arange(2)))
 
 

@@ -12,7 +12,7 @@ from galprism.errors import RequestError
 from galprism.mocks.images.cutouts import sky_sigma
 from galprism.mocks.spectra.model import SpectrumModel
 from galprism.recipes import pairs as module
-from galprism.recipes.pairs import BASIS_AT, FILES, NAMES, measure_of, pairs, spectrum_basis
+from galprism.recipes.pairs import BASIS_AT, FILES, NAMES, OF_FIBRE, measure_of, pairs, spectrum_basis
 from galprism.recipes.populations import kept_basis
 from galprism.sps import load_library
 from galprism.units import LIGHT_SPEED_ANGSTROM_PER_S
@@ -56,6 +56,7 @@ def test_they_are_found_again_where_they_were_kept(recipe, folder, known, monkey
     again = pairs(recipe, folder, N)
     for name in FILES:
         np.testing.assert_array_equal(getattr(again, name), getattr(known, name))
+    np.testing.assert_array_equal(again.spectra.light, known.spectra.light)
     assert [path.suffix for path in folder.iterdir()] == [""]  # no part of them is left over
 
 
@@ -73,6 +74,17 @@ def test_masked_pixels_of_images_stay_masked(recipe, tmp_path):
     cutouts = measure_of(masked, made)(np.arange(12), np.random.default_rng(3)).cutouts
     assert abs(1 - cutouts.observed.mean() - 0.3) < 0.02
     assert not cutouts.flux[~cutouts.observed].any()
+
+
+def test_without_spectra_they_are_the_same_galaxies(recipe, known, tmp_path):
+    made = pairs(replace(recipe, spectra=None), tmp_path, N)
+    assert made.spectra is None
+    for name in ("ident", "redshift", "flux", "pixels", "fwhm", "pictures"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(known, name), err_msg=name)
+    np.testing.assert_array_equal(made.values[:, OF_FIBRE:], known.values[:, OF_FIBRE:])
+    assert np.isnan(made.values[:, :OF_FIBRE]).all()
+    seen = measure_of(replace(recipe, spectra=None), made)(np.arange(3), np.random.default_rng(1))
+    assert seen.spectra is None
 
 
 def test_truths_are_within_what_the_sky_has(known):
@@ -101,8 +113,13 @@ def test_truths_are_within_what_the_sky_has(known):
 
 def test_the_fibre_holds_a_part_of_the_light_that_the_photometry_has(known):
     """The mean of f_nu in r, of the spectrum and of the catalogue."""
-    inside = (known.wave > SDSS_R[0]) & (known.wave < min(SDSS_R[1], known.wave[-1]))
-    light = np.asarray(known.light)[:, inside] * 1e-17 * known.wave[inside] ** 2 / LIGHT_SPEED_ANGSTROM_PER_S
+    inside = (known.spectra.wave > SDSS_R[0]) & (known.spectra.wave < min(SDSS_R[1], known.spectra.wave[-1]))
+    light = (
+        np.asarray(known.spectra.light)[:, inside]
+        * 1e-17
+        * known.spectra.wave[inside] ** 2
+        / LIGHT_SPEED_ANGSTROM_PER_S
+    )
     fibre = light.mean(axis=1) * 1e32  # nJy
     share = fibre / known.flux[:, R]
     assert np.all(share > 0.02)
@@ -129,11 +146,11 @@ def test_spectra_are_measured_with_the_noise_that_is_stated(recipe, known, measu
     """And with what real spectra scatter beyond it: at lines of the sky, and by the calibration."""
     rows = np.arange(N)
     one, two = (measure(rows, np.random.default_rng(seed)).spectra for seed in (0, 1))
-    pull = (one.flux - known.light) * np.sqrt(one.ivar)
-    calibration = recipe.spectra.calibration * known.light * np.sqrt(one.ivar)
-    expected = np.sqrt(known.excess**2 + calibration**2)
+    pull = (one.flux - known.spectra.light) * np.sqrt(one.ivar)
+    calibration = recipe.spectra.calibration * known.spectra.light * np.sqrt(one.ivar)
+    expected = np.sqrt(known.spectra.excess**2 + calibration**2)
     assert np.sqrt(np.mean((pull / expected) ** 2)) == pytest.approx(1.0, abs=0.05)
-    np.testing.assert_allclose(one.ivar, 1 / np.asarray(known.err) ** 2, rtol=1e-6)
+    np.testing.assert_allclose(one.ivar, 1 / np.asarray(known.spectra.err) ** 2, rtol=1e-6)
     apart = (one.flux - two.flux) * np.sqrt(one.ivar) / expected
     assert np.std(apart) == pytest.approx(np.sqrt(2), abs=0.1)  # fresh each time
 
@@ -167,9 +184,9 @@ def test_the_basis_holds_spectra_of_the_same_sky(recipe, known, basis, folder, m
     np.testing.assert_allclose(basis.wave[[0, -1]] * (1 + BASIS_AT), [5500, 7000], rtol=1e-3)
     assert basis.spectra[0].mean() == pytest.approx(1.0, abs=1e-3)
     near = np.abs(np.log((1 + known.redshift) / (1 + BASIS_AT))) < 0.08
-    exact = np.full(known.light.shape, 1e4, np.float32)
+    exact = np.full(known.spectra.light.shape, 1e4, np.float32)
     blank = measure_of(recipe, known)(np.arange(N), np.random.default_rng(0)).spectra
-    found = basis.encode(replace(blank, flux=np.asarray(known.light), ivar=exact), known.redshift, 0.02)
+    found = basis.encode(replace(blank, flux=np.asarray(known.spectra.light), ivar=exact), known.redshift, 0.02)
     assert found.there.all()
     assert np.median(np.exp(0.5 * found.ln_chi2[near])) < 4  # in units of 2 per cent
 
@@ -191,7 +208,7 @@ def test_its_galaxies_are_not_those_that_are_learned_from(recipe, monkeypatch):
     assert seeds == [recipe.seed + 1]
 
 
-@pytest.mark.parametrize("name", ["field", "chosen", "images", "spectra"])
+@pytest.mark.parametrize("name", ["field", "chosen", "images"])
 def test_a_recipe_that_lacks_a_part_is_refused(recipe, tmp_path, name):
     gone = {name: None} | ({"chosen": None} if name == "field" else {})
     with pytest.raises(RequestError, match=rf"galaxy-populations has no \[{name}\]"):

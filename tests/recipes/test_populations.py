@@ -10,7 +10,7 @@ from galprism import bundle
 from galprism.data.spectrum_noise import signal_to_noise
 from galprism.errors import RequestError
 from galprism.flags import Flag
-from galprism.infer import Posteriors, predict
+from galprism.infer import Posteriors, Predictor, predict
 from galprism.infer.joint import layout
 from galprism.recipes.mmlforgalam import shown
 from galprism.recipes.populations import learn_populations, pairs_of, populations_bundle, rows_of
@@ -155,9 +155,64 @@ def test_targets_that_pairs_lack_are_named(tmp_path):
 
 
 def test_recipes_without_a_part_of_the_sky_have_no_pairs(tmp_path):
-    with pytest.raises(RequestError, match=r"recipe toy has no \[spectra\]; pairs of images and spectra need one"):
+    with pytest.raises(RequestError, match=r"recipe toy has no \[spectra\]; accepted: of networks that see none"):
         pairs_of(replace(toy.recipe(), name="toy", spectra=None), tmp_path)
+    with pytest.raises(RequestError, match=r"recipe toy has no \[images\]; galaxies with images need one"):
+        pairs_of(replace(toy.recipe(), name="toy", images=None), tmp_path)
 
 
 def test_the_toy_is_bright_enough_for_the_papers_selection():
     assert np.median(signal_to_noise(toy.measured(np.arange(50)).spectra, per="pixel")) > 5
+
+
+BLIND = (
+    *("modalities.basis_size=0", "modalities.redshift=false", "modalities.lose.spectrum=0"),
+    *('targets.names=["redshift"]', 'targets.bounded=["redshift"]'),
+)
+"""Of a network that sees no spectrum and infers the redshift."""
+
+
+@pytest.fixture(scope="module")
+def blind(tmp_path_factory):
+    """Learned from the toy's galaxies without their spectra; written and read again."""
+    recipe = replace(toy.recipe(*BLIND), spectra=None)
+    known = replace(toy.pairs(), spectra=None)
+    trained = learn_populations(recipe, known, None, tmp_path_factory.mktemp("blind-work"))
+    return bundle.load(bundle.save(populations_bundle(recipe, trained), tmp_path_factory.mktemp("blind") / "toy"))
+
+
+def test_redshifts_are_inferred_from_the_light_whatever_is_told(blind):
+    """Of the toy a red galaxy is no farther than others: what its magnitude says of its redshift is little, and the
+    posterior is of that width."""
+    sources = replace(toy.measured(toy.TEST), spectra=None)
+    lie = replace(sources, redshift=np.full(100, 0.5))
+    found, again = predict(blind, sources, (0.16, 0.84)), predict(blind, lie, (0.16, 0.84))
+    np.testing.assert_array_equal(found.point, again.point)
+    assert not np.any(again.flags & np.uint32(Flag.REDSHIFT_OUT_OF_RANGE | Flag.SPECTRUM_MISSING))
+    z = sources.redshift
+    inside = (found.quantile("redshift", 0.16) < z) & (z < found.quantile("redshift", 0.84))
+    assert 0.5 < inside.mean() < 0.85
+    density = Predictor(blind).redshifts(sources)
+    np.testing.assert_allclose(density.mean, found.point[:, 0], atol=2e-3)
+    assert blind.tells_redshift
+    assert "inferred, from 0.02" in blind.card
+
+
+def test_a_network_without_spectra_says_what_it_looks_at(blind):
+    sources = toy.measured(toy.TEST[:2])
+    with pytest.raises(RequestError, match="the sources have no photometry, no cutouts; accepted: any of them"):
+        predict(blind, shown(sources, ("spectra",)))
+
+
+def test_a_redshift_that_is_told_cannot_be_asked_for(tmp_path):
+    recipe = toy.recipe('targets.names=["redshift"]', "targets.bounded=[]")
+    with pytest.raises(RequestError, match=r"modalities\.redshift = true tells the network; accepted: false"):
+        learn_populations(recipe, toy.pairs(), toy.basis(), tmp_path)
+    with pytest.raises(RequestError, match=r"redshift = false with basis_size = 40; accepted: 0"):
+        toy.recipe("modalities.redshift=false")
+
+
+def test_without_spectra_nothing_is_known_of_the_light_in_the_fibre(tmp_path):
+    recipe = replace(toy.recipe("modalities.basis_size=0"), spectra=None)
+    with pytest.raises(RequestError, match=r"mean_log_age_lw, mean_logzsol_lw; accepted of pairs: ebv, logmstar"):
+        learn_populations(recipe, replace(toy.pairs(), spectra=None), None, tmp_path)

@@ -3,9 +3,10 @@
     bundle.json   what it is: survey, bands, preparation, targets, definitions, ranges, recipe, seed, versions, metrics,
                   and the sha256 of the other files and of itself
     model.onnx    the network with its weights; features in, parameters out (see galprism.nets.readout)
-    basis.npz     of a model of any bands, or of spectroscopic redshifts: its basis of spectra
+    basis.npz     of a model of any bands: its basis of spectra
     redshift.onnx of a model that needs no redshift: the network that ranks redshifts (see galprism.nets.scorer)
     spectra.npz   of a model of several modalities: the basis of its spectra
+    redshifts.npz of a model that finds redshifts of spectra: spectra at rest of each class
     README.md     the model card
 
 Nothing in it is pickled, and loading one runs no code from it.
@@ -47,7 +48,7 @@ from galprism.units import FRACTIONAL_ERROR_PER_MAG
 FORMAT = "galprism bundle"
 FORMAT_VERSION = 1
 JSON_NAME, MODEL_NAME, CARD_NAME, BASIS_NAME = "bundle.json", "model.onnx", "README.md", "basis.npz"
-RANKING_NAME, SPECTRA_NAME = "redshift.onnx", "spectra.npz"
+RANKING_NAME, SPECTRA_NAME, REDSHIFTS_NAME = "redshift.onnx", "spectra.npz", "redshifts.npz"
 ANY_REDSHIFT = "any_redshift"
 """In a bundle's prior: the standard deviation of each target over all redshifts."""
 SHIPPED = resources.files("galprism") / "models"
@@ -65,10 +66,9 @@ class Bundle:
     passbands: dict[str, dict[str, str]]
     """Band to the `name` and `hash` of its curve, in the preparation's order of bands; empty for a model of any bands
     that is not bound to a survey."""
-    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra | Spectroscopic
+    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra
     """The second of kind `classes`, and of parameters learned from a catalogue; the third of models of several
-    modalities, the fourth of the published networks of pictures and spectra, the last of spectroscopic redshifts, which
-    no network."""
+    modalities, the last of the published networks of pictures and spectra."""
     targets: tuple[str, ...]
     """P parameters, the rows of the model's outputs."""
     anchored: tuple[float, ...]
@@ -76,8 +76,7 @@ class Bundle:
     ranges: tuple[Range, ...]
     """(P,): what each lies within, see galprism.prep.frames."""
     kind: str
-    """`mixture`, with quantiles, `point`, `classes`, with probabilities of stars, quasars and galaxies, or
-    `spectroscopic`, with both."""
+    """`mixture`, with quantiles, `point`, or `classes`, with probabilities of stars, quasars and galaxies."""
     network: dict[str, Any] = field(default_factory=dict)
     """Its name and settings, for the record."""
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -102,6 +101,8 @@ class Bundle:
     """model.onnx."""
     ranking: bytes = b""
     """redshift.onnx; empty where redshifts must be known."""
+    spectroscopic: Spectroscopic | None = None
+    """What finds redshifts and classes of spectra, beside a network that sees none."""
     hash: str = ""
     """sha256 of bundle.json, which holds the hashes of the rest: the identity of the whole."""
 
@@ -127,7 +128,12 @@ class Bundle:
     @property
     def has_quantiles(self) -> bool:
         """Its answers are distributions."""
-        return self.kind in ("mixture", "spectroscopic")
+        return self.kind == "mixture"
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Of sources, those that it looks at."""
+        return self.preparation.blocks + (("spectra",) if self.spectroscopic is not None else ())
 
     @property
     def tells_redshift(self) -> bool:
@@ -207,16 +213,17 @@ def load(name_or_path: str | os.PathLike[str]) -> Bundle:
         )
     try:
         files = {name: _checked(folder, name, digest) for name, digest in plain["files"].items()}
-        basis: Basis | SpectrumBasis | RedshiftBasis | None = None
-        if BASIS_NAME in files and plain["kind"] == "spectroscopic":
-            basis = RedshiftBasis.from_bytes(files[BASIS_NAME])
-        elif BASIS_NAME in files:
+        basis: Basis | SpectrumBasis | None = None
+        if BASIS_NAME in files:
             basis = Basis.from_bytes(files[BASIS_NAME])
         elif SPECTRA_NAME in files:
             basis = SpectrumBasis.from_bytes(files[SPECTRA_NAME])
-        network = b"" if isinstance(basis, RedshiftBasis) else files[MODEL_NAME]
-        made = _from_plain(plain, network, basis, hashlib.sha256(text).hexdigest())
-        return replace(made, ranking=files.get(RANKING_NAME, b""))
+        made = _from_plain(plain, files[MODEL_NAME], basis, hashlib.sha256(text).hexdigest())
+        spectroscopic = None
+        if REDSHIFTS_NAME in files:
+            classes = RedshiftBasis.from_bytes(files[REDSHIFTS_NAME])
+            spectroscopic = Spectroscopic.from_plain(plain["spectroscopic"], classes)
+        return replace(made, ranking=files.get(RANKING_NAME, b""), spectroscopic=spectroscopic)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, RequestError):
             raise RequestError(f"{folder / JSON_NAME}: {error}") from error
@@ -241,15 +248,15 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
     Raises RequestError where the folder holds something else, or cannot be written.
     """
     folder = check_folder(folder)
-    contents = {CARD_NAME: bundle.card.encode()}
-    if not isinstance(bundle.preparation, Spectroscopic):
-        contents[MODEL_NAME] = bundle.model
+    contents = {CARD_NAME: bundle.card.encode(), MODEL_NAME: bundle.model}
     if bundle.preparation.basis is not None:
         contents[BASIS_NAME] = bundle.preparation.basis.to_bytes()
-    if isinstance(bundle.preparation, Modalities):
+    if isinstance(bundle.preparation, Modalities) and bundle.preparation.spectra is not None:
         contents[SPECTRA_NAME] = bundle.preparation.spectra.to_bytes()
     if bundle.ranking:
         contents[RANKING_NAME] = bundle.ranking
+    if bundle.spectroscopic is not None:
+        contents[REDSHIFTS_NAME] = bundle.spectroscopic.basis.to_bytes()
     plain = _to_plain(bundle) | {"files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}}
     contents[JSON_NAME] = (json.dumps(plain | {"sha256": _digest(plain)}, indent=1, allow_nan=False) + "\n").encode()
     try:
@@ -331,24 +338,21 @@ def _to_plain(bundle: Bundle) -> dict[str, Any]:
         "coordinates": bundle.coordinates,
         "definitions": bundle.definitions or define(bundle.targets),
         "preparation": bundle.preparation.to_plain(),
+        **({} if bundle.spectroscopic is None else {"spectroscopic": bundle.spectroscopic.to_plain()}),
     }
 
 
-def _from_plain(
-    plain: Mapping[str, Any], model: bytes, basis: Basis | SpectrumBasis | RedshiftBasis | None, digest: str
-) -> Bundle:
+def _from_plain(plain: Mapping[str, Any], model: bytes, basis: Basis | SpectrumBasis | None, digest: str) -> Bundle:
     unknown = [name for name in plain["targets"] if name not in PARAMS]
     if unknown:
         raise RequestError(f"target {', '.join(unknown)} is no parameter of this galprism")
-    if plain["kind"] not in ("mixture", "point", "classes", "spectroscopic"):
-        raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point, classes, spectroscopic")
-    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra | Spectroscopic
-    if isinstance(basis, RedshiftBasis):
-        preparation = Spectroscopic.from_plain(plain["preparation"], basis)
-    elif plain["kind"] == "classes" or plain["preparation"].get("of") == ClassPreparation.of:
+    if plain["kind"] not in ("mixture", "point", "classes"):
+        raise RequestError(f"kind {plain['kind']!r} is not known; accepted: mixture, point, classes")
+    preparation: Preparation | ClassPreparation | Modalities | PicturesAndSpectra
+    if plain["kind"] == "classes" or plain["preparation"].get("of") == ClassPreparation.of:
         preparation = ClassPreparation.from_plain(plain["preparation"])
-    elif isinstance(basis, SpectrumBasis):
-        preparation = Modalities.from_plain(plain["preparation"], basis)
+    elif isinstance(basis, SpectrumBasis) or plain["preparation"].get("of") == Modalities.of:
+        preparation = Modalities.from_plain(plain["preparation"], basis if isinstance(basis, SpectrumBasis) else None)
     elif plain["preparation"].get("of") == PicturesAndSpectra.of:
         preparation = PicturesAndSpectra.from_plain(plain["preparation"])
     else:

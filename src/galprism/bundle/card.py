@@ -49,11 +49,10 @@ def model_card(bundle: Bundle) -> str:
     if isinstance(preparation, ClassPreparation):
         return _class_card(bundle, preparation) if bundle.kind == "classes" else _learned_card(bundle, preparation)
     if isinstance(preparation, Modalities):
-        return _seen_card(bundle, *_of_modalities(bundle, preparation))
+        card = _seen_card(bundle, *_of_modalities(bundle, preparation))
+        return card if bundle.spectroscopic is None else card + _of_spectra(bundle.spectroscopic)
     if isinstance(preparation, PicturesAndSpectra):
         return _seen_card(bundle, *_of_pictures_and_spectra(preparation))
-    if isinstance(preparation, Spectroscopic):
-        return _spectroscopic_card(bundle, preparation)
     low, high = preparation.redshift_range
     lines = [
         f"# {bundle.name}",
@@ -132,14 +131,18 @@ def _seen_card(bundle: Bundle, sees: list[str], redshift: str, holds: str = UNDE
 
 def _of_modalities(bundle: Bundle, preparation: Modalities) -> tuple[list[str], str]:
     image, (low, high) = preparation.config.image, preparation.redshift_range
-    first, last = preparation.spectra.wave[[0, -1]]
     pixels = f"{image.size} x {image.size} pixels of {image.pixel_scale:g} arcsec"
     sees = [
         f"photometry of {bundle.survey} in {', '.join(bundle.bands)}, where there is some",
         f"an image in {', '.join(image.bands)} of {pixels}, where there is one",
-        f"a spectrum with its redshift, where there is one; {first:.0f} to {last:.0f} Angstrom at rest play a part, as "
-        f"{preparation.spectra.size} coefficients of a basis",
     ]
+    if preparation.spectra is None:
+        return sees, f"inferred, from {low:.4g} to {high:.4g}; none is looked at" if bundle.tells_redshift else "unseen"
+    first, last = preparation.spectra.wave[[0, -1]]
+    sees.append(
+        f"a spectrum with its redshift, where there is one; {first:.0f} to {last:.0f} Angstrom at rest play a part, as "
+        f"{preparation.spectra.size} coefficients of a basis"
+    )
     return sees, f"{low:.4g} to {high:.4g}; may be missing where there is no spectrum"
 
 
@@ -156,32 +159,30 @@ def _of_pictures_and_spectra(preparation: PicturesAndSpectra) -> tuple[list[str]
     return [*sees, "a spectrum from 3830 to 8000 Angstrom as observed"], f"{low:.4g} to {high:.4g}"
 
 
-def _spectroscopic_card(bundle: Bundle, preparation: Spectroscopic) -> str:
-    """What a person should know before using a model of spectroscopic redshifts."""
+def _of_spectra(by: Spectroscopic) -> str:
+    """What a person should know of redshifts that a model finds of spectra."""
     lines = [
-        f"# {bundle.name}",
         "",
-        bundle.title,
+        "## By spectra",
         "",
-        "- Sees: a spectrum on any wavelengths, in vacuum and as observed; 3548 to 10,411 Angstrom play a part",
-        "- Answers: the most probable redshift, quantiles and the density of its posterior; probabilities of star, qso "
-        "and galaxy, and the class of the highest",
-        f"- Made by recipe `{bundle.recipe_name}`, seed {bundle.seed}, galprism {bundle.version}",
-        "- Network: none; principal components of simulated spectra at rest, and evidences in closed form",
+        "Where there is a spectrum, on any wavelengths, in vacuum and as observed (3548 to 10,411 Angstrom play a part),",
+        "its redshift, quantiles and density are of the posterior over redshifts and classes, by principal components of",
+        "simulated spectra at rest and evidences in closed form. Then there are probabilities of star, qso and galaxy too.",
         "",
         "| class | redshift | components | share before a spectrum is seen |",
         "|---|---|---:|---:|",
     ]
-    total = sum(preparation.shares.values())
-    for one in preparation.basis.classes:
+    total = sum(by.shares.values())
+    for one in by.basis.classes:
         low, high = one.redshift
-        share = preparation.shares[one.name] / total
-        lines.append(f"| {one.name} | {low:g} to {high:g} | {len(one.spectra) - 1} | {share:.1%} |")
+        lines.append(
+            f"| {one.name} | {low:g} to {high:g} | {len(one.spectra) - 1} | {by.shares[one.name] / total:.1%} |"
+        )
     lines += [
         "",
-        "Redshifts are thought of as even in ln(1 + z), stars' as normal about 0 (240 km/s). Flagged REDSHIFT_UNSURE:",
-        f"all other redshifts together are less than e^{preparation.margin:g} times less probable, or the spectrum is",
-        "unlike all (POOR_FIT). What has no spectrum is null and flagged SPECTRUM_MISSING.",
+        "Before a spectrum is seen redshifts are even in ln(1 + z), stars' normal about 0 (240 km/s); a galaxy's are what",
+        "the network says of its photometry and image, where there are any. Flagged REDSHIFT_UNSURE: all other redshifts",
+        f"together are less than e^{by.margin:g} times less probable, or the spectrum is unlike all (POOR_FIT).",
     ]
     return "\n".join(lines) + "\n"
 

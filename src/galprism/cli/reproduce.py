@@ -11,7 +11,7 @@ from galprism.cli.extras import require
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which system, where to, and at which size."""
-    parser.add_argument("system", help="mlp-gap, jpas-ssp, jpas-libraries, kids-mnn or mmlforgalam")
+    parser.add_argument("system", help="mlp-gap, jpas-ssp, jpas-libraries, kids-mnn, mmlforgalam or sdss-fusion")
     parser.add_argument("--quick", action="store_true", help="reduced size, a few minutes; shows that it runs")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="threads or processes of the exact posterior"

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     """Train and write; the same command takes up a training that was stopped."""
     recipe = recipes.load(args.recipe, args.settings)
     of_field = recipe.classes is not None or recipe.modalities is not None or recipe.staged is not None
-    if not of_field and recipe.labels is None and recipe.spectroscopic is None:
+    if not of_field and recipe.labels is None:
         recipes.check_population(recipe)
     require("train", "training")
     if args.sweep:

@@ -1,7 +1,7 @@
 """Settings of boosted trees by search: what does best on sources that were held back of those to learn from.
 
-The search is Optuna's (Akiba et al. 2019), by tree-structured Parzen estimators; of each trial the learning sources are
-cut into folds, each judged by trees that learned from the others. What is tested on must not be among them.
+The search is that of galprism.fit.search; of each trial the learning sources are cut into folds, each judged by trees
+that learned from the others. What is tested on must not be among them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,22 @@ import numpy as np
 
 from galprism.data import CLASSES
 from galprism.errors import RequestError
+from galprism.fit.search import Settings, Space, search
 from galprism.fit.tree_features import Features
-from galprism.fit.trees import EXTRA, BoostConfig, grow_boosted, labelled
+from galprism.fit.trees import BoostConfig, grow_boosted, labelled
+
+SPACE: Space = {
+    "rounds": ("log-int", 50, 500),
+    "learning_rate": ("log", 0.02, 0.4),
+    "max_depth": ("int", 3, 10),
+    "min_child_weight": ("log", 0.1, 20.0),
+    "subsample": ("linear", 0.4, 1.0),
+    "colsample_bytree": ("linear", 0.4, 1.0),
+    "gamma": ("linear", 0.0, 2.0),
+    "reg_lambda": ("log", 1e-2, 20.0),
+    "reg_alpha": ("linear", 0.0, 2.0),
+}
+"""The ranges of BoostConfig's settings in which they make a difference."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,7 @@ def tune_boosted(
             said[own] = trees.probability(features.take(own))[np.arange(own.sum()), classes[own]]
         return float(-np.log(np.maximum(said, np.finfo(np.float32).tiny)).mean())
 
-    return search(loss, trials=trials, seed=seed, seconds=seconds)
+    return search_boosted(loss, trials=trials, seed=seed, seconds=seconds)
 
 
 def check_search(trials: int, folds: int) -> None:
@@ -70,7 +84,7 @@ def check_search(trials: int, folds: int) -> None:
         raise RequestError(f"{trials} trials in {folds} folds; accepted: 1 trial or more, 2 folds or more")
 
 
-def search(
+def search_boosted(
     loss: Callable[[BoostConfig], float],
     *,
     trials: int,
@@ -79,36 +93,13 @@ def search(
     start: Sequence[BoostConfig] = (),
 ) -> Tuned:
     """The settings of the least loss of so many trials, of which the defaults are the first, and `start` the next."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise RequestError(f"optuna is not installed; {EXTRA}") from error
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-        for config in (BoostConfig(), *start):
-            study.enqueue_trial(asdict(config))
-        study.optimize(lambda trial: loss(_suggested(trial)), n_trials=trials, timeout=seconds)
-    finally:
-        optuna.logging.set_verbosity(before)
-    finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    return Tuned(BoostConfig(**study.best_params), study.best_value, finished[0].values[0], len(finished))
 
+    def cost(settings: Settings) -> float:
+        return loss(BoostConfig(**settings))
 
-def _suggested(trial) -> BoostConfig:
-    """Settings drawn over the ranges in which they make a difference."""
-    return BoostConfig(
-        rounds=trial.suggest_int("rounds", 50, 500, log=True),
-        learning_rate=trial.suggest_float("learning_rate", 0.02, 0.4, log=True),
-        max_depth=trial.suggest_int("max_depth", 3, 10),
-        min_child_weight=trial.suggest_float("min_child_weight", 0.1, 20.0, log=True),
-        subsample=trial.suggest_float("subsample", 0.4, 1.0),
-        colsample_bytree=trial.suggest_float("colsample_bytree", 0.4, 1.0),
-        gamma=trial.suggest_float("gamma", 0.0, 2.0),
-        reg_lambda=trial.suggest_float("reg_lambda", 1e-2, 20.0, log=True),
-        reg_alpha=trial.suggest_float("reg_alpha", 0.0, 2.0),
-    )
+    first = [asdict(config) for config in (BoostConfig(), *start)]
+    found = search(cost, SPACE, trials=trials, seed=seed, seconds=seconds, start=first)
+    return Tuned(BoostConfig(**found.best), found.loss, found.trials[0].loss, len(found.trials))
 
 
 def stratified_folds(classes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""A parameter, redshift above all, by decision trees that learn from sources of which it is known.
+"""A parameter, redshift above all, or several, by decision trees that learn from sources of which it is known.
 
-The same trees as in galprism.fit.trees; they give a point, which networks with posteriors are held against.
+The same trees as in galprism.fit.trees; they give a point, which networks with posteriors are held against. Boosted
+trees of several parameters are trees of each with the same settings; a forest's have all of them in each leaf.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from galprism.errors import RequestError
 from galprism.fit.tree_features import Features
-from galprism.fit.tree_tuning import Tuned, check_search, search
+from galprism.fit.tree_tuning import Tuned, check_search, search_boosted
 from galprism.fit.trees import EXTRA, BoostConfig, check_features, import_xgboost
 
 OBJECTIVES = {"squared": "reg:squarederror", "absolute": "reg:absoluteerror"}
@@ -23,7 +24,7 @@ Loss = Literal["squared", "absolute"]
 
 @dataclass(frozen=True, eq=False)
 class ValueTrees:
-    """Trees, boosted or a forest, that have learned one parameter."""
+    """Trees, boosted or a forest, that have learned one parameter, or P."""
 
     names: tuple[str, ...]
     """Of the features that they ask for."""
@@ -31,11 +32,22 @@ class ValueTrees:
     """xgboost.Booster, or sklearn.ensemble.RandomForestRegressor."""
 
     def values(self, features: Features) -> np.ndarray:
-        """(N,). Raises RequestError for other features than those that were learned from."""
+        """(N,) or (N, P). Raises RequestError for other features than those that were learned from."""
         check_features(self.names, features)
         if hasattr(self.model, "estimators_"):
             return self.model.predict(features.values)
         return self.model.predict(import_xgboost().DMatrix(features.values, nthread=1)).astype(np.float64)
+
+    @property
+    def weights(self) -> int:
+        """Numbers that were learned: of each split what is asked and where, and what each leaf says."""
+        if hasattr(self.model, "estimators_"):
+            trees = [one.tree_ for one in self.model.estimators_]
+            leaves = sum(int(tree.n_leaves) for tree in trees)
+            return 2 * (sum(int(tree.node_count) for tree in trees) - leaves) + self.model.n_outputs_ * leaves
+        dumped = "".join(self.model.get_dump())
+        leaves = dumped.count("leaf=")
+        return 2 * (dumped.count(":") - leaves) + leaves
 
 
 def grow_boosted_values(
@@ -47,7 +59,7 @@ def grow_boosted_values(
     loss: Loss = "squared",
     seed: int = 0,
 ) -> ValueTrees:
-    """Boosted trees that learned from sources of known value (N,), each of which counts `weight` (N,).
+    """Boosted trees that learned from sources of known values (N,) or (N, P), each of which counts `weight` (N,).
 
     One thread, the same for the same seed. Raises RequestError where shapes differ or a value is not finite.
     """
@@ -61,14 +73,21 @@ def grow_boosted_values(
 
 
 def grow_forest_values(
-    features: Features, values: np.ndarray, *, trees: int = 300, min_leaf: int = 1, seed: int = 0
+    features: Features,
+    values: np.ndarray,
+    *,
+    trees: int = 300,
+    min_leaf: int = 1,
+    asked: float = 1.0,
+    seed: int = 0,
 ) -> ValueTrees:
-    """A random forest; `trees` of them, with `min_leaf` sources or more in each leaf; otherwise as boosted trees."""
+    """A random forest; `trees` of them, with `min_leaf` sources or more in each leaf, which look at a part `asked` of
+    the features at each split; otherwise as boosted trees."""
     try:
         from sklearn.ensemble import RandomForestRegressor
     except ImportError as error:
         raise RequestError(f"scikit-learn is not installed; {EXTRA}") from error
-    forest = RandomForestRegressor(trees, min_samples_leaf=min_leaf, random_state=seed, n_jobs=1)
+    forest = RandomForestRegressor(trees, min_samples_leaf=min_leaf, max_features=asked, random_state=seed, n_jobs=1)
     return ValueTrees(features.names, forest.fit(features.values, checked(features, values)))
 
 
@@ -99,20 +118,20 @@ def tune_boosted_values(
     fold = np.random.default_rng(seed).permutation(len(values)) % folds
 
     def cost(config: BoostConfig) -> float:
-        said = np.empty(len(values))
+        said = np.empty_like(values)
         for k in range(folds):
             own, rest = fold == k, np.flatnonzero(fold != k)
             some = features.take(rest), values[rest], config
             said[own] = grow_boosted_values(*some, weight=counts[rest], loss=loss, seed=seed).values(features.take(own))
-        return float(np.average(np.abs(said - values), weights=counts))
+        return float(np.average(np.abs(said - values), weights=counts, axis=0).mean())
 
-    return search(cost, trials=trials, seed=seed, seconds=seconds, start=start)
+    return search_boosted(cost, trials=trials, seed=seed, seconds=seconds, start=start)
 
 
 def checked(features: Features, values: np.ndarray) -> np.ndarray:
-    """The values (N,). Raises RequestError where they are not as many as the features, or not finite."""
+    """The values (N,) or (N, P). Raises RequestError where they are not as many as the features, or not finite."""
     values = np.asarray(values, np.float64)
-    if values.shape != (len(features),):
+    if values.ndim not in (1, 2) or len(values) != len(features):
         raise RequestError(f"values have shape {values.shape}; expected ({len(features)},), one for each source")
     if not np.isfinite(values).all():
         odd = int((~np.isfinite(values)).sum())

@@ -1,25 +1,19 @@
-"""Bundle + spectra -> redshifts, their posteriors, and classes."""
+"""Binned spectra -> redshifts, their posteriors, and classes; with what light tells of redshifts, where it does."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
 
-from galprism.bundle import Bundle
-from galprism.data import CLASSES, LEVELS, Predictions, Sources
-from galprism.data.classes import class_columns
+from galprism.data import CLASSES
 from galprism.flags import Flag
-from galprism.infer.redshift import Density
-from galprism.infer.redshift_file import COLUMN as PDF_COLUMN
 from galprism.infer.redshift_peaks import SAME, PeakFinder, Peaks
-from galprism.infer.session import describe_model
+from galprism.prep.binned_spectra import Binned
 from galprism.prep.redshift_basis import BINS
 from galprism.prep.spectroscopic import Spectroscopic
 
-CHUNK_ROWS = 256
-"""Spectra that are looked at together."""
 STEP = 0.002
 """In ln(1 + z), of the cells of posteriors."""
 PER_PIXEL = 1e-4 * np.log(10.0)
@@ -31,91 +25,86 @@ POOR = 2.5
 quasars that are found right, 5 % have more, and none of other classes."""
 FEW = 0.5
 """Of the bins: where fewer have data, PIXELS_MISSING."""
-NOT_OURS = Flag.NOT_A_GALAXY | Flag.REDSHIFT_MISSING | Flag.REDSHIFT_WARNING | Flag.REDSHIFT_MISMATCH
-"""Flags of reading that speak of redshifts which are not taken, and of classes that are looked for here."""
+GALAXY = CLASSES.index("galaxy")
 ROUNDS = 48
 """Of bisection, for quantiles."""
 
 
-class SpectroscopicPredictor:
-    """A bundle of spectroscopic redshifts, ready to infer; it may be used from several threads at once."""
+@dataclass(frozen=True, eq=False)
+class Redshifts:
+    """What N spectra say."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        assert isinstance(bundle.preparation, Spectroscopic)
-        self.bundle, self.preparation = bundle, bundle.preparation
-        self._finder = PeakFinder(self.preparation.basis, self.preparation.shares)
-        ends = [one.shifts for one in self.preparation.basis.classes]
+    point: np.ndarray
+    """(N,), the most probable redshift."""
+    quantiles: np.ndarray
+    """(N, Q)."""
+    classes: np.ndarray
+    """(N, C), probabilities in the order of CLASSES."""
+    reduced_chi2: np.ndarray
+    """(N,), of the redshift that goes best with the spectrum alone."""
+    margin: np.ndarray
+    """(N,), nat: how much more probable the best redshift is than all others."""
+    flags: np.ndarray
+    """(N,), uint32."""
+    cells: np.ndarray
+    """(N, Z), float32, probabilities of cells; (N, 0) where they were not asked for."""
+
+
+class SpectrumRedshifts:
+    """Spectra at rest, ready to find redshifts with; it may be used from several threads at once."""
+
+    def __init__(self, by: Spectroscopic) -> None:
+        self.by = by
+        self._finder = PeakFinder(by.basis, by.shares)
+        ends = [one.shifts for one in by.basis.classes]
         low, high = (PER_PIXEL * np.array([min(e[0] for e in ends) - SAME, max(e[1] for e in ends) + SAME])).tolist()
-        self._edges = low + STEP * np.arange(int(np.ceil((high - low) / STEP)) + 1)
-        """Of cells, in ln(1 + z)."""
-        self._cells = [np.searchsorted(self._edges, PER_PIXEL * s.shifts, "right") - 1 for s in self._finder.scans]
+        self.edges = low + STEP * np.arange(int(np.ceil((high - low) / STEP)) + 1)
+        """(Z + 1,), of cells, in ln(1 + z)."""
+        self._cells = [np.searchsorted(self.edges, PER_PIXEL * s.shifts, "right") - 1 for s in self._finder.scans]
+        first, last = by.basis.of("galaxy").shifts
+        self.flat = STEP / (PER_PIXEL * (last - first))
+        """The probability of a cell of galaxies' redshifts before anything is seen of one."""
 
-    @property
-    def redshifts_asked(self) -> Density:
-        """The redshifts that are looked at, of no source."""
-        return self._density(np.zeros((0, len(self._edges) - 1), np.float32))
+    def __call__(
+        self, spectra: Binned, levels: tuple[float, ...] = (), favour: np.ndarray | None = None, *, cells: bool = False
+    ) -> Redshifts:
+        """Of spectra that are there.
 
-    def _density(self, probability: np.ndarray) -> Density:
-        return Density(np.expm1(0.5 * (self._edges[1:] + self._edges[:-1])), probability)
-
-    def redshifts(self, sources: Sources) -> Density:
-        """The posterior of each source's redshift, in cells: to multiply with what else tells redshifts (and divide by
-        the prior, even in ln(1 + z) but for stars, where both have one). Raises RequestError without spectra."""
-        found = self.predict(sources, redshift_pdf=True)
-        return self._density(found.extra[PDF_COLUMN])
-
-    def predict(self, sources: Sources, levels: Sequence[float] = LEVELS, *, redshift_pdf: bool = False) -> Predictions:
-        """Redshifts and classes, row for row; ids that stand in several rows are not looked for.
-
-        `redshift` is the most probable one, which need not be the median where there are several. redshift_pdf : keep
-        how probable each cell of redshift is, in a column (N, Z) of that name. Raises RequestError where the sources
-        have no spectra.
+        favour : (N, Z), by how much more each cell is thought of, if the source is a galaxy, than where nothing else is
+        known of it; 1 where nothing is
         """
-        n = len(sources)
-        levels = tuple(levels)
-        point, quantiles = np.full((n, 1), np.nan, np.float32), np.full((n, 1, len(levels)), np.nan, np.float32)
-        classes = np.full((n, len(CLASSES)), np.nan)
-        extra = {name: np.full(n, np.nan, np.float32) for name in ("reduced_chi2", "redshift_margin")}
-        assert sources.flags is not None
-        flags = sources.flags & ~np.uint32(NOT_OURS)
-        pdf = np.zeros((n, len(self._edges) - 1), np.float32) if redshift_pdf else None
-        for start in range(0, n, CHUNK_ROWS):
-            rows = start + np.arange(min(CHUNK_ROWS, n - start))
-            spectra = self.preparation.binned(sources.take(rows))
-            flags[rows[~spectra.there]] |= np.uint32(Flag.SPECTRUM_MISSING | Flag.NOT_INFERRED)
-            flags[rows[spectra.there & (spectra.n_bins < FEW * BINS)]] |= np.uint32(Flag.PIXELS_MISSING)
-            rows = rows[spectra.there]
-            if not len(rows):
-                continue
-            peaks = self._finder(spectra.take(spectra.there))
-            weight, rest = self._normalised(peaks)
-            cells = self._on_cells(rest)
-            classes[rows] = self._classes(peaks, weight, rest)
-            margin = self._margin(peaks)
-            extra["reduced_chi2"][rows], extra["redshift_margin"][rows] = peaks.reduced_chi2, margin
-            flags[rows[(margin < self.preparation.margin) | peaks.at_edge[:, 0]]] |= np.uint32(Flag.REDSHIFT_UNSURE)
-            flags[rows[classes[rows].max(axis=1) < SURE_CLASS]] |= np.uint32(Flag.CLASS_UNSURE)
-            flags[rows[peaks.reduced_chi2 > POOR]] |= np.uint32(Flag.POOR_FIT | Flag.REDSHIFT_UNSURE)
-            point[rows, 0] = np.expm1(PER_PIXEL * peaks.shift[:, 0])
-            for k, level in enumerate(levels):
-                quantiles[rows, 0, k] = np.expm1(self._quantile(peaks, weight, cells, level))
-            if pdf is not None:
-                pdf[rows] = np.diff(self._below(peaks, weight, cells, self._edges[None, :]), axis=1)
-        return Predictions(
-            id=sources.id,
-            names=("redshift",),
-            point=point,
-            flags=flags,
-            n_bands=np.zeros(n, np.int16),
-            levels=levels,
-            quantiles=quantiles if levels else None,
-            ra=sources.ra,
-            dec=sources.dec,
-            extra=class_columns(classes) | extra | ({} if pdf is None else {PDF_COLUMN: pdf}),
-            meta=describe_model(self.bundle)
-            | {"method": "spectra at rest", "class_shares": self.preparation.shares}
-            | {"definitions": {name: entry["definition"] for name, entry in self.bundle.definitions.items()}},
+        peaks = self._finder(spectra)
+        if favour is not None:
+            peaks = self._favoured(peaks, np.log(favour))
+        weight, rest = self._normalised(peaks)
+        below = self._on_cells(rest)
+        classes, margin = self._classes(peaks, weight, rest), self._margin(peaks)
+        flags = np.zeros(len(spectra), np.uint32)
+        flags[spectra.n_bins < FEW * BINS] |= np.uint32(Flag.PIXELS_MISSING)
+        flags[(margin < self.by.margin) | peaks.at_edge[:, 0]] |= np.uint32(Flag.REDSHIFT_UNSURE)
+        flags[classes.max(axis=1) < SURE_CLASS] |= np.uint32(Flag.CLASS_UNSURE)
+        flags[peaks.reduced_chi2 > POOR] |= np.uint32(Flag.POOR_FIT | Flag.REDSHIFT_UNSURE)
+        point = np.expm1(PER_PIXEL * peaks.shift[:, 0])
+        quantiles = [np.expm1(self._quantile(peaks, weight, below, level)) for level in levels]
+        density = np.zeros((len(spectra), 0), np.float32)
+        if cells:
+            density = np.diff(self._below(peaks, weight, below, self.edges[None, :]), axis=1).astype(np.float32)
+        by_level = np.stack(quantiles, axis=1) if quantiles else np.zeros((len(spectra), 0))
+        return Redshifts(point, by_level, classes, peaks.reduced_chi2, margin, flags, density)
+
+    def _favoured(self, peaks: Peaks, ln_favour: np.ndarray) -> Peaks:
+        """With more, or less, of what galaxies are at each redshift; the most probable peak first again."""
+        place = np.searchsorted(self.edges, PER_PIXEL * np.nan_to_num(peaks.shift), "right") - 1
+        gained = np.take_along_axis(ln_favour, np.clip(place, 0, ln_favour.shape[1] - 1), 1)
+        ln_weight = peaks.ln_weight + np.where(peaks.kind == GALAXY, gained, 0.0)
+        kinds = zip(self._finder.kinds, self._cells, peaks.ln_rest, strict=True)
+        rest = tuple(ln + ln_favour[:, cell] if kind == GALAXY else ln for kind, cell, ln in kinds)
+        order = np.argsort(-ln_weight, axis=1, kind="stable")
+        shift, sigma, kind, ln_weight, at_edge = (
+            np.take_along_axis(part, order, axis=1)
+            for part in (peaks.shift, peaks.sigma, peaks.kind, ln_weight, peaks.at_edge)
         )
+        return replace(peaks, shift=shift, sigma=sigma, kind=kind, ln_weight=ln_weight, at_edge=at_edge, ln_rest=rest)
 
     def _normalised(self, peaks: Peaks) -> tuple[np.ndarray, list[np.ndarray]]:
         """Probabilities of the peaks (N, P), and of the rest of each class (N, Z)."""
@@ -146,7 +135,7 @@ class SpectroscopicPredictor:
     def _on_cells(self, rest: list[np.ndarray]) -> np.ndarray:
         """(N, Z + 1): what the rest has below each edge."""
         n = len(rest[0])
-        total = np.zeros((n, len(self._edges) - 1))
+        total = np.zeros((n, len(self.edges) - 1))
         for part, cell in zip(rest, self._cells, strict=True):
             starts = np.flatnonzero(np.diff(cell, prepend=-1))
             total[:, cell[starts]] += np.add.reduceat(part, starts, axis=1)
@@ -154,7 +143,7 @@ class SpectroscopicPredictor:
 
     def _below(self, peaks: Peaks, weight: np.ndarray, cells: np.ndarray, x: np.ndarray) -> np.ndarray:
         """(N, M): the probability below x (N, M) or (1, M), in ln(1 + z)."""
-        place = np.clip((x - self._edges[0]) / STEP, 0.0, cells.shape[1] - 1.0)
+        place = np.clip((x - self.edges[0]) / STEP, 0.0, cells.shape[1] - 1.0)
         left = np.minimum(place.astype(int), cells.shape[1] - 2)
         left, share = np.broadcast_arrays(left, place - left)
         if len(left) != len(cells):
@@ -168,7 +157,7 @@ class SpectroscopicPredictor:
 
     def _quantile(self, peaks: Peaks, weight: np.ndarray, cells: np.ndarray, level: float) -> np.ndarray:
         """(N,), in ln(1 + z), by bisection."""
-        low, high = np.full((2, len(weight), 1), self._edges[[0, -1]][:, None, None])
+        low, high = np.full((2, len(weight), 1), self.edges[[0, -1]][:, None, None])
         for _ in range(ROUNDS):
             middle = 0.5 * (low + high)
             under = self._below(peaks, weight, cells, middle) < level

@@ -34,11 +34,12 @@ from galprism.flags import Flag
 from galprism.infer.beside import check_blocks, opened, stamp
 from galprism.infer.classes import ClassPredictor, check_priors
 from galprism.infer.duplicates import keys, repeated_in_parts
+from galprism.infer.options import check_levels, check_options
 from galprism.infer.own_models import Models
-from galprism.infer.predict import Predictor, check_levels, check_options
+from galprism.infer.predictor import Predictor
 from galprism.infer.redshift_file import COLUMN as REDSHIFT_PDF
 from galprism.infer.redshift_file import RedshiftWriter, check_redshift_file
-from galprism.infer.spectroscopic import SpectroscopicPredictor
+from galprism.infer.redshift_predictor import RedshiftPredictor
 from galprism.infer.with_spectra import SpectraAlone
 from galprism.surveys import Layout, Survey
 
@@ -144,11 +145,11 @@ def predict_file(
     else:
         check_redshifts(bundle, in_path, layout, infer_redshift)
         checked = models() if callable(models) else models
-        predictor: Predictor | SpectroscopicPredictor
+        predictor: Predictor | RedshiftPredictor
         options = {"posterior": posterior, "infer_redshift": infer_redshift, "redshift_pdf": redshift_path is not None}
         asked = dict(options)
-        if bundle.kind == "spectroscopic":
-            predictor, asked = SpectroscopicPredictor(bundle), {"redshift_pdf": options["redshift_pdf"]}
+        if bundle.spectroscopic is not None:
+            predictor, asked = RedshiftPredictor(bundle), {"redshift_pdf": options["redshift_pdf"]}
         else:
             predictor = Predictor(bundle, checked)
 

@@ -33,7 +33,8 @@ from galprism.recipes.sky import field_of, libraries_of
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
 
-FILES = ("ident", "redshift", "values", "flux", "light", "err", "pixels", "fwhm", "pictures")
+FILES = ("ident", "redshift", "values", "flux", "pixels", "fwhm", "pictures")
+OF_SPECTRA = ("light", "err")
 OF_ALL = ("wave", "lsf_sigma", "excess", "bend")
 NAMES = (
     *("mean_log_age_lw", "mean_logzsol_lw", "log_age_lw", "logzsol_lw"),
@@ -50,6 +51,29 @@ BASIS_GALAXIES = 4000
 
 
 @dataclass(frozen=True, eq=False)
+class PairSpectra:
+    """Of N galaxies."""
+
+    light: np.ndarray
+    """(N, L), float32, 1e-17 erg/s/cm2/A: before noise."""
+    err: np.ndarray
+    """(N, L), float32: the standard deviation of their noise as it is stated."""
+    wave: np.ndarray
+    """(L,), Angstrom."""
+    lsf_sigma: np.ndarray
+    """(L,), Angstrom."""
+    excess: np.ndarray
+    bend: np.ndarray
+    """As of galprism.mocks.spectra.noise.Exposures."""
+
+    def exposed(self, rows: np.ndarray, rng: np.random.Generator) -> Spectra:
+        """Of some of them, with fresh noise."""
+        err = np.asarray(self.err[rows])
+        seen = Exposures(err, self.excess, self.bend).drawn(np.asarray(self.light[rows]), rng)
+        return Spectra(seen, 1 / err**2, self.wave, self.lsf_sigma)
+
+
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """N galaxies."""
 
@@ -58,26 +82,17 @@ class Pairs:
     redshift: np.ndarray
     """(N,), float64."""
     values: np.ndarray
-    """(N, P), by NAMES."""
+    """(N, P), by NAMES; NaN of the light in the fibre where there are no spectra."""
     flux: np.ndarray
     """(N, B), float32, nJy, before noise, in the survey's bands."""
-    light: np.ndarray
-    """(N, L), float32, 1e-17 erg/s/cm2/A: spectra before noise."""
-    err: np.ndarray
-    """(N, L), float32: the standard deviation of their noise as it is stated."""
     pixels: np.ndarray
     """(N, b, CUT, CUT), float16, the images in units of the sky's noise; NaN where they are masked."""
     fwhm: np.ndarray
     """(N, b), float32, arcsec."""
     pictures: np.ndarray
     """(N, H, W, 3), uint8; without width where the images have not g, r and i."""
-    wave: np.ndarray
-    """(L,), Angstrom."""
-    lsf_sigma: np.ndarray
-    """(L,), Angstrom."""
-    excess: np.ndarray
-    bend: np.ndarray
-    """As of galprism.mocks.spectra.noise.Exposures."""
+    spectra: PairSpectra | None
+    """None of a recipe without them."""
 
     def __len__(self) -> int:
         return len(self.ident)
@@ -94,24 +109,30 @@ class Pairs:
 def pairs(recipe: Recipe, folder: Path, n: int, progress: Callable[[int], None] | None = None) -> Pairs:
     """The first n galaxies of a recipe's sky, made in `folder` where they are not there yet.
 
-    Raises RequestError for a recipe without a field, galaxies chosen of it, images or spectra.
+    Raises RequestError for a recipe without a field, galaxies chosen of it, or images.
     """
-    for name in ("field", "chosen", "images", "spectra"):
+    for name in ("field", "chosen", "images"):
         if getattr(recipe, name) is None:
-            raise RequestError(f"recipe {recipe.name} has no [{name}]; pairs of images and spectra need one")
+            raise RequestError(f"recipe {recipe.name} has no [{name}]; galaxies with images need one")
     made_of = [recipe.field, recipe.chosen, recipe.images, recipe.spectra, recipe.survey, recipe.seed]
     hashes = [load_library(name).hash for name in recipe.stars]
     place = folder / f"pairs-{digest([*(plain(one) for one in made_of), hashes, n])}"
     if not place.exists():
         _simulate(recipe, n, place, progress)
-    kept = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in FILES}
-    with np.load(place / "all.npz", allow_pickle=False) as shared:
-        return Pairs(**kept, **{name: shared[name] for name in OF_ALL})
+
+    def mapped(names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        return {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in names}
+
+    spectra = None
+    if recipe.spectra is not None:
+        with np.load(place / "all.npz", allow_pickle=False) as shared:
+            spectra = PairSpectra(**mapped(OF_SPECTRA), **{name: shared[name] for name in OF_ALL})
+    return Pairs(**mapped(FILES), spectra=spectra)
 
 
 def measure_of(recipe: Recipe, known: Pairs) -> Callable[[np.ndarray, np.random.Generator], Sources]:
-    """(rows, rng) -> those rows as they are measured: photometry and spectra with fresh noise each time, images with
-    the noise that they have."""
+    """(rows, rng) -> those rows as they are measured: photometry and spectra, if there are any, with fresh noise each
+    time, images with the noise that they have."""
     survey = surveys.get(recipe.survey)
     reference = error_sample(recipe.noise, survey)
     assert recipe.images is not None
@@ -121,15 +142,12 @@ def measure_of(recipe: Recipe, known: Pairs) -> Callable[[np.ndarray, np.random.
     def measured(rows: np.ndarray, rng: np.random.Generator) -> Sources:
         photometry = observe(known.flux[rows], survey, recipe.noise, rng, reference)
         cutouts = from_noise(known.pixels[rows], known.fwhm[rows], sky, images)
-        err = np.asarray(known.err[rows])
-        seen = Exposures(err, known.excess, known.bend).drawn(np.asarray(known.light[rows]), rng)
-        spectra = Spectra(seen, 1 / err**2, known.wave, known.lsf_sigma)
         return Sources(
             id=np.asarray(known.ident[rows]),
             redshift=np.asarray(known.redshift[rows]),
             photometry=photometry,
             cutouts=cutouts,
-            spectra=spectra,
+            spectra=None if known.spectra is None else known.spectra.exposed(rows, rng),
         )
 
     return measured
@@ -167,23 +185,24 @@ def chosen_of(recipe: Recipe, n: int) -> Chosen:
 
 
 def _simulate(recipe: Recipe, n: int, place: Path, progress: Callable[[int], None] | None) -> None:
-    images, spectra = recipe.images, recipe.spectra
+    images = recipe.images
     assert images is not None
-    assert spectra is not None
     (library,) = libraries_of(recipe)
-    model, survey = SpectrumModel(library, spectra), surveys.get(recipe.survey)
-    length, bands, side = len(model.instrument.wave), len(images.bands), min(images.size, CUT)
+    model = None if recipe.spectra is None else SpectrumModel(library, recipe.spectra)
+    survey = surveys.get(recipe.survey)
+    bands, side = len(images.bands), min(images.size, CUT)
     size = images.size if set(images.bands) >= {"g", "r", "i"} else 0
     columns: dict[str, tuple[tuple[int, ...], Any]] = {
         "ident": ((), np.int64),
         "redshift": ((), np.float64),
         "values": ((len(NAMES),), np.float64),
         "flux": ((len(survey.bands),), np.float32),
-        **{name: ((length,), np.float32) for name in ("light", "err")},
         "pixels": ((bands, side, side), np.float16),
         "fwhm": ((bands,), np.float32),
         "pictures": ((images.size, size, 3), np.uint8),
     }
+    if model is not None:
+        columns |= {name: ((len(model.instrument.wave),), np.float32) for name in OF_SPECTRA}
     part = place.with_suffix(".part")
     part.mkdir(parents=True, exist_ok=True)
     kept = {
@@ -193,7 +212,11 @@ def _simulate(recipe: Recipe, n: int, place: Path, progress: Callable[[int], Non
     done = 0
     for patch, own in chosen_of(recipe, n).patches(images):
         rows = slice(done, done + own)
-        columns_of, exposed = _of_patch(recipe, model, patch, own)
+        columns_of = _of_patch(patch, own)
+        if model is not None:
+            of_spectra, exposed = _exposed(recipe, model, patch, own)
+            columns_of["values"][:, :OF_FIBRE] = of_spectra.pop("values")
+            columns_of |= of_spectra
         for name, value in columns_of.items():
             kept[name][rows] = value
         _take_images(recipe, patch, own, kept, done, size)
@@ -202,26 +225,32 @@ def _simulate(recipe: Recipe, n: int, place: Path, progress: Callable[[int], Non
             progress(own)
     for array in kept.values():
         array.flush()
-    wave, lsf_sigma = model.instrument.wave, model.instrument.lsf_sigma
-    np.savez(part / "all.npz", wave=wave, lsf_sigma=lsf_sigma, excess=exposed.excess, bend=exposed.bend)
+    if model is not None:
+        wave, lsf_sigma = model.instrument.wave, model.instrument.lsf_sigma
+        np.savez(part / "all.npz", wave=wave, lsf_sigma=lsf_sigma, excess=exposed.excess, bend=exposed.bend)
     part.replace(place)
 
 
-def _of_patch(recipe: Recipe, model: SpectrumModel, patch: Patch, n: int) -> tuple[dict[str, np.ndarray], Exposures]:
-    """Columns of the first n sources of a patch, but for their images; and how their spectra are exposed."""
+def _of_patch(patch: Patch, n: int) -> dict[str, np.ndarray]:
+    """Columns of the first n sources of a patch, but for their images and spectra."""
     members = patch.members.take(slice(0, n))
-    made = model(patch, seed=recipe.seed, rows=slice(0, n))
-    exposed = exposures(made, model.config, seed=recipe.seed)
-    values = [made.values[name] for name in NAMES[:OF_FIBRE]] + [members.values[name] for name in NAMES[OF_FIBRE:]]
-    columns = {
+    nothing = np.full(n, np.nan)
+    values = [nothing] * OF_FIBRE + [members.values[name] for name in NAMES[OF_FIBRE:]]
+    return {
         "ident": patch.id[:n],
-        "redshift": made.redshift,
+        "redshift": members.values["redshift"],
         "values": np.stack(values, axis=1),
         "flux": members.flux,
-        "light": made.flux,
-        "err": exposed.error,
     }
-    return columns, exposed
+
+
+def _exposed(recipe: Recipe, model: SpectrumModel, patch: Patch, n: int) -> tuple[dict[str, np.ndarray], Exposures]:
+    """Columns of the spectra of the first n sources of a patch, with the `values` of the light in their fibres; and
+    how they are exposed."""
+    made = model(patch, seed=recipe.seed, rows=slice(0, n))
+    exposed = exposures(made, model.config, seed=recipe.seed)
+    values = np.stack([made.values[name] for name in NAMES[:OF_FIBRE]], axis=1)
+    return {"light": made.flux, "err": exposed.error, "values": values, "redshift": made.redshift}, exposed
 
 
 def _take_images(recipe: Recipe, patch: Patch, n: int, kept: Mapping[str, np.ndarray], at: int, size: int) -> None:

@@ -18,10 +18,11 @@ from galprism.prep.frames import ranges_of
 from galprism.prep.modalities import Modalities
 from galprism.prep.spectrum_basis import SpectrumBasis
 from galprism.recipes.estimators import BESIDE_TRAINING, build_estimator
-from galprism.recipes.pairs import NAMES, Pairs, measure_of, pairs, spectrum_basis
+from galprism.recipes.pairs import NAMES, OF_FIBRE, Pairs, measure_of, pairs, spectrum_basis
 from galprism.recipes.parts import answers, origin
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe
+from galprism.recipes.spectroscopic import make_spectroscopic
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
 from galprism.train import Epoch, LoopConfig, train
@@ -54,13 +55,20 @@ def rows_of(recipe: Recipe, what: str) -> np.ndarray:
 
 
 def pairs_of(recipe: Recipe, folder: Path, progress: Callable[[int], None] | None = None) -> Pairs:
-    """All pairs of a recipe, kept in `folder`."""
+    """All pairs of a recipe, kept in `folder`. Raises RequestError for a recipe without spectra whose network is to
+    see some, and as `pairs` does."""
+    if recipe.spectra is None and (recipe.modalities is None or recipe.modalities.basis_size):
+        raise RequestError(
+            f"recipe {recipe.name} has no [spectra]; accepted: of networks that see none, modalities.basis_size = 0"
+        )
     return pairs(recipe, folder, sum(len(rows_of(recipe, what)) for what in ("train", "validation", "test")), progress)
 
 
-def kept_basis(recipe: Recipe, folder: Path) -> SpectrumBasis:
-    """The recipe's basis of spectra, kept in `folder`."""
+def kept_basis(recipe: Recipe, folder: Path) -> SpectrumBasis | None:
+    """The recipe's basis of spectra, kept in `folder`; None where its network sees none."""
     assert recipe.modalities is not None
+    if not recipe.modalities.basis_size:
+        return None
     made_of = [recipe.field, recipe.chosen, recipe.spectra, recipe.survey, recipe.seed, recipe.modalities.basis_size]
     hashes = [load_library(name).hash for name in recipe.stars]
     path = folder / f"spectra-{digest([*(plain(one) for one in made_of), hashes])}.npz"
@@ -75,7 +83,7 @@ def kept_basis(recipe: Recipe, folder: Path) -> SpectrumBasis:
 def learn_populations(
     recipe: Recipe,
     known: Pairs,
-    basis: SpectrumBasis,
+    basis: SpectrumBasis | None,
     work: Path,
     *,
     device: str = "cpu",
@@ -86,10 +94,16 @@ def learn_populations(
     Raises RequestError for a recipe that asks for what is not there, GalprismError where the training fails.
     """
     assert recipe.modalities is not None
-    missing = [name for name in recipe.targets.names if name not in NAMES]
+    there = NAMES[OF_FIBRE if known.spectra is None else 0 :]
+    missing = [name for name in recipe.targets.names if name not in there]
     if missing:
         raise RequestError(
-            f"recipe {recipe.name}: targets.names has {', '.join(missing)}; accepted of pairs: {', '.join(NAMES)}"
+            f"recipe {recipe.name}: targets.names has {', '.join(missing)}; accepted of pairs: {', '.join(there)}"
+        )
+    if "redshift" in recipe.targets.names and recipe.modalities.redshift:
+        raise RequestError(
+            f"recipe {recipe.name}: targets.names has redshift, which modalities.redshift = true tells the network; "
+            "accepted: false"
         )
     config = fill(LoopConfig, recipe.train, "train")
     check_device(device)
@@ -98,8 +112,9 @@ def learn_populations(
     few = rows[:: -(-len(rows) // STATISTICS_ROWS)]
     rng = np.random.default_rng((recipe.seed, 0))
     some = measure(few, rng)
-    assert some.spectra is not None
-    some = replace(some, spectra=without_pixels(some.spectra, recipe.modalities.lose.pixels, rng))
+    if basis is not None:
+        assert some.spectra is not None
+        some = replace(some, spectra=without_pixels(some.spectra, recipe.modalities.lose.pixels, rng))
     preparation = Modalities.fit(recipe.modalities, some, basis)
     values = np.stack([known.column(name) for name in recipe.targets.names], axis=1)
     ranges = ranges_of(recipe.targets.names, recipe.targets.bounded, values[: held[-1] + 1])
@@ -146,8 +161,10 @@ def train_populations(
     progress: Callable[[int], None] | None = None,
 ) -> bundle.Bundle:
     """Train a recipe of several modalities; `work` keeps pairs and checkpoints. The bundle is not written yet."""
+    of_spectra = None if recipe.spectroscopic is None else make_spectroscopic(recipe)
     known, basis = pairs_of(recipe, work, progress), kept_basis(recipe, work)
-    return populations_bundle(recipe, learn_populations(recipe, known, basis, work, device=device, report=report))
+    trained = learn_populations(recipe, known, basis, work, device=device, report=report)
+    return replace(populations_bundle(recipe, trained), spectroscopic=of_spectra)
 
 
 def populations_bundle(recipe: Recipe, trained: TrainedPopulations) -> bundle.Bundle:

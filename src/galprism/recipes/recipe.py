@@ -247,7 +247,7 @@ class Recipe:
     staged: StagedConfig | None = None
     """The networks of MMLforGalAM are trained."""
     spectroscopic: SpectroscopicConfig | None = None
-    """A basis is made by which redshifts of spectra are found; nothing is trained."""
+    """Redshifts of spectra are found too, beside a network of [modalities] that tells redshifts of all else."""
 
     @property
     def stars(self) -> tuple[str, ...]:
@@ -260,6 +260,7 @@ class Recipe:
             raise RequestError(f"seed = {self.seed}; accepted: 0 or more")
         self._check_classes()
         self._check_labels()
+        self._check_spectroscopic()
         kinds = {self.survey == ANY, bool(self.surveys.pool), self.prep.kind == "spectra"}
         if self.redshift.candidates and self.survey != ANY:
             raise RequestError(
@@ -312,16 +313,22 @@ class Recipe:
                 "(net.components > 0), as posteriors are averaged"
             )
 
+    def _check_spectroscopic(self) -> None:
+        if self.spectroscopic is None:
+            return
+        beside = self.modalities
+        if beside is None or beside.basis_size or self.targets.names != ("redshift",) or not self.targets.bounded:
+            raise RequestError(
+                "[spectroscopic] goes beside a network of [modalities] that tells redshifts and sees no spectra; "
+                "accepted: modalities.basis_size = 0 and targets.names = targets.bounded = ['redshift']"
+            )
+
 
 def check_population(recipe: Recipe) -> None:
     """Raises RequestError where the recipe's sky is no population of galaxies, whose parameters can be learnt."""
     if recipe.labels is not None:
         raise RequestError(
             f"recipe {recipe.name} learns from a catalogue and has no sky; accepted here: recipes of a [population]"
-        )
-    if recipe.spectroscopic is not None:
-        raise RequestError(
-            f"recipe {recipe.name} is of spectra at rest and has no sky; accepted: recipes of a [population]"
         )
     if recipe.field is not None or recipe.classes is not None:
         what = "of classes" if recipe.classes is not None else "a [field] of galaxies, quasars and stars to simulate"

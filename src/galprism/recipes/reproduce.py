@@ -14,6 +14,7 @@ from galprism.errors import RequestError
 from galprism.evaluate import Bar, Table, bars_table
 from galprism.evaluate.bars import bars_record
 from galprism.recipes import jpas_libraries, jpas_ssp, kids_mnn, mlp_gap, mmlforgalam
+from galprism.recipes.fusion import reproduction as sdss_fusion
 from galprism.recipes.stages import Stage, duration, run_stages, timings
 
 
@@ -38,6 +39,7 @@ REPRODUCTIONS: dict[str, Callable[..., System]] = {
     "jpas-ssp": jpas_ssp.Reproduction,
     "kids-mnn": kids_mnn.Reproduction,
     "mmlforgalam": mmlforgalam.Reproduction,
+    sdss_fusion.NAME: sdss_fusion.Reproduction,
     jpas_libraries.NAME: jpas_libraries.Reproduction,
 }
 

@@ -1,18 +1,15 @@
-"""From a recipe of spectroscopic redshifts to a bundle: spectra at rest, their principal components. Needs PyTorch."""
+"""What finds redshifts of spectra, by a recipe: principal components of simulated spectra at rest."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from galprism.bundle import Bundle
-from galprism.bundle.card import define
 from galprism.data import CLASSES
 from galprism.errors import RequestError
 from galprism.medium import vacuum_from_air
 from galprism.mocks.spectra.instrument import sdss
 from galprism.prep.redshift_basis import BIN, BINS, FIRST, ClassBasis, RedshiftBasis
 from galprism.prep.spectroscopic import Spectroscopic
-from galprism.recipes.parts import origin
 from galprism.recipes.recipe import Recipe, SpectroscopicConfig
 from galprism.sps import SSPLibrary, load_library
 from galprism.sps.rest_templates import galaxy_spectra, pixels, quasar_spectra, star_spectra
@@ -23,28 +20,14 @@ ROOM = 8
 """Pixels beyond what is looked at."""
 
 
-def make_spectroscopic(recipe: Recipe) -> Bundle:
-    """The bundle of a recipe: the same for the same seed. Raises RequestError for a recipe of something else, and for
-    an atlas of stars that cannot be read or does not reach."""
+def make_spectroscopic(recipe: Recipe) -> Spectroscopic:
+    """What finds redshifts of spectra by a recipe: the same for the same seed. Raises RequestError for a recipe of
+    something else, and for an atlas of stars that cannot be read or does not reach."""
     config = recipe.spectroscopic
     if config is None:
         raise RequestError(f"recipe {recipe.name} has no [spectroscopic]")
-    library = load_library(recipe.library)
-    basis = make_basis(config, library, recipe.seed)
-    shares = dict(zip(CLASSES, config.shares, strict=True))
-    reach = [one.redshift for one in basis.classes]
-    targets = ("redshift",)
-    return Bundle(
-        **origin(recipe, (), {"library": library.name, "library_hash": library.hash}),
-        preparation=Spectroscopic(basis, shares, config.margin),
-        targets=targets,
-        anchored=(0.0,),
-        ranges=((min(low for low, _ in reach), max(high for _, high in reach)),),
-        kind="spectroscopic",
-        network={"kind": "none"},
-        definitions=define(targets),
-        metrics={"spectra": config.spectra},
-    )
+    basis = make_basis(config, load_library(recipe.library), recipe.seed)
+    return Spectroscopic(basis, dict(zip(CLASSES, config.shares, strict=True)), config.margin)
 
 
 def make_basis(config: SpectroscopicConfig, library: SSPLibrary, seed: int) -> RedshiftBasis:

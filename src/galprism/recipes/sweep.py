@@ -61,7 +61,7 @@ def sweep(
         if setting.partition("=")[0] in swept:
             raise RequestError(f"setting {setting!r} is swept too; give it once")
     named: list[Recipe] = [load(name, [*settings, *some]) for some in chosen]
-    if named[0].classes or named[0].modalities or named[0].staged or named[0].labels or named[0].spectroscopic:
+    if named[0].classes or named[0].modalities or named[0].staged or named[0].labels:
         raise RequestError(
             f"recipe {named[0].name} cannot be swept; accepted: recipes of parameters from simulated photometry alone"
         )

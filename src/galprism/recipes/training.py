@@ -28,7 +28,6 @@ from galprism.recipes.populations import train_populations
 from galprism.recipes.ranking import build_scorer, learn_to_rank
 from galprism.recipes.recipe import ANY, Recipe
 from galprism.recipes.sky import describe, make_basis, sky
-from galprism.recipes.spectroscopic import make_spectroscopic
 from galprism.recipes.staged import train_staged
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
@@ -263,9 +262,6 @@ def train_bundle(
         made = train_populations(recipe, **options)
     elif recipe.staged is not None:
         made = train_staged(recipe, **options)
-    elif recipe.spectroscopic is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        made = make_spectroscopic(recipe)
     else:
         made = to_bundle(recipe, learn(recipe, folder, device=device, report=report, progress=progress))
     written = bundle.save(certified(recipe, made) if made.needs_redshift and made.kind == "mixture" else made, out)

@@ -51,13 +51,13 @@ class DrawnModalities(Drawn):
         lose, n = self.lose, len(sources)
         assert sources.photometry is not None
         assert sources.cutouts is not None
-        assert sources.spectra is not None
         gone = rng.random((n, len(MODALITIES))) < [lose.photometry, lose.image, lose.spectrum]
-        spared = rng.integers(len(MODALITIES), size=n)
+        gone[:, 2] |= sources.spectra is None
+        spared = rng.integers(len(MODALITIES) - (sources.spectra is None), size=n)
         gone[np.arange(n)[gone.all(axis=1)], spared[gone.all(axis=1)]] = False
         # a spectrum alone is nothing without its redshift
         unknown = (rng.random(n) < lose.redshift) & ~(gone[:, 0] & gone[:, 1])
-        cutouts = sources.cutouts
+        cutouts, spectra = sources.cutouts, sources.spectra
         if cutouts.psf_fwhm is not None:
             hidden = rng.random(n) < lose.psf
             fwhm = np.where(hidden[:, None] | gone[:, 1:2], np.float32(np.nan), cutouts.psf_fwhm)
@@ -67,7 +67,7 @@ class DrawnModalities(Drawn):
             redshift=np.where(unknown, np.nan, np.asarray(sources.redshift, float)),
             photometry=_blank(drop(sources.photometry, self.drop, rng), gone[:, 0]),
             cutouts=_blank(_turned(cutouts, rng) if lose.turn else cutouts, gone[:, 1]),
-            spectra=_blank(without_pixels(sources.spectra, lose.pixels, rng), gone[:, 2]),
+            spectra=spectra if spectra is None else _blank(without_pixels(spectra, lose.pixels, rng), gone[:, 2]),
         )
 
 

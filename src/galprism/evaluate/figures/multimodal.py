@@ -29,7 +29,7 @@ def by_signal(
         scatter = [entry[j] for entry in labels["scatter"]]
         panel.plot(middle, scatter, color=INK, linestyle=":", linewidth=1.2, label="a fit's own scatter")
         panel.set(xlabel="S/N of a pixel in r", ylabel=f"SD of {symbol(parameter)} [{unit(parameter)}]")
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 1.15 * panel.get_ylim()[1])  # room for the legend
         panel.legend(fontsize=7, loc="upper right")
     legend(figure, list(methods), look)
     caption = (

@@ -7,7 +7,7 @@ have the noise that they have: the labels are of that photometry, so that nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,13 @@ class FusionSample:
     """arcsec."""
     counts: tuple[int, int, int]
     """Of PARTS."""
+    place: Path
+    """The folder of what was simulated; its name is a digest of all that it depends on."""
+
+    @property
+    def coarse(self) -> np.ndarray:
+        """(N,), bool: the distribution rests on few draws."""
+        return np.asarray(self.ess) < FOUNDED
 
     def __len__(self) -> int:
         return len(self.ident)
@@ -107,7 +114,7 @@ class FusionSample:
             spectra=Spectra(
                 np.asarray(self.spectrum[rows]), np.asarray(self.spectrum_ivar[rows]), self.wave, self.lsf_sigma
             ),
-            flags=np.where(self.ess[rows] < FOUNDED, np.uint32(Flag.LOW_SAMPLE_SIZE), np.uint32(0)),
+            flags=np.where(self.coarse[rows], np.uint32(Flag.LOW_SAMPLE_SIZE), np.uint32(0)),
         )
 
     def labels(self, rows: np.ndarray | slice) -> Truth:
@@ -163,6 +170,7 @@ def fusion_sample(
             image_bands=recipe.images.bands,
             pixel_scale=recipe.images.pixel_scale,
             counts=counts,
+            place=place,
         )
 
 
@@ -251,18 +259,24 @@ def _infer(
 ) -> None:
     flux, ivar = (np.asarray(measured[name]) for name in ("flux", "flux_ivar"))
     redshift = np.asarray(measured["known"][:, KNOWN.index("redshift")])
-    posterior = rate_posterior(recipe)
-    cells = posterior.cell_of(redshift)
-    pieces = [np.flatnonzero(cells == cell) for cell in np.unique(cells)]
-    given = [(flux[rows], ivar[rows], redshift[rows]) for rows in pieces]
     part = place.with_suffix(".part")
     kept = _made(part, len(flux), {"share": ((len(EDGES) - 1,), np.float32), "ess": ((), np.float64)})
-
-    for rows, found in zip(pieces, shared_out(_asked, (recipe,), given, workers), strict=True):
+    for rows, found in distributions(recipe, flux, ivar, redshift, workers):
         kept["share"][rows], kept["ess"][rows] = found.share, found.ess
         if progress is not None:
             progress(len(rows))
     _done(kept, part, place)
+
+
+def distributions(
+    recipe: Recipe, flux: np.ndarray, ivar: np.ndarray, redshift: np.ndarray, workers: int = 1
+) -> Iterator[tuple[np.ndarray, RateDistributions]]:
+    """Of galaxies with fluxes (N, B), nJy, and redshifts (N,): row numbers, and the distributions of log SFR of these;
+    a cell of redshift at a time. The draws are those of the recipe's seed."""
+    cells = rate_posterior(recipe).cell_of(redshift)
+    pieces = [np.flatnonzero(cells == cell) for cell in np.unique(cells)]
+    given = [(flux[rows], ivar[rows], redshift[rows]) for rows in pieces]
+    yield from zip(pieces, shared_out(_asked, (recipe,), given, workers), strict=True)
 
 
 def model_error(recipe: Recipe) -> np.ndarray | float:

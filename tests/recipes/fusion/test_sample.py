@@ -15,9 +15,9 @@ from galprism.fit.sfr_statistics import EDGES
 from galprism.flags import Flag
 from galprism.mocks.images.cutouts import sky_sigma
 from galprism.mocks.spectra.instrument import instrument
-from galprism.recipes import fusion_sample as module
 from galprism.recipes import processes
-from galprism.recipes.fusion_sample import MEASURED, PARTS, TARGETS, fusion_sample
+from galprism.recipes.fusion import sample as module
+from galprism.recipes.fusion.sample import MEASURED, PARTS, TARGETS, fusion_sample
 from galprism.recipes.staged import train_staged
 
 COUNTS = (24, 5, 7)
