@@ -165,9 +165,10 @@ def _of_spectra(by: Spectroscopic) -> str:
         "",
         "## By spectra",
         "",
-        "Where there is a spectrum, on any wavelengths, in vacuum and as observed (3548 to 10,411 Angstrom play a part),",
-        "its redshift, quantiles and density are of the posterior over redshifts and classes, by principal components of",
-        "simulated spectra at rest and evidences in closed form. Then there are probabilities of star, qso and galaxy too.",
+        "Where there is a spectrum, on any wavelengths, in vacuum and as observed (3548 to 10,411 Angstrom play a",
+        "part), its redshift, quantiles and density are of the posterior over redshifts and classes, by principal",
+        "components of simulated spectra at rest and evidences in closed form. Then there are probabilities of star,",
+        "qso and galaxy too.",
         "",
         "| class | redshift | components | share before a spectrum is seen |",
         "|---|---|---:|---:|",
@@ -180,8 +181,8 @@ def _of_spectra(by: Spectroscopic) -> str:
         )
     lines += [
         "",
-        "Before a spectrum is seen redshifts are even in ln(1 + z), stars' normal about 0 (240 km/s); a galaxy's are what",
-        "the network says of its photometry and image, where there are any. Flagged REDSHIFT_UNSURE: all other redshifts",
+        "Before a spectrum is seen redshifts are even in ln(1 + z), stars' normal about 0 (240 km/s); a galaxy's are",
+        "what the network says of its photometry and image, where there are any. Flagged REDSHIFT_UNSURE: all others",
         f"together are less than e^{by.margin:g} times less probable, or the spectrum is unlike all (POOR_FIT).",
     ]
     return "\n".join(lines) + "\n"
