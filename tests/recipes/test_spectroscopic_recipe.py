@@ -1,41 +1,78 @@
-"""The recipe of spectroscopic redshifts: one seed, one bundle; plain arrays; refusals."""
+"""What finds redshifts of spectra, by a recipe: one seed, one basis; beside a network in a bundle; refusals."""
 
-import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from galprism import bundle, recipes
-from galprism.cli.main import main
+from galprism.config import plain
 from galprism.errors import RequestError
-from galprism.infer import SpectroscopicPredictor
+from galprism.infer import RedshiftPredictor
+from galprism.recipes.estimators import BESIDE_TRAINING
 from galprism.recipes.spectroscopic import components, grid_for, make_spectroscopic
 from galprism.sps.rest_templates import LINES, gaussian_lines, pixels, quasar_spectra
 
 SMALL = ("spectroscopic.spectra=60", "spectroscopic.galaxy_redshift=[0.0,0.1]", "spectroscopic.qso_redshift=[0.1,0.4]")
 
 
-def test_trained_by_name_it_is_the_same_again_and_finds_its_own(tmp_path):
-    assert main(["train", "galaxy-redshift", *SMALL, "-o", str(tmp_path / "made")]) == 0
-    model = bundle.load(tmp_path / "made")
-    again = make_spectroscopic(recipes.load("galaxy-redshift", SMALL))
-    assert model.preparation.basis.to_bytes() == again.preparation.basis.to_bytes()
-    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["README.md", "basis.npz", "bundle.json"]
-    assert "galaxy | 0 to 0.1 | 12" in (tmp_path / "made" / "README.md").read_text()
-    nodes = SpectroscopicPredictor(model).redshifts_asked.redshift
+def test_one_seed_makes_one_basis():
+    recipe = recipes.load("galaxy-redshift", SMALL)
+    made, again = make_spectroscopic(recipe), make_spectroscopic(recipe)
+    assert made.basis.to_bytes() == again.basis.to_bytes()
+    assert made.basis.of("galaxy").redshift == (0.0, 0.1)
+    other = make_spectroscopic(replace(recipe, seed=recipe.seed + 1))
+    assert made.basis.to_bytes() != other.basis.to_bytes()
+
+
+def test_a_bundle_has_it_in_a_file_of_its_own_beside_the_network(tmp_path):
+    model = bundle.load("galaxy-redshift")
+    small = make_spectroscopic(recipes.load("galaxy-redshift", SMALL))
+    folder = bundle.save(replace(model, spectroscopic=small), tmp_path / "made")
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "bundle.json", "model.onnx", "redshifts.npz"]
+    kept = bundle.load(folder)
+    assert kept.spectroscopic.basis.to_bytes() == small.basis.to_bytes()
+    assert (kept.spectroscopic.shares, kept.spectroscopic.margin) == (small.shares, small.margin)
+    assert kept.blocks == ("photometry", "cutouts", "spectra")
+    assert "galaxy | 0 to 0.1 | 12" in kept.card
+    assert "an image in u, g, r, i, z" in kept.card
+    nodes = RedshiftPredictor(kept).redshifts_asked.redshift
     assert nodes[0] < -0.004
     assert 0.4 < nodes[-1] < 0.41
-    plain = json.loads((tmp_path / "made" / "bundle.json").read_text())
-    (tmp_path / "made" / "basis.npz").write_bytes(b"no")
-    assert plain["kind"] == "spectroscopic"
-    with pytest.raises(RequestError, match=r"basis\.npz"):
-        bundle.load(tmp_path / "made")
+    (folder / "redshifts.npz").write_bytes(b"no")
+    with pytest.raises(RequestError, match=r"redshifts\.npz is not what the bundle was made with"):
+        bundle.load(folder)
+    alone = bundle.load(bundle.save(replace(model, spectroscopic=None), tmp_path / "alone"))
+    assert alone.spectroscopic is None
+    assert alone.blocks == ("photometry", "cutouts")
 
 
 def test_the_shipped_one_is_small_and_names_no_place():
     model = bundle.load("galaxy-redshift")
-    assert len(model.preparation.basis.to_bytes()) < 5e6
+    assert len(model.model) + len(model.spectroscopic.basis.to_bytes()) < 5e6
     assert "/" not in model.recipe["spectroscopic"]["atlas"]
+
+
+def test_a_finished_training_is_taken_up_whatever_finds_redshifts_of_spectra():
+    assert "spectroscopic" in BESIDE_TRAINING
+    recipe = recipes.load("galaxy-redshift")
+    assert recipe.spectroscopic is not None
+    network = {name: value for name, value in plain(recipe).items() if name not in BESIDE_TRAINING}
+    trained = {name: bundle.load("galaxy-redshift").recipe[name] for name in network}
+    assert network == trained
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["modalities.basis_size=12", "modalities.redshift=true"],
+        ['targets.names=["logmstar"]', "targets.bounded=[]"],
+        ["targets.bounded=[]"],
+    ],
+)
+def test_it_goes_beside_a_network_that_tells_redshifts_and_sees_no_spectra(settings):
+    with pytest.raises(RequestError, match=r"\[spectroscopic\] goes beside a network"):
+        recipes.load("galaxy-redshift", settings)
 
 
 @pytest.mark.parametrize(

@@ -87,14 +87,14 @@ class PeakFinder:
         ln_e, chi2 = self._asked(spectra, which, row, shift)
         n = len(spectra)
         best = np.full(n, -np.inf)
-        np.maximum.at(best, row, ln_e)
-        order = np.lexsort((-ln_e, row))
+        np.maximum.at(best, row, ln_e + self._ln_share[which])
+        order = np.lexsort((-ln_e - self._ln_share[which], row))
         row, shift, scanned, which, ln_e, chi2 = (part[order] for part in (row, shift, scanned, which, ln_e, chi2))
         first = np.searchsorted(row, np.arange(n))
         rank = np.arange(len(row)) - first[row]
         reduced = np.maximum(chi2[first] / np.maximum(spectra.n_bins, 1), 1.0)
         asked = row, which, shift, ln_e, ln_e - scanned
-        kept = (rank < KEPT) & (ln_e > best[row] - REACH * reduced[row])
+        kept = (rank < KEPT) & (ln_e + self._ln_share[which] > best[row] - REACH * reduced[row])
         row, shift, which, rank, ln_e = (part[kept] for part in (row, shift, which, rank, ln_e))
         place, sigma, height, edge = self._followed(spectra, which, row, shift, ln_e)
         shape = (n, KEPT)

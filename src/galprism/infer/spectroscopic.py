@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import ndtr
@@ -55,15 +56,22 @@ class SpectrumRedshifts:
 
     def __init__(self, by: Spectroscopic) -> None:
         self.by = by
-        self._finder = PeakFinder(by.basis, by.shares)
         ends = [one.shifts for one in by.basis.classes]
         low, high = (PER_PIXEL * np.array([min(e[0] for e in ends) - SAME, max(e[1] for e in ends) + SAME])).tolist()
         self.edges = low + STEP * np.arange(int(np.ceil((high - low) / STEP)) + 1)
         """(Z + 1,), of cells, in ln(1 + z)."""
-        self._cells = [np.searchsorted(self.edges, PER_PIXEL * s.shifts, "right") - 1 for s in self._finder.scans]
         first, last = by.basis.of("galaxy").shifts
         self.flat = STEP / (PER_PIXEL * (last - first))
         """The probability of a cell of galaxies' redshifts before anything is seen of one."""
+
+    @cached_property
+    def _finder(self) -> PeakFinder:
+        """Made when the first spectrum is asked about: it takes seconds, which catalogues without any need not."""
+        return PeakFinder(self.by.basis, self.by.shares)
+
+    @cached_property
+    def _cells(self) -> list[np.ndarray]:
+        return [np.searchsorted(self.edges, PER_PIXEL * s.shifts, "right") - 1 for s in self._finder.scans]
 
     def __call__(
         self, spectra: Binned, levels: tuple[float, ...] = (), favour: np.ndarray | None = None, *, cells: bool = False

@@ -49,5 +49,5 @@ class ToldRedshift:
         below[:, self._within.stop :] = weight.sum(axis=0)[:, None]
         for w, m, s in zip(weight, mean, sigma, strict=True):
             below[:, self._within] += w[:, None] * ndtr((self._inner - m[:, None]) / s[:, None])
-        found[:] = np.diff(below, axis=1) / below[:, -1:]
+        found[:] = np.maximum(np.diff(below, axis=1), 0.0) / below[:, -1:]  # sums of one order and another, to a bit
         return found
