@@ -27,7 +27,7 @@ from galprism import bundle
 from galprism.data import Sources, Spectra
 from galprism.data.spectrum_files import read_spectra
 from galprism.flags import Flag
-from galprism.infer import SpectroscopicPredictor
+from galprism.infer import RedshiftPredictor
 from spectroscopic_figures import example, real, simulated
 from spectroscopic_sample import kept, sample
 
@@ -71,7 +71,7 @@ class Answered:
         return (self.found - self.z) / (0.5 * (self.high - self.low))
 
 
-def answered(predictor: SpectroscopicPredictor, spectra: Spectra, z: np.ndarray, kind: np.ndarray) -> Answered:
+def answered(predictor: RedshiftPredictor, spectra: Spectra, z: np.ndarray, kind: np.ndarray) -> Answered:
     answers = predictor.predict(Sources(id=np.arange(len(z)), spectra=spectra))
     red = (spectra.wave > 5500) & (spectra.wave < 7000)
     with np.errstate(invalid="ignore"):
@@ -158,7 +158,7 @@ def wrong_rows(found: Answered, warned: np.ndarray, names: list[str]) -> list[st
     return lines
 
 
-def speed(predictor: SpectroscopicPredictor, spectra: Spectra) -> tuple[float, float]:
+def speed(predictor: RedshiftPredictor, spectra: Spectra) -> tuple[float, float]:
     """Spectra a second by the wall's clock and by the processor's, the best of three."""
     sources = Sources(id=np.arange(len(spectra)), spectra=spectra)
     best = [0.0, 0.0]
@@ -180,7 +180,7 @@ def main() -> None:
     args = parser.parse_args()
     data = os.environ.get("GALPRISM_DATA")
     atlas = str(Path(data) / "templates" / "stars_pickles") if data else ""
-    predictor = SpectroscopicPredictor(bundle.load(args.model))
+    predictor = RedshiftPredictor(bundle.load(args.model))
     made = kept(args.keep, args.n, args.seed, atlas) if args.keep else sample(args.n, args.seed, atlas)
     mocks = answered(predictor, *made)
     print("\n".join(["simulated", *by_sn(mocks), "", *margins(mocks)]))
