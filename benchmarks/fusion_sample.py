@@ -16,7 +16,7 @@ from scipy.stats import kstest, norm
 
 from galprism.data.sfr_labels import PREFIX, STATISTICS
 from galprism.evaluate.figures.style import INK, new_figure, note, png, styled
-from galprism.fit.field_posterior import FOUNDED
+from galprism.fit.field_draws import FOUNDED
 from galprism.fit.sfr_statistics import BIN, EDGES, sfr_statistics
 from galprism.recipes.fusion.sample import FusionSample, fusion_sample, model_error, rate_posterior
 from galprism.recipes.recipe import load

@@ -19,7 +19,7 @@ from galprism import bundle
 from galprism.data import Predictions, Sources
 from galprism.evaluate.tables import Table, number
 from galprism.flags import Flag
-from galprism.infer.predict import Predictor
+from galprism.infer import Predictor
 from galprism.recipes.mmlforgalam import SEEN, shown
 from galprism.recipes.pairs import measure_of
 from galprism.recipes.populations import pairs_of, rows_of

@@ -20,7 +20,7 @@ import numpy as np
 
 from galprism import bundle
 from galprism.data import Sources
-from galprism.infer.predict import Predictor
+from galprism.infer import Predictor
 from galprism.prep import observed_spectra
 from galprism.prep.pictures import prepare_pictures
 from galprism.recipes.mmlforgalam import SEEN, shown

@@ -39,6 +39,8 @@ class Flag(IntFlag):
     PIXELS_MISSING = 1 << 26
     REDSHIFT_WARNING = 1 << 27
     REDSHIFT_MISMATCH = 1 << 28
+    REDSHIFT_UNSURE = 1 << 29
+    CLASS_UNSURE = 1 << 30
 
 
 SENTENCE = {
@@ -71,6 +73,8 @@ SENTENCE = {
     Flag.PIXELS_MISSING: "more pixels of the spectrum are without data than the model has learned to do without",
     Flag.REDSHIFT_WARNING: "the file of the spectrum warns of its redshift",
     Flag.REDSHIFT_MISMATCH: "the redshift that was taken is not the one that the file of the spectrum has",
+    Flag.REDSHIFT_UNSURE: "another redshift goes with the spectrum about as well, or none does, or it is at an end",
+    Flag.CLASS_UNSURE: "another class goes with the spectrum about as well",
 }
 
 

@@ -9,8 +9,9 @@ import torch
 from galprism import surveys
 from galprism.data import Photometry
 from galprism.errors import RequestError
-from galprism.fit import field_posterior as module
-from galprism.fit.field_posterior import NODES, FieldPosterior, FieldPosteriorConfig
+from galprism.fit import field_draws as module
+from galprism.fit.field_draws import NODES, FieldPosteriorConfig
+from galprism.fit.field_posterior import FieldPosterior
 from galprism.fit.sfr_statistics import EDGES, binned, sfr_statistics
 from galprism.mocks.sky.field_config import GalaxyConfig
 from galprism.mocks.sky.galaxies import FieldGalaxies

@@ -133,6 +133,22 @@ def test_onnx_gives_what_torch_gives():
     np.testing.assert_allclose(found[2], raw, atol=5e-6)
 
 
+def test_images_that_are_not_there_are_not_looked_at():
+    """Not by torch and not by ONNX: with all, with some, or with none."""
+    net, tensor = network(n_coordinates=1).eval(), seen(12)
+    one, zero = torch.ones((1, 1), dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    model = readout_to_onnx(net, tensor.shape[1], one, zero)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    looked: list[int] = []
+    net.body.encoders["image"].register_forward_pre_hook(lambda module, given: looked.append(len(given[0])))
+    for there in (torch.ones(12), (torch.arange(12) % 3 == 0).float(), torch.zeros(12)):
+        tensor[:, MODALITIES.index("image")] = there
+        raw = net(tensor).detach().numpy()
+        assert looked.pop() == int(there.sum())
+        feed = {"features": tensor.numpy(), "level": np.array([0.5], np.float32), "probit": np.zeros(1, np.float32)}
+        np.testing.assert_allclose(session.run(["raw"], feed)[0], raw, atol=5e-6)
+
+
 def test_a_row_of_another_length_is_refused():
     with pytest.raises(ValueError, match="accepted: of 99"):
         Estimator("multimodal", config(), 99, 2)

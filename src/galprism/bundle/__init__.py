@@ -6,6 +6,7 @@
     basis.npz     of a model of any bands: its basis of spectra
     redshift.onnx of a model that needs no redshift: the network that ranks redshifts (see galprism.nets.scorer)
     spectra.npz   of a model of several modalities: the basis of its spectra
+    redshifts.npz of a model that finds redshifts of spectra: spectra at rest of each class
     README.md     the model card
 
 Nothing in it is pickled, and loading one runs no code from it.
@@ -38,6 +39,8 @@ from galprism.prep.classes import ClassPreparation
 from galprism.prep.frames import Frame, Range
 from galprism.prep.modalities import Modalities
 from galprism.prep.pictures_and_spectra import PicturesAndSpectra
+from galprism.prep.redshift_basis import RedshiftBasis
+from galprism.prep.spectroscopic import Spectroscopic
 from galprism.prep.spectrum_basis import SpectrumBasis
 from galprism.surveys import Survey
 from galprism.units import FRACTIONAL_ERROR_PER_MAG
@@ -45,7 +48,7 @@ from galprism.units import FRACTIONAL_ERROR_PER_MAG
 FORMAT = "galprism bundle"
 FORMAT_VERSION = 1
 JSON_NAME, MODEL_NAME, CARD_NAME, BASIS_NAME = "bundle.json", "model.onnx", "README.md", "basis.npz"
-RANKING_NAME, SPECTRA_NAME = "redshift.onnx", "spectra.npz"
+RANKING_NAME, SPECTRA_NAME, REDSHIFTS_NAME = "redshift.onnx", "spectra.npz", "redshifts.npz"
 ANY_REDSHIFT = "any_redshift"
 """In a bundle's prior: the standard deviation of each target over all redshifts."""
 SHIPPED = resources.files("galprism") / "models"
@@ -98,6 +101,8 @@ class Bundle:
     """model.onnx."""
     ranking: bytes = b""
     """redshift.onnx; empty where redshifts must be known."""
+    spectroscopic: Spectroscopic | None = None
+    """What finds redshifts and classes of spectra, beside a network that sees none."""
     hash: str = ""
     """sha256 of bundle.json, which holds the hashes of the rest: the identity of the whole."""
 
@@ -119,6 +124,16 @@ class Bundle:
     def needs_redshift(self) -> bool:
         """It infers nothing of a source without one: models of parameters from photometry."""
         return isinstance(self.preparation, Preparation)
+
+    @property
+    def has_quantiles(self) -> bool:
+        """Its answers are distributions."""
+        return self.kind == "mixture"
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Of sources, those that it looks at."""
+        return self.preparation.blocks + (("spectra",) if self.spectroscopic is not None else ())
 
     @property
     def tells_redshift(self) -> bool:
@@ -204,7 +219,11 @@ def load(name_or_path: str | os.PathLike[str]) -> Bundle:
         elif SPECTRA_NAME in files:
             basis = SpectrumBasis.from_bytes(files[SPECTRA_NAME])
         made = _from_plain(plain, files[MODEL_NAME], basis, hashlib.sha256(text).hexdigest())
-        return replace(made, ranking=files.get(RANKING_NAME, b""))
+        spectroscopic = None
+        if REDSHIFTS_NAME in files:
+            classes = RedshiftBasis.from_bytes(files[REDSHIFTS_NAME])
+            spectroscopic = Spectroscopic.from_plain(plain["spectroscopic"], classes)
+        return replace(made, ranking=files.get(RANKING_NAME, b""), spectroscopic=spectroscopic)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, RequestError):
             raise RequestError(f"{folder / JSON_NAME}: {error}") from error
@@ -229,13 +248,15 @@ def save(bundle: Bundle, folder: str | os.PathLike[str]) -> Path:
     Raises RequestError where the folder holds something else, or cannot be written.
     """
     folder = check_folder(folder)
-    contents = {MODEL_NAME: bundle.model, CARD_NAME: bundle.card.encode()}
+    contents = {CARD_NAME: bundle.card.encode(), MODEL_NAME: bundle.model}
     if bundle.preparation.basis is not None:
         contents[BASIS_NAME] = bundle.preparation.basis.to_bytes()
     if isinstance(bundle.preparation, Modalities) and bundle.preparation.spectra is not None:
         contents[SPECTRA_NAME] = bundle.preparation.spectra.to_bytes()
     if bundle.ranking:
         contents[RANKING_NAME] = bundle.ranking
+    if bundle.spectroscopic is not None:
+        contents[REDSHIFTS_NAME] = bundle.spectroscopic.basis.to_bytes()
     plain = _to_plain(bundle) | {"files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}}
     contents[JSON_NAME] = (json.dumps(plain | {"sha256": _digest(plain)}, indent=1, allow_nan=False) + "\n").encode()
     try:
@@ -317,6 +338,7 @@ def _to_plain(bundle: Bundle) -> dict[str, Any]:
         "coordinates": bundle.coordinates,
         "definitions": bundle.definitions or define(bundle.targets),
         "preparation": bundle.preparation.to_plain(),
+        **({} if bundle.spectroscopic is None else {"spectroscopic": bundle.spectroscopic.to_plain()}),
     }
 
 

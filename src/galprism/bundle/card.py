@@ -9,6 +9,7 @@ from galprism.params import PARAMS
 from galprism.prep.classes import ClassPreparation
 from galprism.prep.modalities import Modalities
 from galprism.prep.pictures_and_spectra import PicturesAndSpectra
+from galprism.prep.spectroscopic import Spectroscopic
 
 if TYPE_CHECKING:
     from galprism.bundle import Bundle
@@ -48,7 +49,8 @@ def model_card(bundle: Bundle) -> str:
     if isinstance(preparation, ClassPreparation):
         return _class_card(bundle, preparation) if bundle.kind == "classes" else _learned_card(bundle, preparation)
     if isinstance(preparation, Modalities):
-        return _seen_card(bundle, *_of_modalities(bundle, preparation))
+        card = _seen_card(bundle, *_of_modalities(bundle, preparation))
+        return card if bundle.spectroscopic is None else card + _of_spectra(bundle.spectroscopic)
     if isinstance(preparation, PicturesAndSpectra):
         return _seen_card(bundle, *_of_pictures_and_spectra(preparation))
     low, high = preparation.redshift_range
@@ -155,6 +157,35 @@ def _of_pictures_and_spectra(preparation: PicturesAndSpectra) -> tuple[list[str]
     if "spectra" not in preparation.blocks:
         return sees, "not looked at"
     return [*sees, "a spectrum from 3830 to 8000 Angstrom as observed"], f"{low:.4g} to {high:.4g}"
+
+
+def _of_spectra(by: Spectroscopic) -> str:
+    """What a person should know of redshifts that a model finds of spectra."""
+    lines = [
+        "",
+        "## By spectra",
+        "",
+        "Where there is a spectrum, on any wavelengths, in vacuum and as observed (3548 to 10,411 Angstrom play a",
+        "part), its redshift, quantiles and density are of the posterior over redshifts and classes, by principal",
+        "components of simulated spectra at rest and evidences in closed form. Then there are probabilities of star,",
+        "qso and galaxy too.",
+        "",
+        "| class | redshift | components | share before a spectrum is seen |",
+        "|---|---|---:|---:|",
+    ]
+    total = sum(by.shares.values())
+    for one in by.basis.classes:
+        low, high = one.redshift
+        lines.append(
+            f"| {one.name} | {low:g} to {high:g} | {len(one.spectra) - 1} | {by.shares[one.name] / total:.1%} |"
+        )
+    lines += [
+        "",
+        "Before a spectrum is seen redshifts are even in ln(1 + z), stars' normal about 0 (240 km/s); a galaxy's are",
+        "what the network says of its photometry and image, where there are any. Flagged REDSHIFT_UNSURE: all others",
+        f"together are less than e^{by.margin:g} times less probable, or the spectrum is unlike all (POOR_FIT).",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _learned_card(bundle: Bundle, preparation: ClassPreparation) -> str:

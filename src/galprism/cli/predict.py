@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     model = bundle.load(args.bundle)
     catalogue = args.catalogue[0] if len(args.catalogue) == 1 else args.catalogue
     progress, named = Progress("sources", None), None
-    if isinstance(catalogue, list) or ("spectra" in model.preparation.blocks and is_spectra(catalogue)):
+    if isinstance(catalogue, list) or ("spectra" in model.blocks and is_spectra(catalogue)):
         pass  # how many there are is known when they are read
     elif is_cutout_file(catalogue):
         progress = Progress("sources", len(CutoutFile(catalogue)))

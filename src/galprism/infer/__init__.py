@@ -3,8 +3,10 @@
 from galprism.infer.classes import ClassPredictor
 from galprism.infer.offsets import BandOffset, band_offsets
 from galprism.infer.posteriors import Posteriors, read_posteriors, reweighted
-from galprism.infer.predict import Predictor, predict
+from galprism.infer.predict import predict
+from galprism.infer.predictor import Predictor
 from galprism.infer.redshift import Density
+from galprism.infer.redshift_predictor import RedshiftPredictor
 from galprism.infer.stream import Summary, predict_file
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "Density",
     "Posteriors",
     "Predictor",
+    "RedshiftPredictor",
     "Summary",
     "band_offsets",
     "predict",

@@ -90,13 +90,13 @@ def opened(
     are of what is not there.
     """
     several = not isinstance(in_path, str | os.PathLike)
-    if several and "spectra" not in bundle.preparation.blocks:
+    if several and "spectra" not in bundle.blocks:
         raise RequestError(
-            f"{with_spectra.named(in_path)}: bundle {bundle.name} looks at {' and '.join(bundle.preparation.blocks)}; "  # type: ignore[arg-type]
+            f"{with_spectra.named(in_path)}: bundle {bundle.name} looks at {' and '.join(bundle.blocks)}; "  # type: ignore[arg-type]
             "accepted: one catalogue. Several files are of spectra"
         )
     path: Any = in_path if several else Path(in_path)  # type: ignore[arg-type]
-    of_spectra = "spectra" in bundle.preparation.blocks and is_spectra(path)
+    of_spectra = "spectra" in bundle.blocks and is_spectra(path)
     of_cutouts = not several and is_cutout_file(path)
     for given, kind, is_one in ((cutouts, "cutouts", of_cutouts), (spectra, "spectra", of_spectra)):
         if given is not None and is_one:
@@ -140,10 +140,8 @@ def opened(
 def check_blocks(bundle: Bundle, cutouts: object, spectra: object) -> None:
     """Raises RequestError where a model is given what it does not look at."""
     for block, given in (("cutouts", cutouts), ("spectra", spectra)):
-        if given is not None and block not in bundle.preparation.blocks:
-            raise RequestError(
-                f"{block} {given}: bundle {bundle.name} looks at {' and '.join(bundle.preparation.blocks)} alone"
-            )
+        if given is not None and block not in bundle.blocks:
+            raise RequestError(f"{block} {given}: bundle {bundle.name} looks at {' and '.join(bundle.blocks)} alone")
 
 
 def stamp(path: Path | Sequence[str]) -> list[Any]:

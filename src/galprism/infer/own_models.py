@@ -42,7 +42,7 @@ class Models(Protocol):
 
 def check_posteriors(bundle: Bundle) -> None:
     """Raises RequestError for a bundle whose answers cannot be checked."""
-    if bundle.kind != "mixture":
+    if bundle.kind != "mixture" or bundle.spectroscopic is not None:
         raise RequestError(f"bundle {bundle.name} has no posterior that could be checked")
 
 

@@ -34,10 +34,12 @@ from galprism.flags import Flag
 from galprism.infer.beside import check_blocks, opened, stamp
 from galprism.infer.classes import ClassPredictor, check_priors
 from galprism.infer.duplicates import keys, repeated_in_parts
+from galprism.infer.options import check_levels, check_options
 from galprism.infer.own_models import Models
-from galprism.infer.predict import Predictor, check_levels, check_options
+from galprism.infer.predictor import Predictor
 from galprism.infer.redshift_file import COLUMN as REDSHIFT_PDF
 from galprism.infer.redshift_file import RedshiftWriter, check_redshift_file
+from galprism.infer.redshift_predictor import RedshiftPredictor
 from galprism.infer.with_spectra import SpectraAlone
 from galprism.surveys import Layout, Survey
 
@@ -109,7 +111,7 @@ def predict_file(
     out_path = check_writable(out_path, reads=[*_paths(in_path), *(path for path in (cutouts, spectra) if path)])
     check_blocks(bundle, cutouts, spectra)
     check_priors(bundle, priors)
-    levels = check_levels(levels) if bundle.kind == "mixture" else ()
+    levels = check_levels(levels) if bundle.has_quantiles else ()
     for name, number in (("threads", threads), ("batch_rows", batch_rows)):
         if number < 1:
             raise RequestError(f"{name} = {number}; accepted: 1 or more")
@@ -143,9 +145,13 @@ def predict_file(
     else:
         check_redshifts(bundle, in_path, layout, infer_redshift)
         checked = models() if callable(models) else models
-        predictor = Predictor(bundle, checked)
+        predictor: Predictor | RedshiftPredictor
         options = {"posterior": posterior, "infer_redshift": infer_redshift, "redshift_pdf": redshift_path is not None}
         asked = dict(options)
+        if bundle.spectroscopic is not None:
+            predictor, asked = RedshiftPredictor(bundle), {"redshift_pdf": options["redshift_pdf"]}
+        else:
+            predictor = Predictor(bundle, checked)
 
         def ask(sources: Sources) -> Predictions:
             answers = predictor.predict(beside.put_to(sources), levels, **asked)

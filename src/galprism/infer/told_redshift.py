@@ -15,19 +15,24 @@ STEP = 0.002
 
 
 class ToldRedshift:
-    """Cells that are even in ln(1 + z) over the range of redshifts in training."""
+    """Cells that are even in ln(1 + z): over the range of redshifts in training, or given ones, of which those beyond
+    it have nothing."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """bundle : one that tells redshifts."""
+    def __init__(self, bundle: Bundle, edges: np.ndarray | None = None) -> None:
+        """bundle : one that tells redshifts; edges : (Z + 1,), of cells, in ln(1 + z)."""
         self._target = bundle.targets.index("redshift")
         limits = bundle.ranges[self._target]
         assert limits is not None
         low, high = np.log1p(np.array(limits, float))
-        n = int(np.ceil((high - low) / STEP))
-        ln_edges = low + (high - low) / n * np.arange(n + 1)
-        self.redshift = np.expm1(0.5 * (ln_edges[1:] + ln_edges[:-1]))
-        frame = Frame.of([0.0], [limits], np.zeros(n - 1), None)
-        self._inner = frame.coordinates(np.expm1(ln_edges[None, 1:-1]))[0]
+        if edges is None:
+            n = int(np.ceil((high - low) / STEP))
+            edges = low + (high - low) / n * np.arange(n + 1)
+        self.redshift = np.expm1(0.5 * (edges[1:] + edges[:-1]))
+        first, last = np.searchsorted(edges, [low, high], "right")[0], np.searchsorted(edges, [low, high])[1]
+        self._within = slice(first, max(last, first))
+        """Of the edges, those that are inside the range."""
+        frame = Frame.of([0.0], [limits], np.zeros(self._within.stop - first), None)
+        self._inner = frame.coordinates(np.expm1(edges[None, self._within]))[0]
 
     def of(self, probability: np.ndarray) -> Density:
         """Of probabilities of the cells (N, Z)."""
@@ -41,8 +46,8 @@ class ToldRedshift:
         weight, mean, sigma = session.marginals(inputs)
         mean, sigma = mean[self._target], sigma[self._target]
         below = np.zeros((len(inputs), len(self.redshift) + 1))
-        below[:, -1] = weight.sum(axis=0)
+        below[:, self._within.stop :] = weight.sum(axis=0)[:, None]
         for w, m, s in zip(weight, mean, sigma, strict=True):
-            below[:, 1:-1] += w[:, None] * ndtr((self._inner - m[:, None]) / s[:, None])
-        found[:] = np.diff(below, axis=1) / below[:, -1:]
+            below[:, self._within] += w[:, None] * ndtr((self._inner - m[:, None]) / s[:, None])
+        found[:] = np.maximum(np.diff(below, axis=1), 0.0) / below[:, -1:]  # sums of one order and another, to a bit
         return found

@@ -183,6 +183,10 @@ class _Writer:
             return self.add("Clip", [args[0], float(args[1]), float(args[2])])
         if function in (torch.softmax, torch.log_softmax):
             return self.add("Softmax" if function is torch.softmax else "LogSoftmax", [args[0]], axis=args[1])
+        if function is torch.nonzero:
+            return self.add("Transpose", [self.add("NonZero", [args[0]])], perm=[1, 0])
+        if function is torch.index_select:
+            return self.add("Gather", [args[0], args[2]], axis=args[1])
         if function is torch.matmul:
             return self.add("MatMul", list(args))
         if function is torch.addmm:
@@ -204,6 +208,8 @@ class _Writer:
             return self.add("Transpose", [x], perm=list(rest))
         if name == "reshape":
             return self.add("Reshape", [x, [int(n) for n in rest]])
+        if name == "index_copy" and rest[0] == 0:
+            return self.add("ScatterND", [x, self.add("Unsqueeze", [rest[1], [1]]), rest[2]])
         if name == "unsqueeze":
             return self.add("Unsqueeze", [x, [rest[0]]])
         if name in REDUCE and not kwargs and len(rest) == 1:

@@ -143,6 +143,11 @@ class MultimodalNetwork(nn.Module):
                 continue
             start, stop = {"photometry": (a, b), "spectrum": (b, c), "image": (c, self.n_inputs)}[name]
             here = context[:, i : i + 1]  # (N, 1)
+            if name == "image":  # convolutions cost the most: of those that are not there none is made
+                rows = torch.nonzero(here.reshape(-1) > 0).reshape(-1)  # (M,)
+                token = self.encoders[name](torch.index_select(row, 0, rows)[:, start:stop])
+                tokens.append((here * 0.0 + self.missing[name]).index_copy(0, rows, token))
+                continue
             seen = torch.where(here > 0, row[:, start:stop], 0.0)
             tokens.append(self.encoders[name](seen) * here + self.missing[name] * (1.0 - here))
         return self.fusion(torch.stack(tokens, 1).reshape(-1, self.width))  # (N, width)

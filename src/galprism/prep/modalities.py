@@ -254,16 +254,18 @@ class Modalities:
         for name, part in parts.items():
             if PARTS[name]:
                 part[~here[PARTS[name]]] = 0.0
-        image[~here["image"]] = 0.0
         there = np.stack([here[name] for name in MODALITIES], axis=1)
         self._mark(sources, flags, there, measured["photometry"], found)
         usable = (flags & np.uint32(Flag.NOT_INFERRED)) == 0
         if check:
             self._compare(flags, usable, here, parts, measured)
             self._compare_light(flags, usable & here["image"], sources)
-        row = [there.astype(np.float32), *parts.values(), image.reshape(n, shape.n_image)]
-        whole = np.concatenate(row, axis=1, dtype=np.float32)
-        assert whole.shape[1] == shape.total
+        told = np.concatenate([there.astype(np.float32), *parts.values()], axis=1, dtype=np.float32)
+        whole = np.zeros((n, shape.total), np.float32)  # memory that is never written to, as pixels are not, is free
+        assert told.shape[1] == shape.total - shape.n_image
+        whole[:, : told.shape[1]] = told
+        rows = slice(None) if here["image"].all() else np.flatnonzero(here["image"])
+        whole[rows, told.shape[1] :] = image[rows].reshape(-1, shape.n_image)
         bands = np.where(here["photometry"], measured["photometry"].n_bands, 0).astype(np.int16)
         return Features(whole, np.zeros(n), flags, bands)
 

@@ -10,7 +10,7 @@ from galprism.nets import NETWORKS, Estimator, MixtureConfig, Regressor, readout
 from galprism.prep import Targets
 from galprism.recipes.recipe import Recipe
 
-BESIDE_TRAINING = ("name", "title", "reference", "fit", "redshift")
+BESIDE_TRAINING = ("name", "title", "reference", "fit", "redshift", "spectroscopic")
 """What may change in a recipe without its trained weights becoming others'."""
 
 

@@ -26,7 +26,7 @@ from galprism.evaluate.figures.multimodal import by_signal, some_features
 from galprism.fit.full_spectrum import FullSpectrumConfig, fit_full_spectrum
 from galprism.fit.spectrum_templates import paper_grid, spectrum_templates
 from galprism.fit.tempering import TemperingConfig
-from galprism.infer.predict import Predictor
+from galprism.infer import Predictor
 from galprism.recipes.mmlforgalam_bars import SIZES, SN_EDGES, TABLE_A2, bars, tables_of
 from galprism.recipes.mmlforgalam_errors import beside_exact, by_sn, columns_of, errors_of, explained, labels, ratios_of
 from galprism.recipes.pairs import Pairs

@@ -22,6 +22,7 @@ from galprism.recipes.pairs import NAMES, OF_FIBRE, Pairs, measure_of, pairs, sp
 from galprism.recipes.parts import answers, origin
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import describe
+from galprism.recipes.spectroscopic import make_spectroscopic
 from galprism.recipes.stages import digest
 from galprism.sps import load_library
 from galprism.train import Epoch, LoopConfig, train
@@ -160,8 +161,10 @@ def train_populations(
     progress: Callable[[int], None] | None = None,
 ) -> bundle.Bundle:
     """Train a recipe of several modalities; `work` keeps pairs and checkpoints. The bundle is not written yet."""
+    of_spectra = None if recipe.spectroscopic is None else make_spectroscopic(recipe)
     known, basis = pairs_of(recipe, work, progress), kept_basis(recipe, work)
-    return populations_bundle(recipe, learn_populations(recipe, known, basis, work, device=device, report=report))
+    trained = learn_populations(recipe, known, basis, work, device=device, report=report)
+    return replace(populations_bundle(recipe, trained), spectroscopic=of_spectra)
 
 
 def populations_bundle(recipe: Recipe, trained: TrainedPopulations) -> bundle.Bundle:

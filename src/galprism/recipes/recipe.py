@@ -164,6 +164,42 @@ class StagedConfig:
 
 
 @dataclass(frozen=True)
+class SpectroscopicConfig:
+    """Redshifts of spectra: what spectra at rest are made to learn a basis from (galprism.recipes.spectroscopic)."""
+
+    spectra: int = 1500
+    """Of each class."""
+    star_components: int = 12
+    qso_components: int = 14
+    galaxy_components: int = 12
+    star_redshift: tuple[float, float] = (-0.004, 0.004)
+    qso_redshift: tuple[float, float] = (0.02, 5.2)
+    galaxy_redshift: tuple[float, float] = (0.0, 1.1)
+    atlas: str = ""
+    """A folder of spectra of stars, wavelengths in air, as Pickles's (1998); without it, those that simple populations
+    have the light of, and white dwarfs."""
+    shares: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Of stars, quasars and galaxies, before a spectrum is seen."""
+    margin: float = 10.0
+    """nat: see galprism.prep.spectroscopic."""
+
+    def __post_init__(self) -> None:
+        if self.spectra < 50 or min(self.star_components, self.qso_components, self.galaxy_components) < 1:
+            raise RequestError(
+                f"spectroscopic.spectra = {self.spectra} with components of {self.star_components}, "
+                f"{self.qso_components} and {self.galaxy_components}; accepted: 50 or more, and 1 or more"
+            )
+        for name in ("star", "qso", "galaxy"):
+            low, high = getattr(self, f"{name}_redshift")
+            if not -0.01 <= low < high <= 6.0:
+                raise RequestError(
+                    f"spectroscopic.{name}_redshift = [{low:g}, {high:g}]; accepted: from and to, within -0.01 to 6"
+                )
+        if min(self.shares) <= 0:
+            raise RequestError(f"spectroscopic.shares = {list(self.shares)}; accepted: three numbers above zero")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One published system, or one of our own."""
 
@@ -210,6 +246,8 @@ class Recipe:
     """A network of photometry, images and spectra is trained, in place of one of photometry alone."""
     staged: StagedConfig | None = None
     """The networks of MMLforGalAM are trained."""
+    spectroscopic: SpectroscopicConfig | None = None
+    """Redshifts of spectra are found too, beside a network of [modalities] that tells redshifts of all else."""
 
     @property
     def stars(self) -> tuple[str, ...]:
@@ -222,6 +260,7 @@ class Recipe:
             raise RequestError(f"seed = {self.seed}; accepted: 0 or more")
         self._check_classes()
         self._check_labels()
+        self._check_spectroscopic()
         kinds = {self.survey == ANY, bool(self.surveys.pool), self.prep.kind == "spectra"}
         if self.redshift.candidates and self.survey != ANY:
             raise RequestError(
@@ -272,6 +311,16 @@ class Recipe:
             raise RequestError(
                 f"labels.networks = {self.labels.networks} with points for answers; accepted: 1, or a mixture "
                 "(net.components > 0), as posteriors are averaged"
+            )
+
+    def _check_spectroscopic(self) -> None:
+        if self.spectroscopic is None:
+            return
+        beside = self.modalities
+        if beside is None or beside.basis_size or self.targets.names != ("redshift",) or not self.targets.bounded:
+            raise RequestError(
+                "[spectroscopic] goes beside a network of [modalities] that tells redshifts and sees no spectra; "
+                "accepted: modalities.basis_size = 0 and targets.names = targets.bounded = ['redshift']"
             )
 
 

@@ -111,6 +111,16 @@ class FieldGalaxies:
             found[own] = some.logm + foresight.brightest(some.redshift, some.features) > self._log_limit
         return found
 
+    def may_be_faint(self, bodies: Bodies, magnitude: float) -> np.ndarray:
+        """(N,), bool: false of those that are sure to be brighter than an AB magnitude in the field's band."""
+        found, most = np.empty(len(bodies), bool), np.log10(njy_from_abmag(magnitude))
+        for population, (_, foresight) in self.populations.items():
+            own = np.flatnonzero(bodies.quiescent == (population == "quiescent"))
+            some = bodies.take(own)
+            foreseen, margin = foresight.foreseen(some.redshift, some.features)
+            found[own] = some.logm + foreseen - margin < most
+        return found
+
     @property
     def _log_limit(self) -> float:
         return float(np.log10(njy_from_abmag(self.limit)))

@@ -19,7 +19,8 @@ from galprism.config import plain
 from galprism.data import Cutouts, Photometry, Sources, Spectra, Truth
 from galprism.data.sfr_labels import STATISTICS
 from galprism.errors import RequestError
-from galprism.fit.field_posterior import FOUNDED, FieldPosterior, FieldPosteriorConfig, RateDistributions
+from galprism.fit.field_draws import FOUNDED, FieldPosteriorConfig
+from galprism.fit.field_posterior import FieldPosterior, RateDistributions
 from galprism.fit.sfr_statistics import EDGES, sfr_statistics
 from galprism.flags import Flag
 from galprism.mocks import calibration_error, observe
