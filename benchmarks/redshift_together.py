@@ -59,9 +59,7 @@ def main() -> None:
     predictor = RedshiftPredictor(bundle.load(MODEL))
     red = (sources.spectra.wave > 5500) & (sources.spectra.wave < 7000)
     sn = np.median(sources.spectra.flux[:, red] * np.sqrt(sources.spectra.ivar[:, red]), axis=1)
-    print(
-        "| S/N a pixel | galaxies | | right | called galaxies | right and not flagged | of those not flagged, wrong |"
-    )
+    print("| S/N a pixel | galaxies | | right | called galaxies | right, not flagged | of those not flagged, wrong |")
     print("|---|---:|---|---:|---:|---:|---:|")
     answers = {
         "spectrum": predictor.predict(replace(sources, photometry=None)),

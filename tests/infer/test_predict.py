@@ -114,7 +114,7 @@ class TestRows:
 
     def test_chunks_do_not_matter(self, mixture, sky, monkeypatch):
         whole = predict(mixture[0], sky[0])
-        monkeypatch.setattr(sys.modules["galprism.infer.predict"], "CHUNK_ROWS", 100)
+        monkeypatch.setattr(sys.modules["galprism.infer.predictor"], "CHUNK_ROWS", 100)
         monkeypatch.setattr(sys.modules["galprism.infer.session"], "BATCH_ROWS", 33)
         np.testing.assert_allclose(predict(mixture[0], sky[0]).point, whole.point, atol=2e-5)
 
