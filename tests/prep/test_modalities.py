@@ -184,6 +184,17 @@ def test_images_of_something_else_are_said(ringed):
     assert np.mean(flags & np.uint32(Flag.UNLIKE_TRAINING) != 0) > 0.9
 
 
+@pytest.mark.parametrize("band", [0, 2])
+def test_images_without_any_structure_are_said(preparation, band):
+    """One band of the image holds one bright number, but for the pixels that have no data."""
+    whole = replace(made(20, 1), photometry=None, spectra=None)
+    flux, ivar = whole.cutouts.flux.copy(), whole.cutouts.ivar.copy()
+    flux[3, band], flux[3, band, 0, 0], ivar[3, band, 0, 0] = np.median(flux[:, band, 5:7, 5:7]), 0, 0
+    flags = preparation.features(replace(whole, cutouts=replace(whole.cutouts, flux=flux, ivar=ivar))).flags
+    assert flags[3] & np.uint32(Flag.INPUT_OUT_OF_RANGE)
+    np.testing.assert_array_equal(np.delete(flags, 3), np.delete(preparation.features(whole).flags, 3))
+
+
 @pytest.mark.parametrize("rings", [(3.0,), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0)])
 def test_rings_lie_within_the_image_and_grow(rings):
     with pytest.raises(RequestError, match=r"modalities\.rings"):

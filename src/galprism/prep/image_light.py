@@ -40,11 +40,12 @@ class ImageLight:
         return cls(float(np.quantile(sn[np.isfinite(sn)], TAIL) / ROOM), (float(low / ROOM), float(high * ROOM)))
 
     def odd(self, cutouts: Cutouts, photometry: Photometry | None, config: ImageInputConfig) -> np.ndarray:
-        """(N,), bool: nothing is seen at the middle, or something much brighter or fainter than the catalogue's flux.
-        Not judged are images that lack pixels there, and fluxes within their noise."""
+        """(N,), bool: nothing is seen at the middle, or something much brighter or fainter than the catalogue's flux, or
+        all pixels of a band are the same, which no image of a sky has. Not judged are images that lack pixels in the
+        middle, and fluxes within their noise."""
         sn, share = _seen(cutouts, photometry, config)
         low, high = self.share
-        return (sn < self.least_sn) | (share < low) | (share > high)
+        return (sn < self.least_sn) | (share < low) | (share > high) | _constant(cutouts, config)
 
     def to_plain(self) -> dict[str, Any]:
         """What JSON holds of it."""
@@ -73,3 +74,12 @@ def _seen(cutouts: Cutouts, photometry: Photometry | None, config: ImageInputCon
         known = np.asarray(photometry.flux[:, column] * np.sqrt(photometry.ivar[:, column]) > LEAST_SN)
         share[known] = total[known] / photometry.flux[known, column]
     return sn, share
+
+
+def _constant(cutouts: Cutouts, config: ImageInputConfig) -> np.ndarray:
+    """(N,), bool: of a band, all pixels with data hold the same number."""
+    columns = [cutouts.bands.index(band) for band in config.bands]
+    flux, seen = cutouts.flux[:, columns], cutouts.ivar[:, columns] > 0
+    high = np.where(seen, flux, -np.inf).max(axis=(2, 3))
+    low = np.where(seen, flux, np.inf).min(axis=(2, 3))
+    return (high == low).any(axis=1)
