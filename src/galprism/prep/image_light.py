@@ -40,8 +40,8 @@ class ImageLight:
         return cls(float(np.quantile(sn[np.isfinite(sn)], TAIL) / ROOM), (float(low / ROOM), float(high * ROOM)))
 
     def odd(self, cutouts: Cutouts, photometry: Photometry | None, config: ImageInputConfig) -> np.ndarray:
-        """(N,), bool: nothing is seen at the middle, or something much brighter or fainter than the catalogue's flux, or
-        all pixels of a band are the same, which no image of a sky has. Not judged are images that lack pixels in the
+        """(N,), bool: nothing is seen at the middle, or something much brighter or fainter than the catalogue's flux,
+        or all pixels of a band are the same, which no image of a sky has. Not judged are images that lack pixels in the
         middle, and fluxes within their noise."""
         sn, share = _seen(cutouts, photometry, config)
         low, high = self.share
