@@ -75,6 +75,7 @@ class TestRefusedBeforeAnyWork:
         for name, said in [
             ("t.doc", "no table format ends like this; accepted: .fits"),
             ("t", "no table format ends like this"),
+            ("t.JPG", "a picture is no table; accepted: .fits"),
             ("d.fits", "is a directory; the output must be a file"),
             ("missing/t.fits", "there is no folder"),
             ("file/t.fits", "there is no folder"),

@@ -37,6 +37,27 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     assert ran == ["a", "b", "c"]
 
 
+def test_what_is_stopped_in_its_first_stage_is_taken_up(tmp_path):
+    folder = tmp_path / "run"
+
+    def stop():
+        (folder / "sample.part").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_stages(folder, [Stage("first", "", 1, (folder / "a",), 1, stop)], quiet)
+    ran = []
+    run_stages(folder, stages_of(folder, ran), quiet)
+    assert ran == ["a", "b", "c"]
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "keep.txt").write_text("kept")
+    with pytest.raises(RequestError, match=r"keep\.txt is a file"):
+        run_stages(tmp_path / "keep.txt", [], quiet)
+    assert (tmp_path / "keep.txt").read_text() == "kept"
+
+
 def test_a_changed_request_or_a_lost_output_is_done_again_with_all_after_it(tmp_path):
     ran, folder = [], tmp_path / "run"
     run_stages(folder, stages_of(folder, ran), quiet)

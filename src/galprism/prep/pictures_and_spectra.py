@@ -19,7 +19,7 @@ from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.prep import observed_spectra
 from galprism.prep.observed_spectra import SelectionConfig
-from galprism.prep.pictures import BLENDED, PictureConfig, prepare_pictures
+from galprism.prep.pictures import BLENDED, EDGE, ELSEWHERE, PictureConfig, prepare_pictures
 from galprism.prep.preparation import Features
 
 COLOURS = ("i", "r", "g")
@@ -124,9 +124,10 @@ class PicturesAndSpectra:
         assert sources.cutouts is not None
         config = self.config
         prepared = prepare_pictures(cropped(pictures_of(sources.cutouts), config.crop), PictureConfig(config.size))
-        blended = prepared.reason == BLENDED
+        blended, beyond = prepared.reason == BLENDED, np.isin(prepared.reason, (EDGE, ELSEWHERE))
         flags[blended] |= np.uint32(Flag.BLENDED)
-        flags[~prepared.good & ~blended] |= np.uint32(Flag.IMAGE_MISSING | Flag.NOT_INFERRED)
+        flags[beyond] |= np.uint32(Flag.INPUT_OUT_OF_RANGE | Flag.NOT_INFERRED)
+        flags[~prepared.good & ~blended & ~beyond] |= np.uint32(Flag.IMAGE_MISSING | Flag.NOT_INFERRED)
         return as_inputs(prepared.values, config)
 
     def to_plain(self) -> dict[str, Any]:

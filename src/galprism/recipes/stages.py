@@ -37,10 +37,14 @@ def run_stages(folder: Path, stages: Sequence[Stage], say: Callable[[str], None]
     is not one of ours.
     """
     notes = folder / "stages.json"
+    if folder.exists() and not folder.is_dir():
+        raise RequestError(f"{folder} is a file; give a new or an empty folder")
     if folder.exists() and not notes.exists() and any(folder.iterdir()):
         raise RequestError(f"{folder} exists, is not empty and was not made by galprism; give a new or an empty folder")
     folder.mkdir(parents=True, exist_ok=True)
-    done: dict[str, Any] = json.loads(notes.read_text()) if notes.exists() else {}
+    if not notes.exists():
+        notes.write_text("{}\n")  # what is stopped in its first stage is ours, too
+    done: dict[str, Any] = json.loads(notes.read_text())
     left = [stage for stage in stages if not _is_done(stage, done)]
     if left:
         again = stages.index(left[0])

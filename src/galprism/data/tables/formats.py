@@ -28,6 +28,7 @@ class Format:
     sink: Callable[[Path, Sequence[ColumnInfo], int, str], TableSink]
 
 
+PICTURES = (".jpg", ".jpeg", ".png")
 FORMATS = (
     Format("FITS", (".fits", ".fits.gz", ".fit", ".fit.gz"), FITSReader, FITSSink),
     Format("Parquet", (".parquet", ".parq"), ParquetReader, ParquetSink),
@@ -45,6 +46,12 @@ def format_of(path: Path) -> Format:
         if name.endswith(candidate.suffixes):
             return candidate
     known = ", ".join(suffix for candidate in FORMATS for suffix in candidate.suffixes)
+    if name.endswith(PICTURES):
+        raise RequestError(
+            f"{path}: a picture is no table; accepted: {known}. Pictures go into a file of cutouts first "
+            "(galprism.data.pictures.read_jpegs and galprism.data.cutout_file.CutoutWriter), and hold no fluxes: "
+            "only the published networks of pictures take them"
+        )
     raise RequestError(f"{path}: no table format ends like this; accepted: {known}")
 
 

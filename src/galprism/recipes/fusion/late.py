@@ -56,7 +56,7 @@ class LateFusion:
             return FittedLate(members, None)
         rows = seen.rows("validation")
         answers = _standard(seen, members, rows)
-        return FittedLate(members, stacked(answers, seen.standard()[rows].astype(float)))
+        return FittedLate(members, *stacked(answers, seen.standard()[rows].astype(float)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,26 +66,34 @@ class FittedLate:
     members: Sequence[Row]
     matrix: np.ndarray | None
     """(K P + 1, P), of the answers and of 1; None for the mean."""
+    left_out: np.ndarray | None = None
+    """(n, P), standard: what is answered about each galaxy of validation when the matrix is learned from the others."""
 
     @property
     def weights(self) -> int:
-        return 0 if self.matrix is None else self.matrix.size
+        """Those of its members too."""
+        return sum(row.weights for row in self.members) + (0 if self.matrix is None else self.matrix.size)
 
     def answers(self, seen: Seen, rows: np.ndarray) -> np.ndarray:
-        """Of galaxies of validation or test. Raises RequestError for others, about which members were not asked."""
+        """Of galaxies of validation, of which a stack tells what it would say had it not learned from them, or test.
+        Raises RequestError for others, about which members were not asked."""
         own = _standard(seen, self.members, rows)
+        learned = seen.rows("validation")
+        if self.left_out is not None and np.array_equal(rows, learned):
+            return seen.in_units(self.left_out)
         if self.matrix is None:
             return seen.in_units(own.reshape(len(own), len(self.members), -1).mean(axis=1))
         return seen.in_units(_with_one(own) @ self.matrix)
 
 
-def stacked(answers: np.ndarray, truth: np.ndarray, ridges: Sequence[float] = RIDGES) -> np.ndarray:
+def stacked(answers: np.ndarray, truth: np.ndarray, ridges: Sequence[float] = RIDGES) -> tuple[np.ndarray, np.ndarray]:
     """(F + 1, P): the weights of answers (n, F) and of 1 that give truth (n, P) best in least squares, weights of
     answers held small by a ridge; of each target that one of `ridges` with the least error when galaxies are left out
-    one by one, which is r / (1 - h) with residuals r and the leverage h (Allen 1974, Technometrics, 16, 125)."""
+    one by one, which is r / (1 - h) with residuals r and the leverage h (Allen 1974, Technometrics, 16, 125). And what
+    is then said of the galaxies (n, P), each left out in turn."""
     columns = _with_one(answers)
     best = np.full(truth.shape[1], np.inf)
-    found = np.zeros((columns.shape[1], truth.shape[1]))
+    found, said = np.zeros((columns.shape[1], truth.shape[1])), np.zeros(truth.shape)
     for ridge in ridges:
         held = np.full(columns.shape[1], float(ridge))
         held[-1] = 0.0
@@ -96,7 +104,8 @@ def stacked(answers: np.ndarray, truth: np.ndarray, ridges: Sequence[float] = RI
         error = (left_out**2).mean(axis=0)
         better = error < best
         best[better], found[:, better] = error[better], weights[:, better]
-    return found
+        said[:, better] = (truth - left_out)[:, better]
+    return found, said
 
 
 def _with_one(answers: np.ndarray) -> np.ndarray:
