@@ -14,6 +14,8 @@ from galprism.surveys.preset import PLAIN_ID, PLAIN_REDSHIFT
 
 NAMES = ("redshift", "wave_unit", "air", "skip_unreadable")
 """As argparse has them."""
+FARTHEST = 7.0
+"""Of a redshift that is given for all spectra."""
 
 
 def add_spectrum_options(group: argparse._ActionsContainer) -> None:
@@ -36,6 +38,8 @@ def spectrum_options(args: argparse.Namespace) -> dict[str, Any]:
     given: dict[str, Any] = {"wave_unit": args.wave_unit, "air": args.air, "skip_unreadable": args.skip_unreadable}
     if args.redshift is not None:
         number = _number(args.redshift)
+        if number is not None and not -1 < number <= FARTHEST:
+            raise RequestError(f"--redshift {args.redshift}; accepted: above -1, to {FARTHEST:g}, or a table")
         given |= {"redshifts": _redshifts(args.redshift)} if number is None else {"redshift": number}
     return {name: option for name, option in given.items() if option is not None and option is not False}
 

@@ -96,7 +96,10 @@ def _check_options(paths: Sequence[str | os.PathLike[str]], options: dict) -> No
     """Raises RequestError for options of files that are all of surveys."""
     if options:
         which = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        raise RequestError(f"{which}: says all that a reader needs; {', '.join(options)}: for tables of pixels alone")
+        raise RequestError(
+            f"{which}: says all that a reader needs; {', '.join(options)}: for tables of pixels alone, "
+            "but for a redshift, of which a table of id and redshift does for any spectra"
+        )
 
 
 def read_spectra(
