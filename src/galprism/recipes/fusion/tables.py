@@ -78,7 +78,8 @@ def _costs(rows: Sequence[Record]) -> str:
         told.append((row["name"], f"{row['weights']:,}", *cells))
     text = (
         "Wall time on the machine that this was made on, the search of settings within that of training; a galaxy of "
-        "the test asked about with all others. Principal components of spectra, made once for all, are in neither."
+        "the test asked about with all others. Principal components of spectra, made once for all, are in neither. "
+        "Late fusions have the weights of their members too, and the time of the joining alone."
     )
     return f"### Costs\n\n{text}\n\n" + Table(header, tuple(told), "").markdown()
 
