@@ -61,7 +61,7 @@ def errors_by_model(
             panel.axvline(noise[target], color=INK, linestyle=":", linewidth=1)
         panel.set_xlim(left=0)
         what = unit(target) or ("nat" if target.endswith("entropy") else "")
-        panel.set_xlabel(f"RMSE of {symbol(target)}" + (f" [{what}]" if what else ""), fontsize=8)
+        panel.set_xlabel(symbol(target) + (f" [{what}]" if what else ""), fontsize=7)
         panel.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=6.5)
         panel.tick_params(axis="y", length=0)
         panel.grid(axis="y", color="#E5E5E5", linewidth=0.6)
