@@ -11,7 +11,8 @@ from galprism.mocks.spectra.instrument import sdss
 from galprism.prep.redshift_basis import BIN, BINS, FIRST, ClassBasis, RedshiftBasis
 from galprism.prep.spectroscopic import Spectroscopic
 from galprism.recipes.recipe import Recipe, SpectroscopicConfig
-from galprism.sps import SSPLibrary, load_library
+from galprism.recipes.sky import libraries_of
+from galprism.sps import SSPLibrary
 from galprism.sps.rest_templates import galaxy_spectra, pixels, quasar_spectra, star_spectra
 from galprism.sps.star_spectra import StarSpectra, load_star_spectra
 from galprism.wavegrid import LogGrid
@@ -26,7 +27,8 @@ def make_spectroscopic(recipe: Recipe) -> Spectroscopic:
     config = recipe.spectroscopic
     if config is None:
         raise RequestError(f"recipe {recipe.name} has no [spectroscopic]")
-    basis = make_basis(config, load_library(recipe.library), recipe.seed)
+    (stars,) = libraries_of(recipe)
+    basis = make_basis(config, stars, recipe.seed)
     return Spectroscopic(basis, dict(zip(CLASSES, config.shares, strict=True)), config.margin)
 
 
