@@ -153,7 +153,7 @@ class BayesStudy:
         return [
             f"### Active learning\n\n{text}\n\n" + Table(header, tuple(rows), "", 1).markdown(),
             _uncertainties(found["models"]),
-            f"Maps that can be looked into: `{self.folder.name}/{PAGE}`.",
+            f"Maps that can be looked into are in `{self.folder.name}/{PAGE}` of the command's folder.",
         ]
 
     def drawings(self) -> list[Drawing]:

@@ -14,6 +14,9 @@ from galprism.evaluate.metrics import point_metrics
 from galprism.recipes.fusion.seen import Seen
 from galprism.recipes.stages import digest
 
+SEARCH_FILE = "search.json"
+"""Where the settings that were tried are kept, beside a model that was searched."""
+
 
 class Fitted(Protocol):
     """A model that has learned."""

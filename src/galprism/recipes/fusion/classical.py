@@ -14,11 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from galprism.errors import RequestError
+from galprism.fit.search import Searched, Settings, Space, search
 from galprism.fit.tree_features import Features
 from galprism.fit.tree_tuning import SPACE
 from galprism.fit.tree_values import grow_boosted_values, grow_forest_values
 from galprism.fit.trees import BoostConfig
-from galprism.recipes.fusion.search import SEARCH_FILE, Searched, Settings, Space, search
+from galprism.recipes.fusion.bench import SEARCH_FILE
 from galprism.recipes.fusion.seen import COMPONENTS, Seen
 
 BLOCKS = {

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from galprism.errors import RequestError
+from galprism.fit.search import Searched, search
+from galprism.recipes.fusion.bench import SEARCH_FILE
 from galprism.recipes.fusion.networks import FittedNetwork, NetworkConfig, NetworkModel, fitted_network
-from galprism.recipes.fusion.search import SEARCH_FILE, Searched, search
 from galprism.recipes.fusion.seen import Seen
 
 SPACE: dict[str, Any] = {

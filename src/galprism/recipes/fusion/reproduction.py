@@ -29,13 +29,12 @@ from galprism.recipes.fusion.bayes_study import FULL as FULL_BAYES
 from galprism.recipes.fusion.bayes_study import QUICK as QUICK_BAYES
 from galprism.recipes.fusion.bayes_study import BayesStudy
 from galprism.recipes.fusion.bayesian import bayesian_models
-from galprism.recipes.fusion.bench import Model, Row, file_name, judged, record
+from galprism.recipes.fusion.bench import SEARCH_FILE, Model, Row, file_name, judged, record
 from galprism.recipes.fusion.classical import classical_models
 from galprism.recipes.fusion.late import LateFusion
 from galprism.recipes.fusion.network_search import SearchedNetwork
 from galprism.recipes.fusion.networks import NetworkConfig, NetworkModel, balance_study, networks
 from galprism.recipes.fusion.sample import NAME, FusionSample, distributions, fusion_sample
-from galprism.recipes.fusion.search import SEARCH_FILE
 from galprism.recipes.fusion.seen import Seen, seen_of
 from galprism.recipes.fusion.tables import search_told, tables_of
 from galprism.recipes.recipe import load
