@@ -13,7 +13,15 @@ from galprism.nets.joined import JoinedConfig
 from galprism.recipes.fusion.bench import judged
 from galprism.recipes.fusion.late import LateFusion, stacked
 from galprism.recipes.fusion.network_search import SPACE, NetworkCost, SearchedNetwork, settings_of
-from galprism.recipes.fusion.networks import BALANCE, KINDS, NetworkConfig, NetworkModel, at_rest, balance_study
+from galprism.recipes.fusion.networks import (
+    BALANCE,
+    KINDS,
+    NetworkConfig,
+    NetworkModel,
+    at_rest,
+    balance_study,
+    networks,
+)
 from toy_fusion import toy_seen
 
 NET = JoinedConfig(width=16, blocks=1, dropout=0.0, image_channels=(4, 8), spectrum_channels=4, tokens=2, heads=2)
@@ -130,10 +138,13 @@ def test_the_ridge_is_that_of_the_least_error_left_out():
 
 def test_branches_are_watched_and_drawn(seen, tmp_path):
     told = {}
-    for model in balance_study(replace(CONFIG, passes=3)):
+    short = replace(CONFIG, passes=3)
+    (plain,) = (model for model in networks(short) if model.config.balance is not None)
+    assert plain.name == "intermediate fusion: image + spectrum"
+    assert [model.kind for model in networks(short)] == list(KINDS)
+    for model in (*balance_study(short), plain):
         row = judged(model, seen, "toy", tmp_path)
-        (path,) = tmp_path.glob(f"*{model.variant.replace(' ', '-')}*/{BALANCE}")
-        told[row.name] = json.loads(path.read_text())
+        told[row.name] = json.loads((row.place / BALANCE).read_text())
         assert len(told[row.name]["branches"]) == 3
         assert set(told[row.name]["utilisation"]) == {"image", "spectrum"}
     assert len(told) == 3

@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING, Any
 from galprism.evaluate import Bar
 from galprism.evaluate.figures import Drawing
 from galprism.evaluate.tables import Table, number
-from galprism.recipes.fusion.networks import BALANCE, BOTH, balance_study
+from galprism.recipes.fusion.networks import BALANCE, BOTH, balance_study, networks
 from galprism.recipes.fusion.tables import short
 from galprism.recipes.stages import Stage
 
 if TYPE_CHECKING:
     from galprism.recipes.fusion.reproduction import Bench
 
+LOST = "modalities taken away"
+"""What the intermediate fusion of the table is trained with."""
+
 
 class BalanceStudy:
     """Of networks that are rows of the bench: they have no stage of their own here."""
 
     def __init__(self, bench: Bench):
-        self.bench, self.models = bench, balance_study(bench.networks)
+        self.bench = bench
+        (plain,) = (model for model in networks(bench.networks) if model.config.balance is not None)
+        self.models = {model.variant: model for model in balance_study(bench.networks)} | {LOST: plain}
+        """By what is said of them."""
 
     def stages(self) -> list[Stage]:
         """None."""
@@ -32,9 +38,8 @@ class BalanceStudy:
 
     def _told(self) -> dict[str, Any]:
         """By variant, what was measured."""
-        rows = [self.bench.judged(model) for model in self.models]
-        told = [json.loads((row.place / BALANCE).read_text()) for row in rows]
-        return {model.variant: one for model, one in zip(self.models, told, strict=True)}
+        rows = {variant: self.bench.judged(model) for variant, model in self.models.items()}
+        return {variant: json.loads((row.place / BALANCE).read_text()) for variant, row in rows.items()}
 
     def tables(self) -> list[str]:
         """Utilisation rates by target."""

@@ -236,18 +236,17 @@ def utilised(fitted: FittedNetwork, seen: Seen, rows: np.ndarray) -> dict[str, l
 
 
 def networks(config: NetworkConfig | None = None) -> list[NetworkModel]:
-    """All networks of the bench but those that are trained to show imbalance."""
-    return [NetworkModel(kind, config or NetworkConfig()) for kind in KINDS]
+    """All networks of the bench but those that are trained to show imbalance; the intermediate fusion is watched."""
+    config = config or NetworkConfig()
+    watched = replace(config, balance=BalanceConfig(treat=False))
+    return [NetworkModel(kind, watched if kind == "intermediate fusion" else config) for kind in KINDS]
 
 
 def balance_study(config: NetworkConfig | None = None) -> list[NetworkModel]:
-    """The intermediate fusion watched: as it is, with the branch of more use held while it is of much more, and with
-    modalities taken away at random."""
-    config = config or NetworkConfig()
-    whole = replace(config, lost=(0.0, 0.0))
-    watched, treated = BalanceConfig(treat=False), BalanceConfig(last_epoch=config.passes // 2)
+    """The intermediate fusion watched, of which no modality is taken away: as it is, and with the branch of more use
+    held while it is of much more."""
+    whole = replace(config or NetworkConfig(), lost=(0.0, 0.0))
     return [
-        NetworkModel("intermediate fusion", replace(whole, balance=watched), "untreated"),
-        NetworkModel("intermediate fusion", replace(whole, balance=treated), "balanced"),
-        NetworkModel("intermediate fusion", replace(config, balance=watched), "modalities taken away"),
+        NetworkModel("intermediate fusion", replace(whole, balance=BalanceConfig(treat=False)), "untreated"),
+        NetworkModel("intermediate fusion", replace(whole, balance=BalanceConfig(treat=True)), "balanced"),
     ]
