@@ -142,6 +142,7 @@ def test_branches_are_watched_and_drawn(seen, tmp_path):
     (plain,) = (model for model in networks(short) if model.config.balance is not None)
     assert plain.name == "intermediate fusion: image + spectrum"
     assert [model.kind for model in networks(short)] == list(KINDS)
+    assert [model.config.balance.last_epoch for model in balance_study(CONFIG) if model.config.balance.treat] == [8]
     for model in (*balance_study(short), plain):
         row = judged(model, seen, "toy", tmp_path)
         told[row.name] = json.loads((row.place / BALANCE).read_text())

@@ -244,9 +244,10 @@ def networks(config: NetworkConfig | None = None) -> list[NetworkModel]:
 
 def balance_study(config: NetworkConfig | None = None) -> list[NetworkModel]:
     """The intermediate fusion watched, of which no modality is taken away: as it is, and with the branch of more use
-    held while it is of much more."""
+    held, in the first half of the passes, while it is of much more."""
     whole = replace(config or NetworkConfig(), lost=(0.0, 0.0))
+    watched, treated = BalanceConfig(treat=False), BalanceConfig(last_epoch=whole.passes // 2)
     return [
-        NetworkModel("intermediate fusion", replace(whole, balance=BalanceConfig(treat=False)), "untreated"),
-        NetworkModel("intermediate fusion", replace(whole, balance=BalanceConfig(treat=True)), "balanced"),
+        NetworkModel("intermediate fusion", replace(whole, balance=watched), "untreated"),
+        NetworkModel("intermediate fusion", replace(whole, balance=treated), "balanced"),
     ]
