@@ -53,7 +53,7 @@ class ModalitiesConfig:
     basis_size: int = 40
     """Coefficients of a spectrum; 0 for a network that sees none."""
     redshift: bool = True
-    """Is told, where it is known; not to a network that infers it, nor to one that sees no spectra."""
+    """Is told, where it is known; false for a network that infers it."""
     model_error: float = 0.01
     """Of a spectrum's pixels, relative: what the basis and the calibration leave out."""
     lose: ModalitiesLost = field(default_factory=ModalitiesLost)
