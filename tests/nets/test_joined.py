@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from galprism.nets.joined import AttentionFusion, EarlyFusion, IntermediateFusion, JoinedConfig
+from galprism.nets.joined import AttentionFusion, EarlyFusion, IntermediateFusion, JoinedConfig, Shape
 from galprism.nets.light import Circles
 from galprism.nets.spectrum_branch import SPREAD, STEP, ShiftReading, SpectrumBranch, _even_length, begin
 
-SHAPE = (2, 8, 64)
+SHAPE = Shape(2, 8, 64)
 CONFIG = JoinedConfig(width=16, image_channels=(4, 8), spectrum_channels=4, tokens=2, heads=2)
 FUSIONS = (EarlyFusion, IntermediateFusion, AttentionFusion)
 
@@ -113,6 +113,20 @@ def test_what_is_missing_is_not_looked_at(fusion):
     assert torch.isfinite(answer).all()
     image[2] += 1
     assert (fusion(image, spectrum, there)[2] != answer[2]).all()
+
+
+def test_photometry_comes_behind_the_spectrum():
+    torch.manual_seed(3)
+    names = ("image", "spectrum", "photometry")
+    fusion = IntermediateFusion(3, Shape(2, 8, 64, 5), CONFIG, names).eval()
+    image, spectrum, _ = asked()
+    photometry, there = torch.randn(6, 5), torch.ones(6, 3)
+    there[1, 2] = 0
+    answer = fusion(image, spectrum, photometry, there)
+    photometry[1] = torch.nan
+    torch.testing.assert_close(fusion(image, spectrum, photometry, there), answer)
+    photometry[2] += 1
+    assert (fusion(image, spectrum, photometry, there)[2] != answer[2]).all()
 
 
 def test_the_mean_of_others_stands_in_for_what_is_missing():

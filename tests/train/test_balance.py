@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from galprism.nets import Regressor
-from galprism.nets.joined import IntermediateFusion, JoinedConfig
+from galprism.nets.joined import IntermediateFusion, JoinedConfig, Shape
 from galprism.train import LoopConfig, train
 from galprism.train.arrays import ArrayData, answers_of
 from galprism.train.balance import Balance, BalanceConfig, branch_of, squares, utilisation
@@ -37,7 +37,7 @@ def made(rows, lost=(0.0, 0.0)):
 def trained(folder, treat, epochs=12, stop=None):
     data, held = made(np.arange(180)), made(np.arange(180, N))
     loop = LoopConfig(epochs=(epochs,), lr=(5e-3,), batch_size=20, loss="mse")
-    network = Regressor(lambda n: IntermediateFusion(n, (2, SIDE, PIXELS), NET), 1, seed=3)
+    network = Regressor(lambda n: IntermediateFusion(n, Shape(2, SIDE, PIXELS), NET), 1, seed=3)
     watch = Balance(BalanceConfig(treat, window=3, last_epoch=6), held, loop.delta)
 
     def report(epoch, of):
@@ -59,7 +59,7 @@ def rates(network):
 
 def test_gradients_are_those_of_autograd():
     torch.manual_seed(0)
-    network = Regressor(lambda n: IntermediateFusion(n, (2, SIDE, PIXELS), NET), 1)
+    network = Regressor(lambda n: IntermediateFusion(n, Shape(2, SIDE, PIXELS), NET), 1)
     data = made(np.arange(180))
     watch = Balance(BalanceConfig(treat=False), data, math.inf)
     seen, y = next(data.batches(0))

@@ -155,7 +155,10 @@ class Predictor:
         usable = features.usable
         picked = slice(None) if usable.all() else usable
         joint = posterior or self._check is not None
-        answers = self._session.run(features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=joint)
+        told = self._told if redshift_pdf else None
+        answers = self._session.run(
+            features.inputs[picked], levels, spread=bool(self.bundle.prior), raw=joint, marginals=told is not None
+        )
         frame = self._frame(features, sources, picked)
         point = np.full((p, n), np.nan, np.float32)
         quantiles = np.full((len(levels), p, n), np.nan, np.float32)
@@ -163,9 +166,10 @@ class Predictor:
         if answers.quantiles is not None:
             quantiles[:, :, picked] = frame.values(answers.quantiles)
         extra = features.trust | self._gained(sources, picked, answers)
-        if redshift_pdf and self._told is not None:
-            extra[PDF_COLUMN] = np.zeros((n, len(self._told.redshift)), np.float32)
-            extra[PDF_COLUMN][picked] = self._told.probability(self._session, features.inputs[picked])
+        if told is not None:
+            extra[PDF_COLUMN] = np.zeros((n, len(told.redshift)), np.float32)
+            if answers.marginals is not None:  # of one source or more
+                extra[PDF_COLUMN][picked] = told.probability(answers.marginals)
         held = None
         if joint:
             k = self.bundle.coordinates["components"]
@@ -217,7 +221,8 @@ class Predictor:
         for start in range(0, len(sources), self._chunk):
             features = self._features(sources.take(slice(start, start + self._chunk)))
             rows = start + np.flatnonzero(features.usable)
-            probability[rows] = self._told.probability(self._session, features.inputs[features.usable])
+            if len(rows):
+                probability[rows] = self._told.probability(self._session.marginals(features.inputs[features.usable]))
         return self._told.of(probability)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,10 @@ def describe_model(bundle: Bundle) -> dict[str, object]:
     }
 
 
+Marginals = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Weights (K, N), means and sigmas (P, K, N) of the targets' mixtures, in the sources' frames."""
+
+
 @dataclass(frozen=True, eq=False)
 class Answers:
     """What the network says of N sources, in their own frames (galprism.prep.frames); sources last, so that a column
@@ -48,6 +53,8 @@ class Answers:
     asked for."""
     raw: np.ndarray | None = None
     """(N, R), the joint mixture as the network has it; None where it was not asked for."""
+    marginals: Marginals | None = None
+    """Of a mixture, where they were asked for."""
 
 
 def open_network(name: str, model: bytes) -> onnxruntime.InferenceSession:
@@ -71,8 +78,17 @@ class Session:
         self.n_inputs = next(entry.shape[1] for entry in self.onnx.get_inputs() if entry.name == "features")
         self.batch = max(min(BATCH_ROWS, BATCH_INPUTS // max(self.n_inputs, 1)), 1)
 
-    def run(self, inputs: np.ndarray, levels: tuple[float, ...], *, spread: bool = False, raw: bool = False) -> Answers:
-        """Answers for features (N, F), float32, at Q levels, and of a mixture its `spread` and its `raw` form."""
+    def run(
+        self,
+        inputs: np.ndarray,
+        levels: tuple[float, ...],
+        *,
+        spread: bool = False,
+        raw: bool = False,
+        marginals: bool = False,
+    ) -> Answers:
+        """Answers for features (N, F), float32, at Q levels, and of a mixture its `spread`, its `raw` form and its
+        `marginals`."""
         n, p, q = len(inputs), self.n_targets, len(levels)
         point = np.empty((p, n), np.float32)
         if not self.mixture:
@@ -84,11 +100,14 @@ class Session:
         wanted = ["point", "quantiles", "doubt", "weight", "mean", "sigma", *(["raw"] if raw else [])]
         joint = []
         unsure = []
+        parts = []
         deviation = np.empty((p, n), np.float32) if spread else None
         for rows in batches(n, self.batch):
             found = self.onnx.run(wanted, {"features": inputs[rows], **feed})
             point[:, rows], x, doubt, weight, mean, sigma = found[:6]
             joint += found[6:]
+            if marginals:
+                parts.append((weight, mean, sigma))
             if deviation is not None:
                 off = mean - (weight * mean).sum(axis=1)[:, None]
                 deviation[:, rows] = np.sqrt((weight * (sigma * sigma + off * off)).sum(axis=1))
@@ -100,10 +119,11 @@ class Session:
             row, i, j, weight, mean, sigma = (np.concatenate(parts) for parts in zip(*unsure, strict=True))
             level = np.array(levels)[j]
             quantiles[j, i, row] = mixture_quantiles(weight, mean, sigma, level, quantiles[j, i, row])
-        return Answers(point, quantiles, deviation, np.concatenate(joint) if joint else None)
+        together = _together(parts) if parts else None
+        return Answers(point, quantiles, deviation, np.concatenate(joint) if joint else None, together)
 
-    def marginals(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weights (K, N), means and sigmas (P, K, N) of the targets' mixtures, in the sources' frames."""
+    def marginals(self, inputs: np.ndarray) -> Marginals:
+        """Of features (N, F), of which there are some."""
         return self.mixtures(inputs)[:3]
 
     def mixtures(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -111,9 +131,7 @@ class Session:
         feed = model_inputs((0.5,))
         wanted = ["weight", "mean", "sigma", "raw"]
         parts = [self.onnx.run(wanted, {"features": inputs[rows], **feed}) for rows in batches(len(inputs), self.batch)]
-        *marginals, raw = zip(*parts, strict=True)
-        weight, mean, sigma = (np.concatenate(values, axis=-1) for values in marginals)
-        return weight, mean, sigma, np.concatenate(raw)
+        return *_together([part[:3] for part in parts]), np.concatenate([part[3] for part in parts])
 
     def cdf(self, inputs: np.ndarray, x: np.ndarray) -> np.ndarray:
         """(N, P), the probability below x (N, P), in the sources' frames."""
@@ -122,6 +140,11 @@ class Session:
         weight, mean, sigma = self.marginals(inputs)
         below = [mixture_cdf(weight.T, mean[i].T, sigma[i].T, x[:, i]) for i in range(self.n_targets)]
         return np.stack(below, axis=1)
+
+
+def _together(parts: Sequence[Marginals]) -> Marginals:
+    weight, mean, sigma = (np.concatenate(values, axis=-1) for values in zip(*parts, strict=True))
+    return weight, mean, sigma
 
 
 def batches(n: int, size: int = BATCH_ROWS) -> list[slice]:

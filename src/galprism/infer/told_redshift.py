@@ -7,7 +7,7 @@ from scipy.special import ndtr
 
 from galprism.bundle import Bundle
 from galprism.infer.redshift import Density
-from galprism.infer.session import Session
+from galprism.infer.session import Marginals
 from galprism.prep.frames import Frame
 
 STEP = 0.002
@@ -38,16 +38,12 @@ class ToldRedshift:
         """Of probabilities of the cells (N, Z)."""
         return Density(self.redshift, probability)
 
-    def probability(self, session: Session, inputs: np.ndarray) -> np.ndarray:
-        """(N, Z), float32, of the cells, for a network's inputs (N, F)."""
-        found = np.zeros((len(inputs), len(self.redshift)), np.float32)
-        if not len(inputs):
-            return found
-        weight, mean, sigma = session.marginals(inputs)
-        mean, sigma = mean[self._target], sigma[self._target]
-        below = np.zeros((len(inputs), len(self.redshift) + 1))
+    def probability(self, marginals: Marginals) -> np.ndarray:
+        """(N, Z), float32, of the cells, for a network's marginals."""
+        weight, mean, sigma = marginals[0], marginals[1][self._target], marginals[2][self._target]
+        below = np.zeros((weight.shape[1], len(self.redshift) + 1))
         below[:, self._within.stop :] = weight.sum(axis=0)[:, None]
         for w, m, s in zip(weight, mean, sigma, strict=True):
             below[:, self._within] += w[:, None] * ndtr((self._inner - m[:, None]) / s[:, None])
-        found[:] = np.maximum(np.diff(below, axis=1), 0.0) / below[:, -1:]  # sums of one order and another, to a bit
-        return found
+        share = np.maximum(np.diff(below, axis=1), 0.0) / below[:, -1:]  # sums of one order and another, to a bit
+        return share.astype(np.float32)

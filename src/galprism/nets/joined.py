@@ -1,13 +1,16 @@
-"""Networks of an image and a spectrum of the same source, and every way of joining the two inside a network.
+"""Networks of an image and a spectrum of the same source, and every way of joining the two inside a network, with its
+photometry too.
 
 What is called with an image (N, B, S, S), a spectrum (N, L) and `there` (N, 2), 1 where the image and the spectrum are
-there and 0 where not, looks at nothing of what is not there: the mean of what others have stands in for it.
+there and 0 where not, looks at nothing of what is not there: the mean of what others have stands in for it. Photometry
+(N, F) comes behind the spectrum, with a column of `there` of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -49,20 +52,36 @@ class JoinedConfig:
             )
 
 
-Shape = tuple[int, int, int]
-"""Bands and pixels along each side of an image, and pixels of a spectrum."""
+class Shape(NamedTuple):
+    """Of what is seen of a source."""
+
+    bands: int
+    size: int
+    """Pixels along each side of the image."""
+    pixels: int
+    """Of the spectrum."""
+    photometry: int = 0
+    """Numbers."""
 
 
 def image_branch(shape: Shape, config: JoinedConfig) -> nn.Module:
-    return ImageBranch(shape[0], shape[1], config.width, config.image_channels, config.dropout)
+    return ImageBranch(shape.bands, shape.size, config.width, config.image_channels, config.dropout)
 
 
 def spectrum_branch(shape: Shape, config: JoinedConfig) -> nn.Module:
-    return SpectrumBranch(shape[2], config.width, config.spectrum_channels, config.dropout)
+    return SpectrumBranch(shape.pixels, config.width, config.spectrum_channels, config.dropout)
 
 
 def dense_branch(shape: Shape, config: JoinedConfig) -> nn.Module:
-    return DenseSpectrumBranch(shape[2], config.width, config.dropout)
+    return DenseSpectrumBranch(shape.pixels, config.width, config.dropout)
+
+
+def photometry_branch(shape: Shape, config: JoinedConfig) -> nn.Module:
+    inner = ResidualConfig(config.width, config.blocks, "silu", dropout=config.dropout)
+    return ResidualMLP(shape.photometry, config.width, inner)
+
+
+BRANCHES = {"image": image_branch, "spectrum": spectrum_branch, "photometry": photometry_branch}
 
 
 class Answer(nn.Module):
@@ -102,10 +121,9 @@ class EarlyFusion(nn.Module):
 
     def __init__(self, n_outputs: int, shape: Shape, config: JoinedConfig):
         super().__init__()
-        bands, size, pixels = shape
-        self.norm = nn.BatchNorm2d(bands)
+        self.norm = nn.BatchNorm2d(shape.bands)
         inner = ResidualConfig(config.width, config.blocks, "silu", dropout=config.dropout)
-        self.layers = ResidualMLP(bands * size * size + pixels, n_outputs, inner)
+        self.layers = ResidualMLP(shape.bands * shape.size**2 + shape.pixels, n_outputs, inner)
 
     def forward(self, image: Tensor, spectrum: Tensor, there: Tensor) -> Tensor:
         image = torch.where(there[:, :1, None, None] > 0, self.norm(image), 0.0)
@@ -137,17 +155,17 @@ class Branches(nn.Module):
 class IntermediateFusion(nn.Module):
     """Features of each branch side by side, and what is made of them together."""
 
-    def __init__(self, n_outputs: int, shape: Shape, config: JoinedConfig):
+    def __init__(self, n_outputs: int, shape: Shape, config: JoinedConfig, names: Sequence[str] = MODALITIES):
+        """names : of BRANCHES, in the order in which they are seen; `there` comes behind them."""
         super().__init__()
-        branches = {"image": image_branch(shape, config), "spectrum": spectrum_branch(shape, config)}
-        self.branches = Branches(branches, config.width)
-        self.answer = Answer(2 * config.width, n_outputs, config)
+        self.branches = Branches({name: BRANCHES[name](shape, config) for name in names}, config.width)
+        self.answer = Answer(len(names) * config.width, n_outputs, config)
 
-    def features(self, image: Tensor, spectrum: Tensor, there: Tensor) -> Tensor:
-        return torch.cat(self.branches((image, spectrum), there), 1)  # (N, 2 width)
+    def features(self, *seen: Tensor) -> Tensor:
+        return torch.cat(self.branches(seen[:-1], seen[-1]), 1)  # (N, M width)
 
-    def forward(self, image: Tensor, spectrum: Tensor, there: Tensor) -> Tensor:
-        return self.answer(self.features(image, spectrum, there))
+    def forward(self, *seen: Tensor) -> Tensor:
+        return self.answer(self.features(*seen))
 
 
 class AttentionFusion(nn.Module):

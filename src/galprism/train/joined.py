@@ -1,5 +1,5 @@
-"""What a network of images and spectra learns from: rows of arrays, images turned and modalities taken away afresh
-every pass."""
+"""What a network of images, spectra and more learns from: rows of arrays, images turned and modalities taken away
+afresh every pass."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ STREAM = 7
 @dataclass(frozen=True, eq=False)
 class JoinedData:
     """Batches of `data` with, of those that have images, each image as one of its eight mirror images and turns, and
-    of those that are of two modalities, what says which of them are there behind them.
+    of those that are of several modalities, what says which of them are there behind them.
 
     Raises ValueError for shares that are none, or that leave nothing.
     """
 
     data: ArrayData
-    """With an image, a spectrum, or both in this order."""
+    """One input a modality; an image comes first."""
     image: bool
     """The first input is an image."""
-    lost: tuple[float, float] | None = None
-    """Shares of the rows that lose the image, and that lose the spectrum, none both; None of one modality."""
-    kept: tuple[bool, bool] = (True, True)
-    """Whether `pieces` have their image and their spectrum."""
+    lost: tuple[float, ...] | None = None
+    """Shares of the rows that lose each modality, none two; None of one modality."""
+    kept: tuple[bool, ...] = ()
+    """Whether `pieces` have each; all where nothing is said."""
 
     def __post_init__(self) -> None:
         if self.lost is not None and not (min(self.lost) >= 0 and sum(self.lost) <= 1):
-            raise ValueError(f"lost {self.lost}; accepted: two shares from 0, of 1 together at most")
+            raise ValueError(f"lost {self.lost}; accepted: shares from 0, of 1 together at most")
 
     @property
     def n_batches(self) -> int:
@@ -51,15 +51,15 @@ class JoinedData:
 
     def pieces(self) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
         """All rows as they are."""
+        kept = np.asarray(self.kept or (True,) * len(self.lost or ()), np.float32)
         for seen, targets in self.data.pieces():
-            yield self._told(seen, np.tile(np.asarray(self.kept, np.float32), (len(targets), 1))), targets
+            yield self._told(seen, np.tile(kept, (len(targets), 1))), targets
 
     def _told(self, seen: tuple[Tensor, ...], there: np.ndarray) -> tuple[Tensor, ...]:
         return seen if self.lost is None else (*seen, torch.from_numpy(there))
 
     def _there(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """(n, 2), float32: whether rows have their image and their spectrum this time."""
-        no_image, no_spectrum = self.lost or (0.0, 0.0)
-        part = rng.random(n)
-        gone = np.stack([part < no_image, part >= 1 - no_spectrum], axis=1)
-        return (~gone).astype(np.float32)
+        """(n, M), float32: whether rows have each modality this time."""
+        last = np.cumsum(self.lost or ())
+        part = rng.random(n)[:, None]
+        return 1 - ((part >= last - (self.lost or ())) & (part < last)).astype(np.float32)

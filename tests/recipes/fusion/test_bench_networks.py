@@ -11,7 +11,7 @@ from galprism.errors import RequestError
 from galprism.evaluate.figures.balance import balance
 from galprism.nets.joined import JoinedConfig
 from galprism.recipes.fusion.bench import judged
-from galprism.recipes.fusion.late import LateFusion, stacked
+from galprism.recipes.fusion.late import HOW, LateFusion, stacked, weighed
 from galprism.recipes.fusion.network_search import SPACE, NetworkCost, SearchedNetwork, settings_of
 from galprism.recipes.fusion.networks import (
     BALANCE,
@@ -47,7 +47,7 @@ def rows(seen, folder):
 def test_each_alone_knows_half_and_fusions_know_all(rows, seen):
     for kind, row in rows.items():
         r2 = [row.scores[name].r2 for name in seen.names]
-        if len(row.sees) == 2:
+        if len(row.sees) > 1:
             assert min(r2) > 0.85, (kind, r2)
         else:  # of light + line and light - 2 line: 1/2 and 1/5, or 1/2 and 4/5
             most = np.array([0.5, 0.2] if row.sees == ("image",) else [0.5, 0.8])
@@ -61,7 +61,7 @@ def test_fusions_answer_without_one_and_others_say_what_they_need(seen, tmp_path
     alone = NetworkModel("image CNN", replace(CONFIG, passes=1)).fit(seen, tmp_path / "alone")
     with pytest.raises(RequestError, match="image"):
         alone.answers(seen, held, (True, False))
-    both = NetworkModel("intermediate fusion", replace(CONFIG, lost=(0.3, 0.3))).fit(seen, tmp_path / "both")
+    both = NetworkModel("intermediate fusion", replace(CONFIG, lost=0.3)).fit(seen, tmp_path / "both")
     with pytest.raises(RequestError, match="accepted"):
         both.answers(seen, held, (False, False))
     less = both.answers(seen, held, (False, True))
@@ -70,18 +70,39 @@ def test_fusions_answer_without_one_and_others_say_what_they_need(seen, tmp_path
     np.testing.assert_allclose(both.answers(blank, held, (False, True)), less)
 
 
+def test_ours_reads_photometry_too_and_answers_without(seen, tmp_path):
+    third = np.random.default_rng(5).normal(size=len(seen))
+    photometry = np.stack([third, np.zeros(len(seen))], axis=1).astype(np.float32)
+    made = replace(seen, photometry=photometry, targets=seen.targets + third[:, None])
+    fitted = NetworkModel("ours", replace(CONFIG, lost=0.15)).fit(made, tmp_path)
+    rows = seen.rows("test")
+
+    def left(*there: bool) -> np.ndarray:
+        return (made.targets[rows] - fitted.answers(made, rows, there)).var(axis=0)
+
+    # sum and other are of three numbers of one variance each, but that the spectrum's counts four times in the latter
+    assert (left(True, True, True) < 0.15 * np.array([3, 6])).all()
+    assert (left(True, True, False) > 0.7).all()
+    np.testing.assert_allclose(left(True, False, True) / [1, 4], 1.0, atol=0.35)
+    with pytest.raises(RequestError, match="accepted"):
+        fitted.answers(made, rows, (True, True))
+
+
 def test_late_fusion_beats_its_members(rows, seen, folder):
     models = tuple(NetworkModel(kind, CONFIG) for kind in ("image CNN", "spectrum CNN"))
     members = [rows[model.kind] for model in models]
-    joined, mean = (LateFusion(models, lambda model: rows[model.kind], how) for how in ("stacked", "averaged"))
+    mean, own_answers, joined = (LateFusion(models, lambda model: rows[model.kind], how) for how in HOW)
     late = joined.fit(seen, folder)
-    joined, mean = (judged(model, seen, "toy", folder) for model in (joined, mean))
+    mean, own_answers, joined = (judged(model, seen, "toy", folder) for model in (mean, own_answers, joined))
     for name in seen.names:
-        assert joined.scores[name].rmse < 0.6 * min(row.scores[name].rmse for row in members)
+        best = min(row.scores[name].rmse for row in members)
+        assert joined.scores[name].rmse < 0.6 * best
+        assert joined.scores[name].rmse < own_answers.scores[name].rmse < best
     answers = np.mean([row.answers["test"] for row in members], axis=0)
     np.testing.assert_allclose(mean.answers["test"], answers)
     own = sum(row.weights for row in members)
     assert (mean.weights, joined.weights) == (own, own + 10)
+    assert own < own_answers.weights <= own + 4
     with pytest.raises(RequestError, match="training"):
         late.answers(seen, seen.rows("train"))
     with pytest.raises(RequestError, match="2 or more"):
@@ -101,6 +122,21 @@ def test_mean_spectra_are_shifted_to_the_rest_frame(seen):
     np.testing.assert_allclose(found[:, 1:20], 0.0)
     assert found[0, 63] == -7.0
     assert found[1, 63] == 7.0
+
+
+def test_weights_of_answers_are_those_of_each_target_and_none_is_below_zero():
+    """Two models of two targets with independent errors: inverse variances weigh best; a third model is mirrored."""
+    rng = np.random.default_rng(2)
+    truth = rng.normal(size=(4000, 2))
+    error = np.array([[0.1, 0.4], [0.2, 0.2]])  # of models by targets
+    answers = [truth + off * rng.normal(size=truth.shape) for off in error] + [-truth]
+    found, said = weighed(np.concatenate(answers, axis=1), truth)
+    assert found.min() == 0
+    assert set(zip(*np.nonzero(found), strict=True)) == {(0, 0), (2, 0), (1, 1), (3, 1)}
+    best = error**-2 / (1 + (error**-2).sum(axis=0))  # the truth's own variance is 1
+    np.testing.assert_allclose(found[[[0, 1], [2, 3]], [0, 1]], best, atol=0.02)
+    np.testing.assert_allclose(said, np.concatenate(answers, axis=1) @ found[:-1], atol=0.02)
+    assert not np.array_equal(said, np.concatenate(answers, axis=1) @ found[:-1])
 
 
 def test_stacking_is_least_squares():

@@ -152,6 +152,8 @@ class TestStanding:
             assert found["best"][name] == {LIGHT: "a: image", SPECTRUM: "a: spectrum", BOTH: "a: both"}
             assert found["gain"][name]["ratio"] == pytest.approx(0.5)
             assert found["gain"][name]["alone"] == "a: spectrum"
+            assert found["fused"]["a: both"][name]["ratio"] == pytest.approx(0.5)
+            assert found["fused"]["b: both"][name]["ratio"] == pytest.approx(0.25)
         assert list(found["families"]) == ["a"]
         measured = {"rows": [record(row) for row in rows], "targets": list(TARGETS), **found}
         assert all(bar.met for bar in bars(measured))
@@ -164,4 +166,5 @@ class TestStanding:
         found = standing(rows, seen)
         assert set(found["gain"].values()) == {None}
         assert not found["families"]
+        assert not found["fused"]
         assert len(bars({"rows": [record(row) for row in rows], "targets": list(TARGETS), **found})) == 1

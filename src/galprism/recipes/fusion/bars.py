@@ -35,7 +35,8 @@ def family_of(name: str) -> str:
 
 def standing(rows: Sequence[Row], seen: Seen) -> dict[str, Any]:
     """By target: the best model of each group, and the error of the best fused one over that of the better of the
-    others; the same within each family that has all three groups. Anything that JSON holds."""
+    others; the same within each family that has all three groups, and of every fused model. Anything that JSON
+    holds."""
 
     def gains(own: Sequence[Row]) -> dict[str, Any]:
         return {name: _gain(own, seen, j) for j, name in enumerate(seen.names)}
@@ -48,6 +49,11 @@ def standing(rows: Sequence[Row], seen: Seen) -> dict[str, Any]:
         "gain": gains(rows),
         "families": {
             family: gains(own) for family, own in families.items() if {group_of(row.sees) for row in own} == set(GROUPS)
+        },
+        "fused": {
+            row.name: gains([*(one for one in rows if group_of(one.sees) != BOTH), row])
+            for row in rows
+            if group_of(row.sees) == BOTH
         },
     }
 

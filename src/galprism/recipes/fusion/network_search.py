@@ -64,12 +64,12 @@ class SearchedNetwork:
     """A network whose settings are searched among those of SPACE before it learns from all galaxies of training; those
     that the search starts from are tried first, and what was tried is kept in SEARCH_FILE beside the result."""
 
-    kind: str = "intermediate fusion"
+    kind: str = "ours"
     start: NetworkConfig = field(default_factory=NetworkConfig)
-    trials: int = 10
+    trials: int = 8
     folds: int = 2
-    passes: int = 8
-    """Of each trial."""
+    passes: int = 16
+    """Of each trial: what learns well in few passes need not do so in many."""
     most: int = 2000
 
     @property

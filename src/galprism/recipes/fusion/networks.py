@@ -1,4 +1,5 @@
-"""Networks of the bench: of images, of spectra, and of both joined in a network, all by the one loop. Needs PyTorch."""
+"""Networks of the bench: of images, of spectra, of both joined in a network, and of photometry as well, all by the one
+loop. Needs PyTorch."""
 
 from __future__ import annotations
 
@@ -34,6 +35,7 @@ from galprism.train.device import fast_precision
 from galprism.train.joined import JoinedData
 
 BOTH = ("image", "spectrum")
+ALL = (*BOTH, "photometry")
 BALANCE = "balance.json"
 """What was measured of both branches while they were trained, beside the checkpoint."""
 
@@ -55,6 +57,7 @@ KINDS = {
     "early fusion": NetworkKind(BOTH, EarlyFusion),
     "intermediate fusion": NetworkKind(BOTH, IntermediateFusion),
     "attention fusion": NetworkKind(BOTH, AttentionFusion),
+    "ours": NetworkKind(ALL, lambda n, shape, own: IntermediateFusion(n, shape, own, ALL)),
 }
 
 
@@ -63,7 +66,7 @@ class NetworkConfig:
     """How a network of the bench is made and trained."""
 
     net: JoinedConfig = field(default_factory=JoinedConfig)
-    passes: int = 20
+    passes: int = 40
     """Over the galaxies of training; the weights of the lowest loss on those of validation are kept."""
     lr: float = 2e-3
     weight_decay: float = 1e-2
@@ -74,8 +77,9 @@ class NetworkConfig:
     delta: float = 1.0
     """Where the Huber loss goes over from quadratic to linear, in standard deviations: the redshift of a galaxy that
     has lost its spectrum would otherwise outweigh all the rest."""
-    lost: tuple[float, float] = (0.05, 0.05)
-    """Of fusions: the shares of galaxies that lose the image, and the spectrum, in training."""
+    lost: float = 0.05
+    """Of fusions: the share of galaxies that lose the image in training, and of those that lose the spectrum, and of
+    ours of those that lose the photometry; none loses two."""
     balance: BalanceConfig | None = None
     """Of the intermediate fusion: its branches are watched, and treated if it says so."""
     seed: int = 0
@@ -106,14 +110,14 @@ class FittedNetwork:
     def weights(self) -> int:
         return self.network.n_weights
 
-    def answers(self, seen: Seen, rows: np.ndarray, there: tuple[bool, bool] = (True, True)) -> np.ndarray:
-        """(n, P), in the targets' units; there : whether there are images, and spectra, where it sees both.
+    def answers(self, seen: Seen, rows: np.ndarray, there: tuple[bool, ...] = ()) -> np.ndarray:
+        """(n, P), in the targets' units; there : whether it is shown each of what it sees, all where nothing is said.
 
-        Raises RequestError where a network of one modality, or any with neither, is asked without.
+        Raises RequestError where that is of another number of modalities, and where nothing is left.
         """
-        if not all(there) and (len(self.sees) == 1 or not any(there)):
+        if there and (len(there) != len(self.sees) or not any(there)):
             raise RequestError(
-                f"there = {there} of a network of {' and '.join(self.sees)}; accepted: what it sees, or one of two"
+                f"there = {there} of a network of {' and '.join(self.sees)}; accepted: one or more of what it sees"
             )
         nothing = np.zeros((len(seen), len(self.weight)), np.float32)
         data = _data(seen, rows, self.sees, nothing, batch_size=1, seed=0)
@@ -149,7 +153,7 @@ class NetworkModel:
     def key(self) -> Any:
         """The settings: those of the fusions have no say in what sees one modality."""
         told = plain(self.config)
-        return told if len(self.sees) == 2 else {name: value for name, value in told.items() if name != "lost"}
+        return told if len(self.sees) > 1 else {name: value for name, value in told.items() if name != "lost"}
 
     def fit(self, seen: Seen, work: Path) -> FittedNetwork:
         """Learn from the galaxies of training; in `work` stands the checkpoint, and where branches are watched what was
@@ -177,12 +181,11 @@ def fitted_network(
     weight = np.where(np.asarray(seen.names) == "redshift", config.redshift, 1.0)
     coordinates = (seen.standard() * weight).astype(np.float32)
     bands, side = seen.image.shape[1:3]
-    shape = bands, side, seen.spectrum.shape[1]
+    shape = Shape(bands, side, seen.spectrum.shape[1], seen.photometry.shape[1])
     network = Regressor(lambda n: KINDS[model.kind].make(n, shape, config.net), len(weight), seed=config.seed)
     if "spectrum" in sees and "redshift" in seen.names:
         begin(network, at_rest(seen, learned))
-    lost = config.lost if len(sees) == 2 else None
-    common: dict[str, Any] = {"batch_size": config.batch_size, "seed": config.seed, "lost": lost}
+    common: dict[str, Any] = {"batch_size": config.batch_size, "seed": config.seed, "lost": config.lost}
     data, validation = (_data(seen, rows, sees, coordinates, **common) for rows in (learned, held))
     loop = config.loop(keep)
     balance = None if config.balance is None else Balance(config.balance, validation, loop.delta)
@@ -221,12 +224,11 @@ def _data(
     *,
     batch_size: int,
     seed: int,
-    lost: tuple[float, float] | None = None,
+    lost: float = 0.0,
 ) -> JoinedData:
     inputs = tuple(seen.block(name) for name in sees)
-    if len(sees) == 2 and lost is None:
-        lost = (0.0, 0.0)
-    return JoinedData(ArrayData(inputs, targets, batch_size, seed, rows), sees[0] == "image", lost)
+    shares = (lost,) * len(sees) if len(sees) > 1 else None
+    return JoinedData(ArrayData(inputs, targets, batch_size, seed, rows), sees[0] == "image", shares)
 
 
 def utilised(fitted: FittedNetwork, seen: Seen, rows: np.ndarray) -> dict[str, list[float]]:
@@ -245,7 +247,7 @@ def networks(config: NetworkConfig | None = None) -> list[NetworkModel]:
 def balance_study(config: NetworkConfig | None = None) -> list[NetworkModel]:
     """The intermediate fusion watched, of which no modality is taken away: as it is, and with the branch of more use
     held, in the first half of the passes, while it is of much more."""
-    whole = replace(config or NetworkConfig(), lost=(0.0, 0.0))
+    whole = replace(config or NetworkConfig(), lost=0.0)
     watched, treated = BalanceConfig(treat=False), BalanceConfig(last_epoch=whole.passes // 2)
     return [
         NetworkModel("intermediate fusion", replace(whole, balance=watched), "untreated"),

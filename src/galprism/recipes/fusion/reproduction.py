@@ -31,7 +31,7 @@ from galprism.recipes.fusion.bayes_study import BayesStudy
 from galprism.recipes.fusion.bayesian import bayesian_models
 from galprism.recipes.fusion.bench import SEARCH_FILE, Model, Row, file_name, judged, record
 from galprism.recipes.fusion.classical import classical_models
-from galprism.recipes.fusion.late import LateFusion
+from galprism.recipes.fusion.late import HOW, LateFusion
 from galprism.recipes.fusion.network_search import SearchedNetwork
 from galprism.recipes.fusion.networks import NetworkConfig, NetworkModel, balance_study, networks
 from galprism.recipes.fusion.sample import NAME, FusionSample, distributions, fusion_sample
@@ -93,8 +93,8 @@ def models(bench: Bench) -> list[Model]:
         *balance_study(bench.networks),
         *bayesian_models(training=(QUICK_BAYES if bench.quick else FULL_BAYES).training),
     ]
-    late = [LateFusion(alone, bench.judged, how) for how in ("averaged", "stacked")]
-    return [*learned, *late, LateFusion(tuple(learned), bench.judged, "stacked")]
+    late = [LateFusion(alone, bench.judged, how) for how in HOW]
+    return [*learned, *late, *(LateFusion(tuple(learned), bench.judged, how) for how in ("weighed", "stacked"))]
 
 
 class Study(Protocol):
