@@ -133,7 +133,6 @@ def real_table(result: Real) -> Table:
     for name, own in parts.items():
         there = own & np.isfinite(result.network.mean)
         rows.append(row(name, "galaxy-redshift", result.network.take(there), result.true[there]))
-        rows.append((name, "the same, usual errors", *row(name, "", result.usual.take(there), result.true[there])[2:]))
         if result.learned is not None:
             learned = _learned(result, there)
             rows.append(row(name, "sdss-redshift, folds", learned, result.true[there]))

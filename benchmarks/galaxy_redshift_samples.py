@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from galprism import recipes, surveys
+from galprism import recipes
 from galprism.config import plain
 from galprism.data import Predictions, Sources, Truth
 from galprism.fit.field_draws import FOUNDED
 from galprism.flags import Flag
 from galprism.infer import Predictor
-from galprism.mocks.noise import lost_to_apertures
 from galprism.recipes.catalogue import known_parameters
 from galprism.recipes.pairs import measure_of
 from galprism.recipes.populations import pairs_of, rows_of
@@ -87,8 +86,6 @@ class Real:
     magnitude: np.ndarray
     """r, AB."""
     network: Said
-    usual: Said
-    """Of the network, given the errors that the simulation has at these magnitudes in place of the stated ones."""
     learned: dict[str, np.ndarray] | None
     """Of `sdss-redshift`, each galaxy by what learned from other folds: quantiles and pit; None where nobody asked."""
     doubted: np.ndarray
@@ -207,18 +204,13 @@ def real(predictor: Predictor, data: Path, keep: Path, of_folds: Path | None) ->
     true, photometry = known.values[:, 0], known.sources.photometry
     assert photometry is not None
     said = by_network(predictor, [known.sources], true)
-    sigma = surveys.get("sdss").sky_err() * 10.0 ** (
-        0.4 * lost_to_apertures(photometry.flux, surveys.get("sdss"), recipes.load(NAME).noise)[:, None]
-    )
-    seen = replace(photometry, ivar=np.where(photometry.ivar > 0, sigma**-2.0, 0.0).astype(np.float32))
-    usual = by_network(predictor, [replace(known.sources, photometry=seen)], true)
     learned = None
     if of_folds is not None:
         paths = [of_folds / f"fold-{k}.npz" for k in range(FOLDS)]
         parts = [dict(np.load(path)) for path in paths]
         learned = gathered(parts, folds(len(known)), len(known))
     magnitude = abmag_from_njy(np.maximum(photometry.flux[:, BANDS.index("r")].astype(float), 1.0))
-    return Real(true, magnitude, said, usual, learned, said.flags & DOUBT != 0)
+    return Real(true, magnitude, said, learned, said.flags & DOUBT != 0)
 
 
 def founded(exact: Said) -> np.ndarray:
