@@ -63,9 +63,27 @@ def test_answers_do_not_depend_on_the_batch():
 
 def test_a_brighter_unit_changes_nothing():
     sources, _ = planted("galaxy", 4, 5.0, seed=9)
-    scaled = sources_of(sources.spectra.flux * 1e3, sources.spectra.ivar * 1e-6)
-    one, other = predictor().predict(sources), predictor().predict(scaled)
-    np.testing.assert_allclose(one.column("redshift"), other.column("redshift"), atol=1e-6)
+    one = predictor().predict(sources)
+    for unit in (1e-17, 1e3, 1e17):
+        ivar = (sources.spectra.ivar.astype(float) / unit**2).astype(np.float32)
+        other = predictor().predict(sources_of(sources.spectra.flux * np.float32(unit), ivar))
+        np.testing.assert_allclose(one.column("redshift"), other.column("redshift"), atol=1e-6)
+        np.testing.assert_array_equal(one.flags, other.flags)
+
+
+def test_a_piece_and_a_negative_spectrum_are_not_relied_on():
+    sources, _ = planted("galaxy", 4, 20.0, seed=10)
+    flux, ivar = sources.spectra.flux, sources.spectra.ivar
+    piece = np.zeros_like(ivar)
+    piece[:, 2000:2800] = ivar[:, 2000:2800]
+    found = predictor().predict(sources_of(np.where(piece > 0, flux, 0), piece))
+    doubt = np.uint32(Flag.REDSHIFT_UNSURE | Flag.CLASS_UNSURE)
+    assert np.all(found.flags & np.uint32(Flag.PIXELS_MISSING))
+    assert np.all((found.flags & doubt) == doubt)
+    found = predictor().predict(sources_of(-flux, ivar))
+    assert np.all(found.flags & np.uint32(Flag.POOR_FIT))
+    assert np.all((found.flags & doubt) == doubt)
+    assert not np.any(predictor().predict(sources).flags & doubt)
 
 
 def test_what_says_nothing_is_null_and_flagged_and_keeps_its_row():

@@ -5,7 +5,7 @@ from galprism import recipes, surveys
 from galprism.data import Photometry
 from galprism.data.tables import read_truth, write_catalogue
 from galprism.errors import RequestError
-from galprism.mocks import ErrorSample, NoiseConfig, calibration_error, observe
+from galprism.mocks import ErrorSample, NoiseConfig, calibration_error, observe, unstated_error
 from galprism.mocks.simulate import Sky, simulate
 from galprism.recipes.mock import write_mock
 from galprism.recipes.sky import sky
@@ -92,6 +92,23 @@ def test_calibration_errors_come_on_top():
     flux = np.full((40_000, 9), 1e7)  # so bright that the sky's noise is nothing
     seen = observe(flux, KIDS, NoiseConfig(), np.random.default_rng(3))
     np.testing.assert_allclose((seen.flux / flux).std(axis=0), calibration_error(KIDS), rtol=0.02)
+
+
+def test_errors_of_the_simulated_light_come_on_top_and_are_not_stated():
+    flux, off = np.full((40_000, 9), 1e7), tuple(0.02 * k for k in range(9))
+    config = NoiseConfig(model_error=off)
+    seen = observe(flux, KIDS, config, np.random.default_rng(3))
+    spread = np.log(seen.flux / flux).std(axis=0)
+    np.testing.assert_allclose(spread, np.hypot(calibration_error(KIDS), 0.4 * np.log(10) * np.array(off)), rtol=0.02)
+    np.testing.assert_allclose(unstated_error(KIDS, config), spread, rtol=0.02)
+    assert np.abs(np.corrcoef(np.log(seen.flux[:, 1:]).T) - np.eye(8)).max() < 0.03
+    np.testing.assert_allclose(np.median(seen.flux_err, axis=0), KIDS.sky_err(), rtol=0.01)
+    given = observe(flux, KIDS, config, np.random.default_rng(3), factor=np.ones((40_000, 9), np.float32))
+    np.testing.assert_allclose(np.log(given.flux / flux).std(axis=0), calibration_error(KIDS), rtol=0.02)
+    with pytest.raises(RequestError, match="a number for each of kids's bands"):
+        observe(flux, KIDS, NoiseConfig(model_error=(0.1,)), np.random.default_rng(3))
+    with pytest.raises(RequestError, match="zero or more"):
+        NoiseConfig(model_error=(-0.1,) * 9)
 
 
 def test_stated_errors_do_not_tell_the_true_flux():

@@ -76,6 +76,22 @@ def test_masked_pixels_of_images_stay_masked(recipe, tmp_path):
     assert not cutouts.flux[~cutouts.observed].any()
 
 
+def test_light_that_is_other_than_simulated_is_so_in_images_too(recipe, known):
+    """What the stated noise leaves of a band's flux over the simulated one is the same in image and photometry."""
+    quiet = replace(recipe, noise=replace(recipe.noise, calibration=False, model_error=(0.5,) * 5))
+    rows = np.arange(N)
+    seen, plain = (measure_of(one, known)(rows, np.random.default_rng(4)) for one in (quiet, recipe))
+    for i, band in enumerate(recipe.images.bands):
+        j = seen.photometry.bands.index(band)
+        at = seen.cutouts.flux[:, i].reshape(N, -1)[rows, plain.cutouts.flux[:, i].reshape(N, -1).argmax(axis=1)]
+        by_image = np.log(at / plain.cutouts.flux[:, i].max(axis=(1, 2)))
+        sure = seen.photometry.flux[:, j] * np.sqrt(seen.photometry.ivar[:, j]) > 20
+        by_light = np.log(seen.photometry.flux[sure, j] / known.flux[sure, j])
+        np.testing.assert_allclose(by_image[sure], by_light, atol=0.2)
+        assert by_light.std() > 0.2
+    assert plain.photometry.flux.shape == seen.photometry.flux.shape
+
+
 def test_without_spectra_they_are_the_same_galaxies(recipe, known, tmp_path):
     made = pairs(replace(recipe, spectra=None), tmp_path, N)
     assert made.spectra is None

@@ -88,7 +88,9 @@ class SpectrumRedshifts:
         below = self._on_cells(rest)
         classes, margin = self._classes(peaks, weight, rest), self._margin(peaks)
         flags = np.zeros(len(spectra), np.uint32)
-        flags[spectra.n_bins < FEW * BINS] |= np.uint32(Flag.PIXELS_MISSING)
+        unsure = np.uint32(Flag.REDSHIFT_UNSURE | Flag.CLASS_UNSURE)  # whatever its pixels seem to say
+        flags[spectra.n_bins < FEW * BINS] |= np.uint32(Flag.PIXELS_MISSING) | unsure
+        flags[spectra.dark] |= np.uint32(Flag.POOR_FIT) | unsure
         flags[(margin < self.by.margin) | peaks.at_edge[:, 0]] |= np.uint32(Flag.REDSHIFT_UNSURE)
         flags[classes.max(axis=1) < SURE_CLASS] |= np.uint32(Flag.CLASS_UNSURE)
         flags[peaks.reduced_chi2 > POOR] |= np.uint32(Flag.POOR_FIT | Flag.REDSHIFT_UNSURE)

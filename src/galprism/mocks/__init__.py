@@ -5,7 +5,7 @@ is a field of galaxies, quasars and stars, `galprism.mocks.images` what a camera
 """
 
 from galprism.mocks.counts import CatalogueMagnitudeRedshift, Counts, MagnitudeRedshift, counts_of
-from galprism.mocks.noise import ErrorSample, NoiseConfig, calibration_error, observe
+from galprism.mocks.noise import ErrorSample, NoiseConfig, calibration_error, light_factor, observe, unstated_error
 from galprism.mocks.population import BLOCK, Draws, PopulationConfig, block_rng, draw_stars
 from galprism.mocks.random_surveys import RandomSurveysConfig, observe_at_random, pool_survey
 
@@ -23,7 +23,9 @@ __all__ = [
     "calibration_error",
     "counts_of",
     "draw_stars",
+    "light_factor",
     "observe",
     "observe_at_random",
     "pool_survey",
+    "unstated_error",
 ]

@@ -37,6 +37,9 @@ class NoiseConfig:
     """Needed where `aperture_slope` is not 0."""
     calibration: bool = True
     """Perturb each band by the survey's zero-point error as well; it is not part of the stated error."""
+    model_error: tuple[float, ...] = ()
+    """mag, of each of the survey's bands in their order: how far simulated light may be from that of real galaxies, rms
+    from source to source, the same in photometry and images. It is not part of the stated error."""
 
     def __post_init__(self) -> None:
         if self.errors == "catalogue" and not self.catalogue:
@@ -48,6 +51,8 @@ class NoiseConfig:
                 f"noise.aperture_slope = {self.aperture_slope}, noise.aperture_band = {self.aperture_band!r}: give "
                 "both, a slope above zero and a band, or neither"
             )
+        if any(error < 0 for error in self.model_error):
+            raise RequestError(f"noise.model_error = {list(self.model_error)}; accepted: zero or more, in mag")
         if self.shallower[0] > self.shallower[1]:
             raise RequestError(f"noise.shallower = {list(self.shallower)}; accepted: [least, most], in mag")
 
@@ -58,13 +63,18 @@ def observe(
     config: NoiseConfig,
     rng: np.random.Generator,
     reference: ErrorSample | None = None,
+    factor: np.ndarray | None = None,
 ) -> Photometry:
     """Photometry of true fluxes (N, B) in nJy as the survey would measure it.
+
+    factor : (N, B), by which the light is other than simulated, where images of it are as well; drawn where not given.
 
     The stated error never depends on the true flux other than through what a catalogue shows at that magnitude: an
     error computed from the exact flux would tell a network what no observer knows.
     """
     flux = np.asarray(flux, dtype=np.float32)
+    if config.model_error:
+        flux = flux * (light_factor(len(flux), survey, config, rng) if factor is None else factor)
     if config.errors == "catalogue":
         if reference is None:
             raise RequestError("noise.errors = 'catalogue' needs a sample of errors")
@@ -82,6 +92,31 @@ def observe(
             variance = variance + (calibration_error(survey) * flux) ** 2
         measured = flux + np.sqrt(variance) * rng.standard_normal(flux.shape, dtype=np.float32)
     return Photometry(flux=measured, ivar=1.0 / sigma**2, bands=survey.band_names)
+
+
+def light_factor(n: int, survey: Survey, config: NoiseConfig, rng: np.random.Generator) -> np.ndarray:
+    """(n, B), float32: the light of n sources over what is simulated, by `model_error`.
+
+    Raises RequestError where that is of another number of bands than the survey's.
+    """
+    off = rng.standard_normal((n, len(survey.bands)), dtype=np.float32)
+    return np.exp(np.float32(FRACTIONAL_ERROR_PER_MAG) * _model_error(survey, config) * off)
+
+
+def unstated_error(survey: Survey, config: NoiseConfig) -> np.ndarray:
+    """(B,), fractions of the flux by which it may be off beyond the stated errors: zero points and `model_error`."""
+    known = calibration_error(survey) if config.calibration else np.zeros(len(survey.bands), np.float32)
+    return np.hypot(known, FRACTIONAL_ERROR_PER_MAG * _model_error(survey, config)).astype(np.float32)
+
+
+def _model_error(survey: Survey, config: NoiseConfig) -> np.ndarray:
+    """(B,), float32, mag."""
+    if len(config.model_error) not in (0, len(survey.bands)):
+        raise RequestError(
+            f"noise.model_error = {list(config.model_error)}; accepted: a number for each of {survey.name}'s bands, "
+            f"{', '.join(survey.band_names)}"
+        )
+    return np.array(config.model_error or (0.0,) * len(survey.bands), np.float32)
 
 
 def lost_to_apertures(flux: np.ndarray, survey: Survey, config: NoiseConfig) -> np.ndarray:

@@ -29,6 +29,7 @@ SPIKE, NEIGHBOURS = 7.0, 0.3
 it, is no line that a spectrograph has seen: of those the neighbours have 0.6."""
 LEAST_BINS = 150
 """With data: fewer say too little."""
+DARK = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +44,15 @@ class Binned:
     """(N,), in the spectra's unit: the root of the mean square of what is not noise."""
     there: np.ndarray
     """(N,), bool: there are bins enough, and they are not all alike."""
+    dark: np.ndarray
+    """(N,), bool: there is less light than none, by more than DARK errors of the mean."""
 
     def __len__(self) -> int:
         return len(self.flux)
 
     def take(self, rows: np.ndarray) -> Binned:
         """The spectra of `rows`."""
-        return Binned(self.flux[rows], self.weight[rows], self.level[rows], self.there[rows])
+        return Binned(self.flux[rows], self.weight[rows], self.level[rows], self.there[rows], self.dark[rows])
 
     @property
     def n_bins(self) -> np.ndarray:
@@ -63,7 +66,7 @@ def binned(spectra: Spectra) -> Binned:
     if start is None:
         spectra = resample(spectra, wave_of(FIRST + np.arange(BINS * BIN)))
         start = FIRST
-    flux, ivar = (_placed(each, start) for each in (spectra.flux, spectra.ivar))
+    flux, ivar, unit = _scaled(*(_placed(each, start) for each in (spectra.flux, spectra.ivar)))
     _drop(flux, ivar)
     weight = ivar.reshape(len(flux), BINS, BIN).sum(axis=2)
     total = (flux * ivar).reshape(len(flux), BINS, BIN).sum(axis=2)
@@ -79,12 +82,21 @@ def binned(spectra: Spectra) -> Binned:
     with np.errstate(invalid="ignore", divide="ignore"):
         sums = weight.sum(axis=1)
         square = (weight * mean**2).sum(axis=1) / sums
+        dark = (weight * mean).sum(axis=1) < -DARK * np.sqrt(sums)
         noise = np.count_nonzero(seen, axis=1) / sums
     level = np.sqrt(np.where(there, np.maximum(square - noise, 0.02 * noise), 1.0))
     level = np.where(level > 0, level, 1.0)
     mean, weight = mean / level[:, None], weight * level[:, None] ** 2
     mean[~there], weight[~there] = 0.0, 0.0
-    return Binned(mean.astype(np.float32), weight.astype(np.float32), level, there)
+    return Binned(mean.astype(np.float32), weight.astype(np.float32), level * unit, there, dark & there)
+
+
+def _scaled(flux: np.ndarray, ivar: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fluxes over the mean of their sizes in each spectrum, ivar as it then is, and that mean (N,): squares of fluxes
+    in any unit would not be within float32's range."""
+    unit = np.abs(np.where(ivar > 0, flux, 0)).mean(axis=1, dtype=float)
+    unit[unit == 0] = 1.0
+    return (flux / unit[:, None]).astype(np.float32), (ivar * unit[:, None] ** 2).astype(np.float32), unit
 
 
 def _placed(values: np.ndarray, start: int) -> np.ndarray:

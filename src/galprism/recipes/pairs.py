@@ -20,7 +20,7 @@ from galprism.data import Sources, Spectra, Truth
 from galprism.data.spectrum_files.sdss import DEX_PER_PIXEL
 from galprism.data.three_colour import pictures_of
 from galprism.errors import RequestError
-from galprism.mocks import observe
+from galprism.mocks import light_factor, observe
 from galprism.mocks.images.cutouts import from_noise, image_batches, in_noise, sky_sigma
 from galprism.mocks.simulate import error_sample
 from galprism.mocks.sky.chosen import Chosen
@@ -140,8 +140,12 @@ def measure_of(recipe: Recipe, known: Pairs) -> Callable[[np.ndarray, np.random.
     sky = sky_sigma(survey, images)
 
     def measured(rows: np.ndarray, rng: np.random.Generator) -> Sources:
-        photometry = observe(known.flux[rows], survey, recipe.noise, rng, reference)
+        factor = light_factor(len(rows), survey, recipe.noise, rng) if recipe.noise.model_error else None
+        photometry = observe(known.flux[rows], survey, recipe.noise, rng, reference, factor)
         cutouts = from_noise(known.pixels[rows], known.fwhm[rows], sky, images)
+        if factor is not None:
+            own = factor[:, [survey.band_names.index(band) for band in images.bands]]
+            cutouts = replace(cutouts, flux=cutouts.flux * own[:, :, None, None])
         return Sources(
             id=np.asarray(known.ident[rows]),
             redshift=np.asarray(known.redshift[rows]),

@@ -12,8 +12,8 @@ from galprism.errors import RequestError
 from galprism.fit.field_draws import FieldPosteriorConfig
 from galprism.fit.field_redshift import Evidence, FieldRedshift, RedshiftDistributions
 from galprism.fit.likelihood import Weighted
+from galprism.mocks import unstated_error
 from galprism.mocks.sky.galaxies import FieldGalaxies
-from galprism.recipes.fusion.sample import model_error
 from galprism.recipes.processes import shared_out
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.sky import libraries_of
@@ -50,7 +50,8 @@ def exact_redshifts(
     seed : of the draws; two tell how repeatable the answers are. progress : called with the part that is done.
     """
     posterior = redshift_posterior(recipe, config, seed=seed)
-    sources, pieces = posterior.weighed(photometry, model_error(recipe)), posterior.pieces
+    unstated = unstated_error(surveys.get(recipe.survey), recipe.noise)
+    sources, pieces = posterior.weighed(photometry, unstated), posterior.pieces
     given = recipe, config, seed, sources
     found = []
     for evidence in shared_out(_asked, given, pieces, workers):

@@ -17,7 +17,7 @@ from galprism.fit import ModelCache, fit_grid, fit_posterior, load_cache, magnit
 from galprism.flags import Flag
 from galprism.infer.duplicates import repeated
 from galprism.infer.own_models import MAGNITUDES, check_posteriors
-from galprism.mocks import PopulationConfig, calibration_error, counts_of
+from galprism.mocks import PopulationConfig, counts_of, unstated_error
 from galprism.recipes.recipe import ANY, Recipe, for_survey
 
 METHODS = ("grid", "posterior")
@@ -43,7 +43,7 @@ def fit(
     assert sources.flags is not None
     twice = repeated(sources.id) * np.uint32(Flag.DUPLICATE_ID)
     sources = replace(sources, flags=sources.flags | twice)
-    model_error: np.ndarray | float = calibration_error(survey) if recipe.noise.calibration else 0.0
+    model_error = unstated_error(survey, recipe.noise)
     if method == "grid":
         return fit_grid(
             sources,

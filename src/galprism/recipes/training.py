@@ -13,7 +13,7 @@ import numpy as np
 from galprism import bundle, passbands, surveys
 from galprism.config import fill, plain
 from galprism.data import Photometry, Sources
-from galprism.mocks import block_rng, calibration_error, observe, observe_at_random
+from galprism.mocks import block_rng, observe, observe_at_random, unstated_error
 from galprism.mocks.simulate import error_sample
 from galprism.nets import Estimator
 from galprism.prep import Preparation, Targets, drop
@@ -142,9 +142,8 @@ def prepare(recipe: Recipe, sources: list[Sources], work: Path) -> Preparation:
     survey = surveys.get(recipe.survey)
     basis, curves = kept_basis(recipe, work), [passbands.get(band.passband) for band in survey.bands]
     table = basis.table(survey.band_names, curves, recipe.population.redshift[1])
-    zero_points = calibration_error(survey) if recipe.noise.calibration else np.zeros(len(curves))
     fitted = Preparation.fit(recipe.prep, all_sources, basis=basis, table=table)
-    return fitted.bind(survey.band_names, curves, zero_points.tolist())
+    return fitted.bind(survey.band_names, curves, unstated_error(survey, recipe.noise).tolist())
 
 
 @dataclass(frozen=True, eq=False)

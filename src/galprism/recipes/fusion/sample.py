@@ -23,7 +23,7 @@ from galprism.fit.field_draws import FOUNDED, FieldPosteriorConfig
 from galprism.fit.field_posterior import FieldPosterior, RateDistributions
 from galprism.fit.sfr_statistics import EDGES, sfr_statistics
 from galprism.flags import Flag
-from galprism.mocks import calibration_error, observe
+from galprism.mocks import observe, unstated_error
 from galprism.mocks.images.cutouts import image_batches
 from galprism.mocks.population import block_rng
 from galprism.mocks.simulate import error_sample
@@ -280,13 +280,8 @@ def distributions(
     yield from zip(pieces, shared_out(_asked, (recipe,), given, workers), strict=True)
 
 
-def model_error(recipe: Recipe) -> np.ndarray | float:
-    """Of the recipe's photometry, beyond the stated errors: fractions of the fluxes, (B,), or none."""
-    return calibration_error(surveys.get(recipe.survey)) if recipe.noise.calibration else 0.0
-
-
 def _asked(recipe: Recipe) -> Callable[[tuple[np.ndarray, np.ndarray, np.ndarray]], RateDistributions]:
-    posterior, error = rate_posterior(recipe), model_error(recipe)
+    posterior, error = rate_posterior(recipe), unstated_error(surveys.get(recipe.survey), recipe.noise)
     bands = posterior.field.survey.band_names
 
     def ask(given: tuple[np.ndarray, np.ndarray, np.ndarray]) -> RateDistributions:
