@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/galaxy_redshift.py docs/results --work FOLDER [--model BUNDLE] [--folds FOLDER]
 
 FOLDER is that of `galprism train galaxy-redshift --work`, whose test set is asked, and keeps the exact posteriors; what
-is not there is simulated. Where GALPRISM_DATA is set, the 18,000 galaxies of BOSS of its `tables/` are
-asked too, beside `sdss-redshift` on the folds that benchmarks/sdss_redshift.py keeps in `--folds` (its
-`WORK/network-…`).
+is not there is simulated. Where GALPRISM_DATA is set, galaxies of SDSS's main sample and the 18,000 of BOSS in its
+`tables/` are asked too, the latter beside `sdss-redshift` on the folds that benchmarks/sdss_redshift.py keeps in
+`--folds` (its `WORK/network-…`).
 
 Checks that quantiles, PIT and densities are of one posterior before anything is told. Writes galaxy-redshift.md and
 figures/galaxy-redshift*.png.
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from galaxy_redshift_page import Speed, write_page
-from galaxy_redshift_samples import LEVELS, NAME, SEEN, by_network, mocks, real, shown, test_galaxies
+from galaxy_redshift_samples import LEVELS, NAME, SEEN, by_network, main_sample, mocks, real, shown, test_galaxies
 from galprism import bundle, recipes
 from galprism.data import Sources
 from galprism.infer import Predictor
@@ -87,7 +87,8 @@ def main() -> int:
     if not data:
         print("GALPRISM_DATA is not set: no real galaxies are looked at")
     seen = real(predictor, Path(data), keep, args.folds) if data else None
-    write_page(args.out, model, simulated, seen, speed(predictor, chunks[0]))
+    main = main_sample(predictor, Path(data)) if data else None
+    write_page(args.out, model, simulated, seen, main, speed(predictor, chunks[0]))
     return 0
 
 

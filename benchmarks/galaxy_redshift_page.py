@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import kstest
 
 from galaxy_redshift_figures import MEDIAN, of_real, pits, planes
-from galaxy_redshift_samples import Mocks, Real, Said, founded
+from galaxy_redshift_samples import MAIN, Mocks, Real, Said, founded
 from galprism.bundle import Bundle
 from galprism.evaluate import Bar, Table, bars_table
 from galprism.evaluate.redshifts import errors, redshift_metrics
@@ -122,14 +122,15 @@ def exact_said(result: Mocks) -> str:
     )
 
 
-def real_table(result: Real) -> Table:
-    """BOSS's galaxies."""
+def real_table(result: Real, main: Real) -> Table:
+    """The main sample's galaxies, and BOSS's."""
     parts = {
-        "all": np.ones(len(result.true), bool),
-        f"r < {FAINTEST}": result.magnitude < FAINTEST,
-        f"r < {FAINTEST}, undoubted": (result.magnitude < FAINTEST) & ~result.doubted,
+        "BOSS": np.ones(len(result.true), bool),
+        f"BOSS, r < {FAINTEST}": result.magnitude < FAINTEST,
+        f"BOSS, r < {FAINTEST}, undoubted": (result.magnitude < FAINTEST) & ~result.doubted,
     }
-    rows = []
+    said = np.isfinite(main.network.mean)
+    rows = [row(f"main sample, r < {MAIN}", "galaxy-redshift", main.network.take(said), main.true[said])]
     for name, own in parts.items():
         there = own & np.isfinite(result.network.mean)
         rows.append(row(name, "galaxy-redshift", result.network.take(there), result.true[there]))
@@ -151,17 +152,20 @@ def speed_table(speed: Speed) -> Table:
     return Table(("seen", "all", "preparation alone", "network and quantiles alone"), tuple(rows))
 
 
-def write_page(docs: Path, model: Bundle, result: Mocks, seen: Real | None, speed: Speed) -> None:
+def write_page(docs: Path, model: Bundle, result: Mocks, seen: Real | None, main: Real | None, speed: Speed) -> None:
     """Fill galaxy_redshift_page.md and draw its figures."""
     figures = docs / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     (figures / "galaxy-redshift.png").write_bytes(planes(result))
     (figures / "galaxy-redshift-pit.png").write_bytes(pits(result))
     real = "GALPRISM_DATA was not set: no real galaxies were looked at."
-    if seen is not None:
+    if seen is not None and main is not None:
         (figures / "galaxy-redshift-real.png").write_bytes(of_real(seen))
         image = "![What is said of real galaxies, and the PIT](figures/galaxy-redshift-real.png)"
-        real = f"{real_table(seen).markdown()}\n\nFlags of doubt stand at {percent(seen.doubted.mean())}.\n\n{image}"
+        doubt = (
+            f"Flags of doubt stand at {percent(main.doubted.mean())} of the former and {percent(seen.doubted.mean())}"
+        )
+        real = f"{real_table(seen, main).markdown()}\n\n{doubt} of BOSS's.\n\n{image}"
     whole = result.network["photometry and image"]
     bars = [
         Bar("photometric redshifts with posterior a second, one core", float(BAR), speed.rate["photometry"][0], ">="),
@@ -197,6 +201,6 @@ def write_page(docs: Path, model: Bundle, result: Mocks, seen: Real | None, spee
     path = docs / "galaxy-redshift.md"
     path.write_text(text, encoding="utf-8")
     print(network_table(result).text(), limit_table(result).text(), exact_said(result), sep="\n\n")
-    if seen is not None:
-        print(real_table(seen).text())
+    if seen is not None and main is not None:
+        print(real_table(seen, main).text())
     print(speed_table(speed).text(), path, sep="\n\n")
