@@ -34,9 +34,9 @@ class Study:
     """What is tried."""
 
     model: BayesianModel = field(default_factory=lambda: BayesianModel(("image", "components")))
-    labels: tuple[int, ...] = (250, 500, 1000, 2000)
+    labels: tuple[int, ...] = (250, 500, 750, 1000, 1500, 2000)
     """How many are known in each round; the first are random."""
-    acquisitions: tuple[str, ...] = ("random", "entropy", "bald")
+    acquisitions: tuple[str, ...] = ACQUISITIONS
     seeds: int = 3
     """Of the first labels, the weights and their draws."""
 
