@@ -141,10 +141,12 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.set_dpi(DPI)
     engine = figure.get_layout_engine()
-    if engine is not None:  # lay out once, in place of once more for savefig
+    if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    canvas.print_png(buffer, metadata={"Software": None})  # savefig would go through all artists twice
     return buffer.getvalue()
 
 
