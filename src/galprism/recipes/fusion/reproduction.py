@@ -84,12 +84,11 @@ class Bench:
 def models(bench: Bench) -> list[Model]:
     """The rows of the table, in their order."""
     alone: tuple[Model, ...] = tuple(NetworkModel(kind, bench.networks) for kind in ("image CNN", "spectrum CNN"))
+    whole = replace(bench.networks, lost=0.0)
     learned: list[Model] = [
         *classical_models(quick=bench.quick),
         *networks(bench.networks),
-        SearchedNetwork(start=bench.networks, trials=2, passes=1)
-        if bench.quick
-        else SearchedNetwork(start=bench.networks),
+        SearchedNetwork(start=whole, trials=2, passes=1) if bench.quick else SearchedNetwork(start=whole),
         *balance_study(bench.networks),
         *bayesian_models(training=(QUICK_BAYES if bench.quick else FULL_BAYES).training),
     ]
