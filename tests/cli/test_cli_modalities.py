@@ -444,3 +444,25 @@ def test_columns_are_described(predict, made, tmp_path):
         assert {"mean_log_age_lw_p16", "ebv_p84", "flags"} <= set(table.columns)
         assert table.columns["mean_log_age_lw"].unit.startswith("dex")
         assert "5500 A" in table.meta["predictions"]["definitions"]["mean_log_age_lw"]
+
+
+@pytest.mark.parametrize(
+    ("reads", "writes", "said"),
+    [
+        (("table.parquet", "--cutouts", "cut.h5"), ("-o", "cut.h5"), "is what is read"),
+        (("table.parquet", "--cutouts", "cut.h5"), ("-o", "a.csv", "--redshift-pdf", "cut.h5"), "is what is read"),
+        (("table.parquet", "--cutouts", "cut.h5"), ("-o", "a.csv", "--redshift-pdf", "link.h5"), "is what is read"),
+        (("table.parquet", "--redshift", "z.csv", "--spectra", "spectra"), ("-o", "z.csv"), "is what is read"),
+        (("spectra",), ("-o", "spectra/spec-03.fits"), "spectra, all of which is read"),
+        (("table.parquet", "--spectra", "spectra"), ("-o", "spectra/spec-03.fits"), "all of which is read"),
+        (("table.parquet", "--spectra", "spectra"), ("-o", "a.csv", "--redshift-pdf", "spectra/a.h5"), "all of which"),
+        (("spectra/spec-03.fits", "spectra/spec-04.fits"), ("-o", "spectra/spec-04.fits"), "is what is read"),
+        (("table.parquet",), ("-o", "a.h5", "--redshift-pdf", "./a.h5"), "need a file each"),
+    ],
+)
+def test_what_is_read_is_not_written(made, refused, tmp_path, reads, writes, said):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    write_table(tmp_path / "z.csv", {"id": IDS, "redshift": SOURCES.redshift})
+    (tmp_path / "link.h5").symlink_to(tmp_path / "cut.h5")
+    words = [word if word.startswith("-") else tmp_path / word for word in (*reads, *writes)]
+    refused(("predict", tmp_path / "toy", *words), said)

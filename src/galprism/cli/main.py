@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import galprism
+from galprism.cli.outputs import check_outputs
 from galprism.errors import GalprismError, RequestError
 
 VERBS = {
@@ -104,7 +105,9 @@ def run(verb: str, program: str, words: Sequence[str]) -> None:
         module = importlib.import_module(f"galprism.cli.{verb}")
     parser = Parser(prog=program, description=VERBS[verb][0].upper() + VERBS[verb][1:] + ".")
     module.add_arguments(parser)
-    module.run(parser.parse_intermixed_args(words))
+    args = parser.parse_intermixed_args(words)
+    check_outputs(module, args)
+    module.run(args)
 
 
 def overview(program: str) -> Parser:

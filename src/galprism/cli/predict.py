@@ -23,6 +23,9 @@ from galprism.infer.own_models import Models, check_posteriors
 from galprism.infer.with_images import is_cutout_file
 from galprism.infer.with_spectra import is_spectra
 
+WRITES = ("output", "redshift_pdf")
+READS = ("catalogue", "cutouts", "spectra", "redshift", "columns", "passbands", "survey", "predictive_check")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, the catalogue, the output and the quantiles."""

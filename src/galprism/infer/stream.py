@@ -108,7 +108,8 @@ def predict_file(
     do what is asked, or the models are not of it.
     """
     start = time.perf_counter()
-    out_path = check_writable(out_path, reads=[*_paths(in_path), *(path for path in (cutouts, spectra) if path)])
+    reads = [*_paths(in_path), *(path for path in (cutouts, spectra) if path)]
+    out_path = check_writable(out_path, reads)
     check_blocks(bundle, cutouts, spectra)
     check_priors(bundle, priors)
     levels = check_levels(levels) if bundle.has_quantiles else ()
@@ -125,7 +126,7 @@ def predict_file(
             raise RequestError(
                 f"{redshift_path}: the posteriors of redshifts and the table of answers need a file each"
             )
-        redshift_path = check_redshift_file(redshift_path, _paths(in_path))
+        redshift_path = check_redshift_file(redshift_path, reads)
         if not infer_redshift and not bundle.tells_redshift:
             raise RequestError(f"{redshift_path}: posteriors of redshifts are of those that are inferred; ask for both")
     if bundle.any_bands:
