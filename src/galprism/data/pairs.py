@@ -25,7 +25,7 @@ def separation(ra: np.ndarray, dec: np.ndarray, other_ra: np.ndarray, other_dec:
     return np.degrees(2 * np.arcsin(np.minimum(half, 1.0))) * 3600
 
 
-def on_sky(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+def on_sky(ra: np.ndarray | float, dec: np.ndarray | float) -> np.ndarray:
     """(N,), bool: ra from 0, or -180 where it is counted both ways, to below 360, and dec from -90 to 90, deg; false
     where one is not known."""
     ra, dec = np.asarray(ra, np.float64), np.asarray(dec, np.float64)
