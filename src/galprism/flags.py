@@ -65,7 +65,7 @@ SENTENCE = {
     Flag.MASKED: "at the source, pixels of at least one band are masked, saturated or without data",
     Flag.IMAGE_MISSING: "there is no image of the source, or most of its middle is without data; it was left out",
     Flag.EXTRAPOLATED: "the source is brighter or fainter than those that the model learned from",
-    Flag.SPECTRUM_MISSING: "there is no spectrum that can be used: none, too few pixels with data, or no redshift",
+    Flag.SPECTRUM_MISSING: "there is no spectrum to be used: none, or too few pixels with data where a model looks",
     Flag.POSITION_MISMATCH: "what was put to the source by its id lies elsewhere on the sky",
     Flag.NOT_A_GALAXY: "its file calls the source a star or a quasar, which models of galaxies are not for",
     Flag.LOOKS_LIKE_AIR: "lines of the spectrum stand where wavelengths in air have them, which were taken as vacuum",

@@ -42,6 +42,19 @@ def test_files_are_fetched_once_and_taken_up(client, archive, mpa_jhu, tmp_path)
     assert sorted(path.name for path in (tmp_path / "mpa-jhu").iterdir()) == sorted((FILES["info"], FILES["tot"]))
 
 
+@pytest.mark.parametrize("left", [0, 100, 2880, 5760, 8640])
+@pytest.mark.parametrize("key", ["info", "tot"])
+def test_a_file_that_was_cut_off_is_fetched_again(client, archive, mpa_jhu, tmp_path, key, left):
+    """In the middle of a header, behind the first, in the table's rows: by its headers it has more."""
+    expected = mpa_jhu.rates(FIBERS, "tot")
+    path = tmp_path / "mpa-jhu" / FILES[key]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: min(left, len(whole) - 2880)])
+    assert mpa_jhu.rates(FIBERS, "tot") == expected
+    assert path.read_bytes() == whole
+    assert archive.count(FILES[key]) == 2
+
+
 def test_a_spectrum_that_it_has_not(mpa_jhu):
     ((rates, why),) = mpa_jhu.rates([(1, 2, 3)], "tot")
     assert np.isnan(list(rates.values())).all()

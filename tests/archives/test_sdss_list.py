@@ -100,3 +100,26 @@ def test_an_answer_is_a_list():
 def test_answers_that_are_no_lists(rows, said):
     with pytest.raises(RequestError, match=said):
         asked_of_rows(rows, "--query")
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "placed"),
+    [
+        (0, 0, True),
+        (359.999, 90, True),
+        (360, 0, False),
+        (400, 0, False),
+        (-175, 0, True),
+        (-181, 0, False),
+        (10, 95, False),
+    ],
+)
+def test_positions_that_are_none_on_the_sky(listed, ra, dec, placed):
+    (asked,) = listed(ra=[float(ra)], dec=[float(dec)])
+    assert asked.placed == placed
+    assert (asked.wrong == "") == placed
+
+
+def test_what_is_no_number_is_shown_with_its_row(listed):
+    with pytest.raises(RequestError, match=r"column fiberID holds 'abc' in row 1, which is no number"):
+        listed(plate=[266, 266], mjd=[51602, 51602], fiberID=["13", "abc"])

@@ -40,8 +40,8 @@ def test_where_it_is():
         (lambda: made_spectrum(ONE)[:20000], "no spectrum|not the whole"),
         (lambda: made_spectrum(ONE)[:-2880], "no spectrum|not the whole"),
         (lambda: made_spectrum(ONE)[:-1], "no spectrum|not the whole"),
-        (lambda: b"<html></html>", "no spectrum"),
-        (lambda: b"", "no spectrum"),
+        (lambda: b"<html></html>", "^is no FITS file$"),
+        (lambda: b"", "^is no FITS file$"),
     ],
 )
 def test_other_files_are_none(content, said, check):

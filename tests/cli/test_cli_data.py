@@ -173,6 +173,46 @@ def test_a_list_in_the_place_of_the_table(refused, archive, listed, tmp_path):
     assert read(tmp_path / "out" / "objects.ecsv")["fiberID"].tolist() == [fiber[2] for fiber in FIBERS]
 
 
+def test_what_was_fetched_before_stays_in_the_table(galprism, refused, archive, listed, tmp_path):
+    words = ("data", "sdss", listed(), "-o", tmp_path / "out", *archive.servers)
+    assert galprism(*words).status == 0
+    n = len(archive.asked)
+    said = refused(
+        (*words, "--what", "cutouts"), "has spectra, photometry, sfr", "--what spectra,cutouts,photometry,sfr"
+    )
+    assert str(tmp_path / "out" / "objects.ecsv") in said
+    result = galprism(*words, "--size", "32")
+    assert result.status == 0
+    assert "the cutouts were of 64 x 64 pixels: replaced by 32 x 32" in result.out
+    few = galprism("data", "sdss", listed(FIBERS[:1]), "-o", tmp_path / "out", *archive.servers, "--size", "32")
+    assert "of 2 more objects, which are not in this list: replaced" in few.out
+    assert "replaced" not in galprism("data", "sdss", tmp_path / "list.csv", *words[3:], "--size", "32").out
+    assert len(archive.asked) < n + 8  # frames for the other size, but nothing else, are fetched again
+
+
+def test_a_table_of_mine_is_not_replaced(refused, archive, listed, tmp_path):
+    (tmp_path / "out" / "downloads").mkdir(parents=True)
+    write_table(tmp_path / "out" / "objects.ecsv", {"mine": np.arange(3)})
+    refused(("data", "sdss", listed(), "-o", tmp_path / "out", *archive.servers), "no table of `galprism data`")
+    assert not archive.asked
+
+
+def test_a_page_of_html_in_the_place_of_a_spectrum(galprism, archive, listed, tmp_path):
+    archive.faults["spec-0266-51602-0013"] = ["html"] * 3
+    words = ("-o", tmp_path / "out", *archive.servers, "--what", "spectra")
+    assert galprism("data", "sdss", listed(), *words).status == 0
+    (why, *others) = read(tmp_path / "out" / "objects.ecsv")["missing"].tolist()
+    assert "is no FITS file" in why
+    assert "SIMPLE" not in why
+    assert others == ["", ""]
+
+
+def test_rates_are_counted_by_what_they_are_of(galprism, archive, listed, tmp_path):
+    archive.faults["gal_totsfr"] = ["404"]
+    result = galprism("data", "sdss", listed(), "-o", tmp_path / "out", *archive.servers, "--what", "sfr")
+    assert "0 star-formation rates (3 within the fibre)" in result.out
+
+
 def test_a_server_that_is_down_ends_the_run_with_its_table(galprism, archive, listed, tmp_path):
     archive.faults["/sas/"] = ["500"] * 9
     words = ("data", "sdss", listed(), "-o", tmp_path / "out", *archive.servers)

@@ -433,9 +433,18 @@ def test_check_says_how_each_is_understood(galprism, made):
     assert result.status == 0, result.err
     assert "11 spectra of 3260 pixels from 3801.89 to 8051.93 Angstrom" in result.out
     assert "redshift 0.0" in result.out
+    assert "looks at their pixels from 3801.89 to 8051.93 Angstrom" in result.out
     result = galprism("check", made / "toy", made / "cut.h5")
     assert result.status == 0, result.err
     assert "11 cutouts in g, r, i, 24 x 24 pixels of 0.396 arcsec, in nJy" in result.out
+
+
+def test_check_asks_for_no_redshift_where_it_is_what_is_found(galprism, tmp_path):
+    write_spectrum(tmp_path, 0, Z=np.nan)
+    result = galprism("check", "galaxy-redshift", tmp_path / "spec-00.fits")
+    assert result.status == 0, result.err
+    assert "galaxy-redshift looks at their pixels from 3548.13 to 10411.2 Angstrom" in result.out
+    assert "REDSHIFT" not in result.out
 
 
 def test_columns_are_described(predict, made, tmp_path):
@@ -444,3 +453,37 @@ def test_columns_are_described(predict, made, tmp_path):
         assert {"mean_log_age_lw_p16", "ebv_p84", "flags"} <= set(table.columns)
         assert table.columns["mean_log_age_lw"].unit.startswith("dex")
         assert "5500 A" in table.meta["predictions"]["definitions"]["mean_log_age_lw"]
+
+
+@pytest.mark.parametrize(
+    ("reads", "writes", "said"),
+    [
+        (("table.parquet", "--cutouts", "cut.h5"), ("-o", "cut.h5"), "is what is read"),
+        (("table.parquet", "--cutouts", "cut.h5"), ("-o", "a.csv", "--redshift-pdf", "cut.h5"), "is what is read"),
+        (("table.parquet", "--cutouts", "cut.h5"), ("-o", "a.csv", "--redshift-pdf", "link.h5"), "is what is read"),
+        (("table.parquet", "--redshift", "z.csv", "--spectra", "spectra"), ("-o", "z.csv"), "is what is read"),
+        (("spectra",), ("-o", "spectra/spec-03.fits"), "spectra, all of which is read"),
+        (("table.parquet", "--spectra", "spectra"), ("-o", "spectra/spec-03.fits"), "all of which is read"),
+        (("table.parquet", "--spectra", "spectra"), ("-o", "a.csv", "--redshift-pdf", "spectra/a.h5"), "all of which"),
+        (("spectra/spec-03.fits", "spectra/spec-04.fits"), ("-o", "spectra/spec-04.fits"), "is what is read"),
+        (("table.parquet",), ("-o", "a.h5", "--redshift-pdf", "./a.h5"), "need a file each"),
+    ],
+)
+def test_what_is_read_is_not_written(made, refused, tmp_path, reads, writes, said):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    write_table(tmp_path / "z.csv", {"id": IDS, "redshift": SOURCES.redshift})
+    (tmp_path / "link.h5").symlink_to(tmp_path / "cut.h5")
+    words = [word if word.startswith("-") else tmp_path / word for word in (*reads, *writes)]
+    refused(("predict", tmp_path / "toy", *words), said)
+
+
+def test_which_pixels_there_are_and_which_are_looked_at(predict, tmp_path):
+    """Wavelengths in nm that are called Angstrom: no pixel is where the model looks."""
+    wave = 10 ** (1e-4 * (toy.FIRST + np.arange(toy.N_PIXELS)))
+    columns = {"wave": wave / 10, "flux": SOURCES.spectra.flux[0], "ivar": SOURCES.spectra.ivar[0]}
+    units = {"wave": "Angstrom", "flux": "1e-17 erg / (s cm2 Angstrom)"}
+    write_table(tmp_path / "nm.ecsv", columns, units=units)
+    _, result = predict(tmp_path / "nm.ecsv", "--redshift", "0.1")
+    assert f"the spectra have data from {wave[0] / 10:.6g} to" in result.out
+    low, high = SOURCES.spectra.wave[[0, -1]]
+    assert f"looks at those from {low:.6g} to {high:.6g} Angstrom, observed; is the unit of the wave" in result.out

@@ -125,3 +125,20 @@ def test_linear_algebra_has_one_thread_unless_the_user_says_so(galprism, monkeyp
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
     galprism("list", "flags")
     assert os.environ["OPENBLAS_NUM_THREADS"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ((), "stopped; nothing is kept yet, and the same command begins anew"),
+        (("100 of 700 rows are done; run the same command again",), "stopped; 100 of 700 rows are done; run the same"),
+    ],
+)
+def test_a_run_that_is_stopped_says_what_is_kept(galprism, columns, catalogue, tmp_path, monkeypatch, said, told):
+    def stopped(*args, **options):
+        raise KeyboardInterrupt(*said)
+
+    monkeypatch.setattr("galprism.cli.predict.predict_file", stopped)
+    result = galprism("predict", "kids-mass-sfr", catalogue(columns), "-o", tmp_path / "a.csv")
+    assert result.status == 130
+    assert told in result.err

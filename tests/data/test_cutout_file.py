@@ -196,3 +196,21 @@ def test_put_to_sources_by_id():
         with_cutouts(catalogue, np.append(IDS[:-1], IDS[4]), cutouts())
     with pytest.raises(RequestError, match="3 ids were given for 23 cutouts"):
         with_cutouts(catalogue, IDS[:3], cutouts())
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "value", "said"),
+    [
+        ("flux", (7, 1, 2, 3), np.nan, "flux = nan in band r at y, x = 2, 3; accepted: finite"),
+        ("ivar", (7, 0, 4, 5), -2.0, "ivar = -2 in band g at y, x = 4, 5; accepted: 0 where"),
+        ("ivar", (7, 0, 4, 5), np.inf, "ivar = inf in band g"),
+        ("psf_fwhm", (7, 1), -0.5, "psf_fwhm = -0.5 in band r; accepted: positive"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named_with_its_file_and_source(path, name, at, value, said):
+    with h5py.File(path, "a") as file:
+        file[name][at] = value
+    with pytest.raises(RequestError) as refused:
+        CutoutFile(path).read(rows=[3, 7, 9])
+    assert f"{path}: id {IDS[7]} (row 7): {said}" in str(refused.value)
+    CutoutFile(path).read(rows=[3, 9])

@@ -77,10 +77,13 @@ def holed(value):
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({"flux": holed(np.nan)}, "flux is not finite somewhere; a pixel without data has ivar = 0"),
-        ({"ivar": holed(-1)}, "ivar is negative or not finite somewhere"),
-        ({"ivar": holed(np.nan)}, "ivar is negative or not finite somewhere"),
-        ({"ivar": holed(np.inf)}, "ivar is negative or not finite somewhere"),
+        (
+            {"flux": holed(np.nan)},
+            r"flux = nan in band r at y, x = 2, 2; .* a pixel without data has ivar = 0, and flux = 0 \(row 1\)",
+        ),
+        ({"ivar": holed(-1)}, "ivar = -1 in band r at y, x = 2, 2; accepted: 0 where there are no data"),
+        ({"ivar": holed(np.nan)}, "ivar = nan in band r"),
+        ({"ivar": holed(np.inf)}, "ivar = inf in band r"),
         ({"ivar": np.ones((N, 2, 7, 8))}, r"ivar has shape \(5, 2, 7, 8\); expected \(5, 2, 7, 9\)"),
         ({"flux": np.ones((N, 7, 9))}, r"flux has shape \(5, 7, 9\); expected \(N, 2, H, W\)"),
         ({"flux": np.ones((N, 2, *SHAPE), int)}, "flux is int64 and ivar float32; accepted: float32, float64"),
@@ -90,7 +93,7 @@ def holed(value):
         ({"pixel_scale": 0.0}, "pixel_scale = 0.0; accepted: above zero"),
         ({"pixel_scale": np.nan}, "pixel_scale = nan; accepted: above zero"),
         ({"psf_fwhm": np.ones(N)}, r"psf_fwhm has shape \(5,\); expected \(5, 2\)"),
-        ({"psf_fwhm": np.zeros((N, 2))}, "psf_fwhm is not positive"),
+        ({"psf_fwhm": np.zeros((N, 2))}, r"psf_fwhm = 0 in band g; accepted: positive, .* \(row 0\)"),
     ],
 )
 def test_refused(other, said):

@@ -1,4 +1,5 @@
 import sys
+import tracemalloc
 
 import astropy.units as u
 import numpy as np
@@ -132,3 +133,15 @@ def test_types_and_refusals(monkeypatch):
     monkeypatch.setitem(sys.modules, "spectres", None)
     with pytest.raises(RequestError, match=r"spectres is not installed; pip install galprism\[spectra\]"):
         resample(made(np.ones(len(OLD))), NEW)
+
+
+@pytest.mark.parametrize("wave", [np.linspace(3.55, 4.01, 100), np.linspace(3e8, 3.0001e8, 100)])
+def test_pixels_that_lie_elsewhere_cost_no_more_than_others(wave):
+    """What lies between them and the new ones is not filled with pixels as fine."""
+    spectra = Spectra(np.ones((1, 100)), np.ones((1, 100)), wave)
+    tracemalloc.start()
+    found = resample(spectra, NEW)
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not found.observed.any()
+    assert used < 50 * 8 * len(NEW)

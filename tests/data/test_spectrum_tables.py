@@ -42,6 +42,29 @@ class TestTables:
         np.testing.assert_allclose(found.flux, 10 * FLUX, rtol=1e-6)
         np.testing.assert_allclose(found.ivar, 0.04)
 
+    @pytest.mark.parametrize(
+        ("wave", "unit", "said"),
+        [
+            (np.linspace(3.55, 4.01, 100), u.AA, r"column wave has wavelengths from 3\.55 to 4\.01 Angstrom; .*10\*\*"),
+            (np.linspace(0.38, 0.92, 100), u.nm, r"from 0\.38 to 0\.92 nm; .*is the unit right\?"),
+            (np.linspace(3800, 9200, 100), u.um, r"from 3800 to 9200 um; .*is the unit right\?"),
+        ],
+        ids=["log10", "um-called-nm", "angstrom-called-um"],
+    )
+    def test_wavelengths_of_no_light_are_refused(self, tmp_path, wave, unit, said):
+        made = table()
+        made["wave"] = wave * unit
+        made.write(tmp_path / "odd.ecsv")
+        with pytest.raises(RequestError, match=said):
+            read_spectrum_table(tmp_path / "odd.ecsv")
+
+    def test_a_gap_is_not_filled_without_end(self, tmp_path):
+        made = table()
+        made["wave"] = np.r_[5000 + 1e-3 * np.arange(99), 9e6] * u.AA
+        made.write(tmp_path / "gap.ecsv")
+        with pytest.raises(RequestError, match=r"5000\.1 and 9e\+06 Angstrom stand side by side"):
+            read_spectrum_table(tmp_path / "gap.ecsv")
+
     def test_units_are_converted(self, tmp_path):
         """The same spectrum in nm and mJy, of which the errors are in uJy, and with an ivar in its own unit."""
         made = table()

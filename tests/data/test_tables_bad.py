@@ -92,6 +92,12 @@ def test_truncated(tmp_path, table, suffix, kept):
         assert "truncated" in message
 
 
+def test_a_fits_file_cut_before_its_table(tmp_path, table):
+    write_table(tmp_path / "t.fits", table)
+    (tmp_path / "t.fits").write_bytes((tmp_path / "t.fits").read_bytes()[:4000])
+    assert "it is truncated, its 4,000 bytes are not whole blocks" in refused(tmp_path / "t.fits")
+
+
 def test_a_fits_file_cut_while_it_is_read(tmp_path, table):
     write_table(tmp_path / "t.fits", table)
     batches = open_table(tmp_path / "t.fits").batches(size=100)

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from galprism.data.tables import FORMATS, ColumnInfo, TableWriter, check_writable, open_table, write_table
+from galprism.data.tables import FORMATS, ColumnInfo, TableWriter, check_apart, check_writable, open_table, write_table
 from galprism.errors import RequestError
 
 SUFFIXES = [suffix for known in FORMATS for suffix in known.suffixes]
@@ -165,3 +165,42 @@ class TestBatches:
     def test_half_floats_are_widened(self, tmp_path):
         write_table(tmp_path / "t.fits", {"x": np.array([0.5], np.float16)})
         assert open_table(tmp_path / "t.fits").columns["x"].dtype == np.float32
+
+
+class TestApartFromWhatIsRead:
+    """A spectrum or a catalogue that somebody waited a night for must not become the table that was made of it."""
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        (tmp_path / "sp").mkdir()
+        for name in ("sp/a.fits", "m.h5"):
+            (tmp_path / name).write_text("precious")
+        (tmp_path / "by_link.h5").symlink_to(tmp_path / "m.h5")
+        (tmp_path / "by_hard_link.h5").hardlink_to(tmp_path / "m.h5")
+        (tmp_path / "link.fits").symlink_to(tmp_path / "sp" / "a.fits")
+        (tmp_path / "linked").symlink_to(tmp_path / "sp")
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        ("output", "read", "said"),
+        [
+            ("m.h5", "m.h5", "is what is read"),
+            ("sp/../m.h5", "m.h5", "is what is read"),
+            ("by_link.h5", "m.h5", "is what is read"),
+            ("by_hard_link.h5", "m.h5", "is what is read"),
+            ("m.h5", "by_link.h5", "is what is read"),
+            ("sp/a.fits", "sp", "lies in .*sp, all of which is read"),
+            ("sp/new.fits", "sp", "lies in .*sp, all of which is read"),
+            ("linked/a.fits", "sp", "lies in"),
+            ("sp/a.fits", "linked", "lies in"),
+            ("link.fits", "sp", "lies in"),
+            ("sp", "sp/a.fits", "holds .*a.fits, which is read"),
+        ],
+    )
+    def test_refused(self, folder, output, read, said):
+        with pytest.raises(RequestError, match=said):
+            check_apart(folder / output, [folder / "absent", folder / read])
+
+    @pytest.mark.parametrize(("output", "read"), [("new.h5", "m.h5"), ("m.h5", "sp"), ("b.fits", "sp"), ("sp", "m.h5")])
+    def test_of_its_own(self, folder, output, read):
+        check_apart(folder / output, [folder / read])

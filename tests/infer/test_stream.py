@@ -106,6 +106,16 @@ def test_a_band_that_the_table_lacks(mixture, sky, tmp_path, write_catalogue):
     assert np.all(read_predictions(tmp_path / "out.parquet").n_bands[:5] == 8)
 
 
+def test_positions_that_are_none_are_told_once_and_kept(mixture, sky, tmp_path, write_catalogue):
+    ra, dec = np.full(N, 10.0), np.full(N, 5.0)
+    ra[[130, 140]], dec[150], ra[160] = 400.0, 95.0, np.nan
+    path = write_catalogue(tmp_path / "in.parquet", sky, ra=ra, dec=dec)
+    summary = predict_file(mixture[0], KIDS, path, tmp_path / "out.parquet", batch_rows=100)
+    (note,) = summary.notes
+    assert f"3 positions are none on the sky, such as row 130 (id {sky.id[130]}), ra = 400, dec = 5" in note
+    np.testing.assert_array_equal(read_predictions(tmp_path / "out.parquet").ra, ra)
+
+
 class Stop:
     """A progress report that interrupts after some rows."""
 
@@ -123,7 +133,7 @@ class TestInterrupted:
     @pytest.mark.parametrize("after", [1, 350, 700])
     def test_it_is_taken_up_with_the_same_answer(self, mixture, catalogue, tmp_path, threads, after):
         out, whole = tmp_path / "out.parquet", tmp_path / "whole.parquet"
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match=r"of 700 rows are done; run the same command again to take it up"):
             predict_file(mixture[0], KIDS, catalogue, out, batch_rows=100, threads=threads, progress=Stop(after))
         assert not out.exists()
         assert len(left_over(tmp_path)) == 1
@@ -133,6 +143,16 @@ class TestInterrupted:
         assert sum(seen) == N
         predict_file(mixture[0], KIDS, catalogue, whole, batch_rows=100)
         assert_same(read_predictions(out), read_predictions(whole))
+        assert not left_over(tmp_path)
+
+    def test_where_nothing_is_kept_nothing_is_promised(self, mixture, catalogue, tmp_path, monkeypatch):
+        def stopped(*args, **options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("galprism.infer.stream.Predictor.predict", stopped)
+        with pytest.raises(KeyboardInterrupt) as stop:
+            predict_file(mixture[0], KIDS, catalogue, tmp_path / "out.parquet")
+        assert str(stop.value) == ""
         assert not left_over(tmp_path)
 
     def test_a_part_that_was_cut_off_is_done_again(self, mixture, catalogue, tmp_path):

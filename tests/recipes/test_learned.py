@@ -157,6 +157,23 @@ class TestCatalogue:
         blind = Predictor(model).predict(type(sources)(sources.id, photometry=sources.photometry))
         assert np.isfinite(blind.column("logmstar")).all()
 
+    def test_statistics_out_of_order_are_refused_with_row_columns_and_values(self, tmp_path):
+        """Sentinels are no rates: their rows are left out as before."""
+        rates = {"p16": np.full(50, -0.5), "p50": np.full(50, 0.1), "p84": np.full(50, 0.6)}
+        rates["p84"][4] = -9999.0
+        names = {"p16": "sfr_tot_p16", "p50": "sfr_tot_median", "p84": "sfr_tot_p84"}
+        settings = {f"labels.columns.{name}": f'"{column}"' for column, name in names.items()}
+        settings |= {"targets.names": json.dumps(list(names.values())), "targets.bounded": "[]"}
+        settings |= {"labels.inputs.redshift": "true"}
+        good = toy_redshifts.written(tmp_path, 50, **rates)
+        assert len(known_parameters(toy_redshifts.recipe(good, **settings))) == 49
+        rates["p16"][7] = 0.9
+        bad = toy_redshifts.written(tmp_path, 50, **rates)
+        said = r"row 7 \(id .*\): sfr_tot_p16 = 0\.9, sfr_tot_median = 0\.1, sfr_tot_p84 = 0\.6; accepted: sfr_"
+        with pytest.raises(RequestError, match=said) as refused:
+            known_parameters(toy_redshifts.recipe(bad, **settings))
+        assert bad.name in str(refused.value)
+
     @pytest.mark.parametrize(
         ("changes", "words"),
         [

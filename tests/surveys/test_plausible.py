@@ -74,6 +74,13 @@ def test_a_table_full_of_sentinels_is_refused_and_one_with_some_is_not(made, kid
         check(made, kids, flux, err)
 
 
+def test_fluxes_that_are_all_negative_are_called_fluxes(made, kids):
+    flux, err = made.catalogue(kids, 50)
+    with pytest.raises(RequestError, match=r"plausible: fluxes, .* Are these fluxes in that unit") as refused:
+        check(made, kids, -np.abs(flux) - 1e6, err)
+    assert "magnitudes" not in str(refused.value)
+
+
 def test_bands_that_a_table_lacks_have_no_vote(made, kids):
     batch, columns = made.plain(kids, *made.catalogue(kids, 30), "mJy")
     layout = kids.layout(columns, without=("Z", "Y", "J", "H", "Ks"))

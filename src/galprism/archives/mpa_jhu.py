@@ -19,6 +19,7 @@ import numpy as np
 
 from galprism.archives.client import Client, Unsound
 from galprism.archives.skyserver import SkyServer
+from galprism.archives.whole_fits import check_whole, glance
 from galprism.data.tables import open_table
 from galprism.data.tables.writing import to_disk
 from galprism.errors import GalprismError, RequestError
@@ -89,9 +90,9 @@ class MpaJhu:
         return found
 
     def _file(self, key: str) -> Path:
-        """The unpacked file."""
+        """The unpacked file, fetched anew where what is there is not the whole of it."""
         path = self.folder / FILES[key]
-        if not path.exists():
+        if not _is_whole(path):
             packed = path.with_name(f"{path.name}.gz")
             self.client.download(f"{self.url}/{PATH.format(name=path.name)}", packed, _check_packed)
             part = path.with_name(f"{path.name}.part")
@@ -133,6 +134,17 @@ def _rows_of(info: Mapping[str, np.ndarray], fibers: Sequence[tuple[int, int, in
 
 def _key(plate: np.ndarray, mjd: np.ndarray, fiber: np.ndarray) -> np.ndarray:
     return (plate * 100_000 + mjd) * 10_000 + fiber
+
+
+def _is_whole(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        glance(path)
+        check_whole(path)
+    except Unsound:
+        return False
+    return True
 
 
 def _check_packed(path: Path) -> None:

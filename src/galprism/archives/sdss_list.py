@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from galprism.archives.skyserver import Row
+from galprism.data.pairs import on_sky
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
 from galprism.surveys.preset import PLAIN_DEC, PLAIN_ID, PLAIN_RA
@@ -38,7 +39,7 @@ class Asked:
     @property
     def placed(self) -> bool:
         """Its position is known, and on the sky."""
-        return bool(np.isfinite(self.ra) and -90 <= self.dec <= 90)
+        return bool(on_sky(self.ra, self.dec))
 
     @property
     def by(self) -> str:
@@ -76,9 +77,24 @@ def read_list(path: str | os.PathLike[str]) -> list[Asked]:
                 "lost; accepted: whole numbers or text"
             )
         if key != "specobj_id" and kind not in "iuf":
-            raise RequestError(f"{path}: column {named[key]} holds {column.dtype}; accepted: numbers, {ACCEPTED}")
+            row, value = _no_number(column)
+            raise RequestError(
+                f"{path}: column {named[key]} holds {value!r} in row {row}, which is no number; accepted: numbers, "
+                f"{ACCEPTED}"
+            )
     ids = [str(one) for one in read[id_column]] if id_column else [""] * n
     return [_asked(ids[row], {key: column[row] for key, column in columns.items()}) for row in range(n)]
+
+
+def _no_number(column: np.ndarray) -> tuple[int, str]:
+    """The first row, from 0, that is no number, else the first; and what stands there."""
+    values = [str(value) for value in column]
+    for row, value in enumerate(values):
+        try:
+            float(value)
+        except ValueError:
+            return row, value
+    return 0, values[0] if values else ""
 
 
 def asked_of_rows(rows: Sequence[Row], origin: str) -> list[Asked]:

@@ -6,21 +6,17 @@ the others eight times as large: https://data.sdss.org/datamodel/files/SPECTRO_R
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
 from galprism.archives.client import Client, Unavailable, Unsound
 from galprism.archives.sdss_objects import Found
+from galprism.archives.whole_fits import check_whole, glance
 from galprism.data.pairs import FARTHEST, separation
 from galprism.data.spectrum_files import read_sdss
 from galprism.errors import RequestError
 
-BLOCK = 2880
-"""Bytes: files of FITS are whole numbers of them."""
 PATH = "dr17/sdss/spectro/redux/{run2d}/spectra/lite/{plate:04d}/{name}"
 
 
@@ -59,24 +55,11 @@ class Spectra:
         return self._why[found.id]
 
 
-def glance(path: Path) -> None:
-    """Raises Unsound where a file cannot be the whole of a FITS file by its length, at no cost."""
-    size = path.stat().st_size
-    if not size or size % BLOCK:
-        raise Unsound("is not the whole of a FITS file")
-
-
 def check_spectrum(path: Path, fiber: tuple[int, int, int], ra: float, dec: float) -> None:
     """Raises Unsound where a file is not the whole spectrum of that fibre, or lies elsewhere on the sky."""
+    check_whole(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            with fits.open(path, memmap=False) as file:
-                for hdu in file:
-                    info = hdu.fileinfo()
-                    if info["datLoc"] + info["datSpan"] > path.stat().st_size:
-                        raise Unsound("is not the whole of a FITS file")
-            found = read_sdss(path)
+        found = read_sdss(path)
     except (RequestError, OSError) as error:
         raise Unsound(f"is no spectrum of SDSS: {str(error).removeprefix(f'{path}: ')}") from error
     expected = "{:04d}-{}-{:04d}".format(*fiber)

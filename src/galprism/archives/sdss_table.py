@@ -40,6 +40,8 @@ OF_FLUXES = {
     "psfWidth": "FWHM of the field's point-spread function",
 }
 OF_RATES = "of the distribution of log SFR (M_sun/yr) by MPA-JHU, {}; Kroupa IMF"
+RATES = "star-formation rates"
+"""Under this word the metadata say which of SOURCES they are from."""
 SOURCES = {"mpa-jhu": "MPA-JHU, SDSS DR7 v5.2", "skyserver": "galSpecExtra of SkyServer, SDSS DR8"}
 APERTURE = {"tot": "of the whole galaxy", "fib": "within the fibre"}
 
@@ -86,7 +88,7 @@ def columns_of(got: Sequence[Got], kinds: Collection[str]) -> tuple[dict[str, np
 def write_objects(path: str | os.PathLike[str], got: Sequence[Got], kinds: Collection[str], sfr: str) -> None:
     """Write the table, whole or not at all; `sfr` : where its rates are from, one of galprism.archives.sdss.SFR."""
     arrays, infos = columns_of(got, kinds)
-    about = {"archive": "SDSS DR17"} | ({"star-formation rates": SOURCES[sfr]} if "sfr" in kinds else {})
+    about = {"archive": "SDSS DR17"} | ({RATES: SOURCES[sfr]} if "sfr" in kinds else {})
     with TableWriter(path, infos, len(got), about) as writer:
         writer.write(arrays)
 

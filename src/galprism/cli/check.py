@@ -17,8 +17,9 @@ from galprism.data.tables import PASSBANDS, open_table
 from galprism.errors import RequestError
 from galprism.infer.beside import check_blocks
 from galprism.infer.offsets import FEWEST, LEAST_SN, band_offsets
+from galprism.infer.redshift_predictor import NOT_OURS
 from galprism.infer.with_images import is_cutout_file
-from galprism.infer.with_spectra import alone, is_spectra, options_of_table, read_from
+from galprism.infer.with_spectra import alone, is_spectra, looked_at, options_of_table, read_from
 from galprism.surveys.reading import concatenate
 from galprism.units import abmag_from_njy
 
@@ -119,12 +120,16 @@ def without_table(args: argparse.Namespace) -> None:
     assert sources.redshift is not None
     assert sources.flags is not None
     print(f"{path}: {len(sources):,} spectra of {sources.spectra.described()}")
+    ends = None if model is None else looked_at(model)
+    if model is not None and ends is not None:
+        print(f"  {model.name} looks at their pixels from {ends[0]:.6g} to {ends[1]:.6g} Angstrom, observed")
     print_notes(read.notes)
     print_left_out(read.failed)
     if np.isfinite(sources.redshift).any():
         low, middle, high = np.nanpercentile(sources.redshift, [0, 50, 100])
         print(f"  redshift {low:.4f} – {high:.4f}, median {middle:.4f}")
-    print_flags(flags.counts(sources.flags))
+    finds_redshifts = model is not None and model.spectroscopic is not None
+    print_flags(flags.counts(sources.flags & ~np.uint32(NOT_OURS if finds_redshifts else 0)))
 
 
 def meant(args: argparse.Namespace, named: object) -> tuple[bundle.Bundle | None, surveys.Survey]:

@@ -28,6 +28,9 @@ from galprism.surveys.preset import PLAIN_DEC, PLAIN_ID, PLAIN_RA, PLAIN_REDSHIF
 BATCH_BYTES = 2**28
 """Of cutouts that are in memory at a time."""
 
+WRITES = ("output", "table")
+READS = ("catalogue",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The catalogue, the images of each band with what goes with them, and where to."""
@@ -80,12 +83,9 @@ def run(args: argparse.Namespace) -> None:
         positions = _positions(args, table)
     every = [image for tiles in cutter.images.values() for image in tiles]
     planes = [plane for image in every for plane in (image.plane, image.weight, image.mask) if plane is not None]
-    reads = [args.catalogue, *(plane.path for plane in planes)]
-    if args.table:
-        check_writable(args.table, reads)
-        if Path(args.table).absolute() == Path(args.output).absolute():
-            raise RequestError(f"--catalogue {args.table} is the file of cutouts as well; accepted: another file")
-    check_writable(args.output, reads)
+    for output in (args.table, args.output):
+        if output:
+            check_writable(output, [plane.path for plane in planes])
     about = cutter.described() | {"catalogue": Path(args.catalogue).name}
     how = {"diameter": args.aperture, "annulus": annulus, "match_psf": bool(args.fwhm)}
     seen: list[np.ndarray] = []

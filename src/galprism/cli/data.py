@@ -11,6 +11,7 @@ from pathlib import Path
 
 from galprism.archives.client import Client, Manners, Unavailable
 from galprism.archives.sdss import CUTOUTS, KINDS, SFR, Got, Servers, fetch
+from galprism.archives.sdss_before import before, check_kept, replaced
 from galprism.archives.sdss_list import Asked, asked_of_rows, read_list
 from galprism.archives.sdss_table import write_objects
 from galprism.archives.skyserver import SkyServer
@@ -79,7 +80,9 @@ def run(args: argparse.Namespace) -> None:
             held.enter_context(made(each))
             held.enter_context(alone(each))
         table = check_writable(folder / TABLE, [args.list] if args.list else [])
-        check_writable(folder / CUTOUTS)
+        check_writable(folder / CUTOUTS, [args.list] if args.list else [])
+        old = before(table, folder / CUTOUTS)
+        check_kept(old, kinds, table)
         _sweep(folder, downloads)
         if asked is None:
             asked = _queried(args.query, SkyServer(client, servers.skyserver, downloads / "queries"))
@@ -100,6 +103,8 @@ def run(args: argparse.Namespace) -> None:
         write_objects(table, got, kinds, args.sfr)
     progress.finish()
     print(_summary(got, kinds, client.requests, table))
+    for sentence in replaced(old, asked, kinds, args.sfr, args.size):
+        print(f"  {sentence}")
     _print_missing(got)
     told = "; ".join(f"{server} {why}" for server, why in client.closed.items())
     if client.given_up and not any(one.found for one in got):
@@ -153,15 +158,22 @@ def _summary(got: Sequence[Got], kinds: Sequence[str], requests: int, table: Pat
         "spectra": sum(one.spectrum for one in got),
         "cutouts": sum(bool(one.cutouts) for one in got),
         "photometry": sum(bool(one.found and one.found.photoobj_id) for one in got),
-        "sfr": sum(any(rate == rate for rates in one.rates.values() for rate in rates.values()) for one in got),
+        "sfr": _with_rates(got, "tot"),
     }
     had = ", ".join(f"{counts[kind]:,} {'star-formation rates' if kind == 'sfr' else kind}" for kind in kinds)
+    if "sfr" in kinds and _with_rates(got, "fib") != counts["sfr"]:
+        had += f" ({_with_rates(got, 'fib'):,} within the fibre)"
     lacking = sum(bool(one.missing) for one in got)
     found = sum(one.found is not None for one in got)
     return (
         f"{len(got):,} objects asked for, {found:,} found: {had}; {lacking:,} lack something "
         f"({requests:,} requests): {table}"
     )
+
+
+def _with_rates(got: Sequence[Got], aperture: str) -> int:
+    """Objects with a rate of the whole galaxy (tot), or of what is in the fibre (fib)."""
+    return sum(any(rate == rate for rate in one.rates.get(aperture, {}).values()) for one in got)
 
 
 def _print_missing(got: Sequence[Got]) -> None:

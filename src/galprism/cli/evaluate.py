@@ -13,6 +13,9 @@ from galprism.data.tables import open_table, read_predictions, read_truth
 from galprism.errors import RequestError
 from galprism.evaluate import Column, Shown, evaluate
 
+WRITES = ("output",)
+READS = ("predictions", "truth", "catalogue", "cutouts", "columns", "survey")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to judge, against what, and where the report goes."""

@@ -17,6 +17,9 @@ from galprism.data.tables import check_writable, open_table, write_predictions
 from galprism.errors import RequestError
 from galprism.recipes.references import METHODS, fit, reference_cache
 
+WRITES = ("output",)
+READS = ("catalogue", "settings", "redshift", "columns", "cache", "recipe", "survey")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whose models and priors, which catalogue, by which method, and where to."""
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
             f"recipe {recipe.name} takes any bands: say whose these are, with --survey ({', '.join(surveys.names())}, "
             "or a .toml file)"
         )
-    output = check_writable(args.output, reads=[args.catalogue])
+    output = check_writable(args.output)
     survey, reading = surveys.get(recipe.survey), reading_options(args)
     with open_table(args.catalogue) as table:
         if surveys.understood(table, survey, **reading).redshift is None:

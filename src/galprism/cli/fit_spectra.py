@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     words = [args.catalogue, *args.settings]
     settings = [word for word in words if "=" in word and not Path(word).exists()]
     paths = [word for word in words if word not in settings]
-    output = check_writable(args.output, reads=paths)
+    output = check_writable(args.output)
     require("mock", "fitting spectra by stellar populations")
     from galprism.fit.spectrum_results import extra_columns
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import galprism
+from galprism.cli.outputs import check_outputs
 from galprism.errors import GalprismError, RequestError
 
 VERBS = {
@@ -31,8 +32,8 @@ VERBS = {
     "list": "what there is: models, recipes, surveys, passbands, params, flags",
 }
 
-RESUMES = ("predict", "train", "reproduce", "data")
-"""Verbs that keep what they have done when they are stopped."""
+RESUMES = ("train", "reproduce", "data")
+"""Verbs that keep what they have done when they are stopped; others say themselves what they keep."""
 
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "1")
 """Of NumPy's own linear algebra, unless the environment says otherwise: verbs share their work out to all cores by
@@ -72,9 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"{error.filename}: " if error.filename else ""
         print(f"{program}: {what}{error.strerror or error}; the output was not written", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        again = "; run the same command again to take it up" if verb in RESUMES else ""
-        print(f"{program}: stopped{again}", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        told = str(stop) or ("run the same command again to take it up" if verb in RESUMES else "")
+        print(f"{program}: stopped{'; ' if told else ''}{told}", file=sys.stderr)
         return INTERRUPTED
     return DONE
 
@@ -104,7 +105,9 @@ def run(verb: str, program: str, words: Sequence[str]) -> None:
         module = importlib.import_module(f"galprism.cli.{verb}")
     parser = Parser(prog=program, description=VERBS[verb][0].upper() + VERBS[verb][1:] + ".")
     module.add_arguments(parser)
-    module.run(parser.parse_intermixed_args(words))
+    args = parser.parse_intermixed_args(words)
+    check_outputs(module, args)
+    module.run(args)
 
 
 def overview(program: str) -> Parser:

@@ -11,6 +11,9 @@ from galprism.cli.extras import require
 from galprism.cli.folders import made
 from galprism.cli.progress import Progress
 
+WRITES = ("output", "cutouts", "spectra")
+READS = ("recipe", "settings", "survey")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which recipe, how many galaxies, and where to."""

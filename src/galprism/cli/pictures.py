@@ -18,6 +18,9 @@ from galprism.errors import RequestError
 MOST = 30
 """Rows of a figure."""
 
+WRITES = ("output",)
+READS = ("files", "cutouts")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures, or cutouts and their ids, and where to."""
@@ -41,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
         raise RequestError("accepted: FILE … with pictures, or --cutouts FILE.h5 with --id ID …")
     if Path(args.output).suffix.lower() != ".png":
         raise RequestError(f"{args.output}: the figure is a .png")
-    out = check_place(args.output, [*args.files, *([args.cutouts] if args.cutouts else [])])
+    out = check_place(args.output)
     config = PictureConfig(size=args.size, own_range=not args.brightness)
     named = list(_from_cutouts(args.cutouts, args.id) if args.cutouts else _from_files(args.files, args.pixels))
     if len(named) > MOST:

@@ -23,6 +23,9 @@ from galprism.infer.own_models import Models, check_posteriors
 from galprism.infer.with_images import is_cutout_file
 from galprism.infer.with_spectra import is_spectra
 
+WRITES = ("output", "redshift_pdf")
+READS = ("catalogue", "cutouts", "spectra", "redshift", "columns", "passbands", "survey", "predictive_check")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, the catalogue, the output and the quantiles."""
@@ -87,24 +90,27 @@ def run(args: argparse.Namespace) -> None:
             named = table.meta.get(PASSBANDS)
     survey = survey_of(model, args.survey, args.passbands, (args.catalogue[0], named))
     models = _models(model, args.survey, args.predictive_check, progress) if args.predictive_check else None
-    summary = predict_file(
-        model,
-        survey,
-        catalogue,
-        args.output,
-        levels=_levels(args.quantiles),
-        threads=args.threads,
-        posterior=args.posterior,
-        infer_redshift=args.infer_redshift,
-        redshift_path=args.redshift_pdf,
-        cutouts=args.cutouts,
-        spectra=args.spectra,
-        spectra_options=spectrum_options(args),
-        priors=None if args.priors is None else _priors(args.priors),
-        models=models,
-        progress=progress,
-        **reading_options(args),
-    )
+    try:
+        summary = predict_file(
+            model,
+            survey,
+            catalogue,
+            args.output,
+            levels=_levels(args.quantiles),
+            threads=args.threads,
+            posterior=args.posterior,
+            infer_redshift=args.infer_redshift,
+            redshift_path=args.redshift_pdf,
+            cutouts=args.cutouts,
+            spectra=args.spectra,
+            spectra_options=spectrum_options(args),
+            priors=None if args.priors is None else _priors(args.priors),
+            models=models,
+            progress=progress,
+            **reading_options(args),
+        )
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(str(stop) or "nothing is kept yet, and the same command begins anew") from stop
     progress.finish()
     print(f"{summary.n_rows:,} sources by {model.name} in {summary.seconds:.1f} s: {args.output}")
     print_flags(summary.flags)

@@ -12,6 +12,9 @@ from galprism.cli.extras import require
 from galprism.cli.progress import Progress
 from galprism.errors import RequestError
 
+WRITES = ("output",)
+READS = ("recipe", "settings")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which recipe, with which settings, and where the bundle goes."""

@@ -32,7 +32,7 @@ import h5py
 import numpy as np
 
 from galprism.data.blocks import check_shape
-from galprism.data.cutouts import NJY, Cutouts
+from galprism.data.cutouts import NJY, Cutouts, fault
 from galprism.data.sources import Sources
 from galprism.data.tables.base import readable
 from galprism.data.tables.ids import comparable, match_each, match_ids
@@ -212,12 +212,18 @@ class CutoutFile:
             raise RequestError(f"{self.path}: has {len(self)} cutouts, not rows {rows!r}") from error
 
     def read(self, ids: np.ndarray | Sequence[Any] | None = None, rows: Any = None) -> Cutouts:
-        """The cutouts of `ids`, or of `rows`, in the order asked for; or all. Raises RequestError as `index` does."""
+        """The cutouts of `ids`, or of `rows`, in the order asked for; or all. Raises RequestError as `index` does, and
+        for a value that cannot be, naming the source."""
         index = self.index(ids, rows)
         with readable(self.path), h5py.File(self.path, "r") as file:
             flux, ivar, fwhm = (_rows(file[name], index) for name in (*PIXELS, "psf_fwhm"))
-            known = None if np.isnan(fwhm).all() else fwhm
+        known = None if np.isnan(fwhm).all() else fwhm
+        try:
             return Cutouts(flux, ivar, self.bands, self.pixel_scale, known, self.unit)
+        except RequestError as error:
+            wrong = fault(flux, ivar, known, self.bands)
+            said = str(error) if wrong is None else f"id {self.id[index[wrong[0]]]} (row {index[wrong[0]]}): {wrong[1]}"
+            raise RequestError(f"{self.path}: {said}") from error
 
     def batches(self, size: int = BATCH) -> Iterator[tuple[np.ndarray, Cutouts]]:
         """Ids and cutouts from the first to the last, `size` at a time."""

@@ -48,12 +48,8 @@ class Cutouts:
         check_shape("Cutouts", "ivar", ivar, flux.shape)
         if flux.dtype.kind != "f" or ivar.dtype.kind != "f":
             raise RequestError(f"Cutouts.flux is {flux.dtype} and ivar {ivar.dtype}; accepted: float32, float64")
-        if not np.isfinite(flux).all():
-            raise RequestError("Cutouts.flux is not finite somewhere; a pixel without data has ivar = 0, and flux = 0")
-        if not (np.isfinite(ivar).all() and np.all(ivar >= 0)):
-            raise RequestError(
-                "Cutouts.ivar is negative or not finite somewhere; accepted: 0 where there are no data, else positive"
-            )
+        if (wrong := fault(flux, ivar, self.psf_fwhm, self.bands)) is not None:
+            raise RequestError(f"Cutouts.{wrong[1]} (row {wrong[0]})")
         if len(set(self.bands)) != len(self.bands):
             raise RequestError(f"Cutouts.bands names a band twice: {self.bands}")
         if not 0 < self.pixel_scale < np.inf:
@@ -66,8 +62,6 @@ class Cutouts:
         if self.psf_fwhm is not None:
             fwhm = np.asarray(self.psf_fwhm, dtype=np.float32)
             check_shape("Cutouts", "psf_fwhm", fwhm, flux.shape[:2])
-            if np.any(fwhm <= 0) or np.isinf(fwhm).any():
-                raise RequestError("Cutouts.psf_fwhm is not positive or infinite somewhere; accepted: positive, NaN")
             object.__setattr__(self, "psf_fwhm", readonly(fwhm))
 
     def __len__(self) -> int:
@@ -129,3 +123,22 @@ class Cutouts:
         """Bands, size, pixel scale and unit in words."""
         size = f"{self.shape[0]} x {self.shape[1]} pixels of {self.pixel_scale:g} arcsec"
         return f"{', '.join(self.bands)}, {size}, in {self.unit}"
+
+
+def fault(
+    flux: np.ndarray, ivar: np.ndarray, psf_fwhm: np.ndarray | None, bands: Sequence[str]
+) -> tuple[int, str] | None:
+    """The first row of arrays that are as those of Cutouts, with a value that cannot be, and where and what it is."""
+    psf = np.ones(flux.shape[:2]) if psf_fwhm is None else np.asarray(psf_fwhm)
+    if psf.shape != flux.shape[:2]:
+        return None  # of another shape, which is another fault
+    for name, values, wrong, accepted in (
+        ("flux", flux, ~np.isfinite(flux), "finite; a pixel without data has ivar = 0, and flux = 0"),
+        ("ivar", ivar, ~(np.isfinite(ivar) & (ivar >= 0)), "0 where there are no data, else positive"),
+        ("psf_fwhm", psf, (psf <= 0) | np.isinf(psf), "positive, arcsec; NaN where it is not known"),
+    ):
+        if wrong.any():
+            row, band, *pixel = (int(one) for one in np.argwhere(wrong)[0])
+            at = f" at y, x = {pixel[0]}, {pixel[1]}" if pixel else ""
+            return row, f"{name} = {values[(row, band, *pixel)]:g} in band {bands[band]}{at}; accepted: {accepted}"
+    return None

@@ -25,6 +25,13 @@ def separation(ra: np.ndarray, dec: np.ndarray, other_ra: np.ndarray, other_dec:
     return np.degrees(2 * np.arcsin(np.minimum(half, 1.0))) * 3600
 
 
+def on_sky(ra: np.ndarray | float, dec: np.ndarray | float) -> np.ndarray:
+    """(N,), bool: ra from 0, or -180 where it is counted both ways, to below 360, and dec from -90 to 90, deg; false
+    where one is not known."""
+    ra, dec = np.asarray(ra, np.float64), np.asarray(dec, np.float64)
+    return (ra >= -180) & (ra < 360) & (np.abs(dec) <= 90)
+
+
 def with_pairs_checked(
     sources: Sources, ids: np.ndarray, ra: np.ndarray, dec: np.ndarray, *, farthest: float = FARTHEST
 ) -> tuple[Sources, np.ndarray]:

@@ -71,9 +71,9 @@ def _sigma(known: np.ndarray, variance: np.ndarray, ndim: int) -> np.ndarray:
 
 
 def _pads(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Wavelengths to put before and after the old ones, so that their pixels reach beyond the new ones."""
+    """Wavelengths to put before and after the old ones, so that their pixels reach beyond the new ones: a pixel that
+    leaves the old ones their width, and one as wide as it has to be, however far the new ones are."""
     edges = pixel_edges(new)
     first, last = old[1] - old[0], old[-1] - old[-2]
-    n_before = max(0, int(np.ceil((old[0] - edges[0]) / first))) + 1
-    n_after = max(0, int(np.ceil((edges[-1] - old[-1]) / last))) + 1
-    return old[0] - first * np.arange(n_before, 0, -1), old[-1] + last * np.arange(1, n_after + 1)
+    before, after = old[0] - first, old[-1] + last
+    return np.array([min(before - first, edges[0]), before]), np.array([after, max(after + last, edges[-1])])

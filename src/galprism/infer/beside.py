@@ -17,6 +17,7 @@ from galprism.data.cutout_file import CutoutFile
 from galprism.data.spectrum_files import ReadSpectra
 from galprism.data.tables import open_table
 from galprism.errors import RequestError
+from galprism.flags import Flag
 from galprism.infer import with_images, with_spectra
 from galprism.infer.with_images import CutoutRows, IdsAlone, is_cutout_file
 from galprism.infer.with_spectra import SpectraAlone, SpectrumRows, is_spectra
@@ -46,12 +47,27 @@ class Beside:
     """Spectra are not beside a table, but in its place."""
     spectra_options: Mapping[str, Any] = field(default_factory=dict)
     """How spectra were read."""
+    reach: tuple[float, float] | None = None
+    """Angstrom, the first and the last pixel in which a spectrum has data; None where there is none."""
 
     def put_to(self, sources: Sources) -> Sources:
         """The sources with what goes with them."""
         if self.spectra is not None:
             sources = with_spectra.attached(sources, self.spectra)
         return sources if self.cutouts is None else with_images.attached(sources, self.cutouts)
+
+    def out_of_reach(self, bundle: Bundle, flags: Mapping[str, int]) -> list[str]:
+        """Where spectra could not be used (flags : how many rows carry each), which pixels they have and which the
+        bundle looks at."""
+        looked_at = with_spectra.looked_at(bundle)
+        if not flags.get(Flag.SPECTRUM_MISSING.name or "") or self.reach is None or looked_at is None:
+            return []
+        (low, high), (blue, red) = self.reach, looked_at
+        unit = "; is the unit of the wavelengths right?" if high < blue or low > red or high / low > 30 else ""
+        return [
+            f"the spectra have data from {low:.6g} to {high:.6g} Angstrom; {bundle.name} looks at those from "
+            f"{blue:.6g} to {red:.6g} Angstrom, observed{unit}"
+        ]
 
     @property
     def most_rows(self) -> int:
@@ -108,6 +124,7 @@ def opened(
         alone = with_spectra.read_from(path, **how)
         rows = SpectrumRows(path, alone)
         noted: dict[str, Any] = {"failed": alone.failed, "notes": alone.notes, "alone": True, "spectra_options": how}
+        noted["reach"] = with_spectra.reach(alone)
         return rows, SpectraAlone(rows.found, rows.told), Beside(_cutout_file(cutouts), **noted)
     if spectra_options and spectra is None:
         raise RequestError(
@@ -118,7 +135,7 @@ def opened(
     given_spectra: dict[str, Any] = {}
     if read is not None and spectra is not None:
         given_spectra = {"spectra": read, "spectra_path": Path(spectra), "failed": read.failed, "notes": read.notes}
-        given_spectra["spectra_options"] = spectra_options
+        given_spectra |= {"spectra_options": spectra_options, "reach": with_spectra.reach(read)}
     if of_cutouts:
         check_blocks(bundle, path, None)
         table: Any = CutoutRows(path)

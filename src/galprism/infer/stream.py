@@ -26,6 +26,7 @@ from galprism import flags as flag_table
 from galprism import passbands
 from galprism.bundle import Bundle
 from galprism.data import LEVELS, Photometry, Predictions, Sources
+from galprism.data.pairs import on_sky
 from galprism.data.tables import BATCH_ROWS, PredictionsWriter, TableReader, check_writable
 from galprism.data.tables.csv import NOT_CSV
 from galprism.data.tables.formats import format_of
@@ -67,7 +68,7 @@ class Summary:
     failed: tuple[tuple[str, str], ...] = ()
     """Files of spectra that were left out, and why."""
     notes: tuple[str, ...] = ()
-    """What was done to spectra as they were read."""
+    """What was done to spectra as they were read, and what is odd in them and in positions."""
 
 
 def predict_file(
@@ -108,7 +109,8 @@ def predict_file(
     do what is asked, or the models are not of it.
     """
     start = time.perf_counter()
-    out_path = check_writable(out_path, reads=[*_paths(in_path), *(path for path in (cutouts, spectra) if path)])
+    reads = [*_paths(in_path), *(path for path in (cutouts, spectra) if path)]
+    out_path = check_writable(out_path, reads)
     check_blocks(bundle, cutouts, spectra)
     check_priors(bundle, priors)
     levels = check_levels(levels) if bundle.has_quantiles else ()
@@ -125,7 +127,7 @@ def predict_file(
             raise RequestError(
                 f"{redshift_path}: the posteriors of redshifts and the table of answers need a file each"
             )
-        redshift_path = check_redshift_file(redshift_path, _paths(in_path))
+        redshift_path = check_redshift_file(redshift_path, reads)
         if not infer_redshift and not bundle.tells_redshift:
             raise RequestError(f"{redshift_path}: posteriors of redshifts are of those that are inferred; ask for both")
     if bundle.any_bands:
@@ -179,7 +181,7 @@ def predict_file(
             if redshift_path is not None:
                 nodes = predictor.redshifts_asked
                 keep = stack.enter_context(RedshiftWriter(redshift_path, nodes.redshift, nodes.edges))
-            counts = _assemble(parts, out_path, nothing(bundle, ask, layout), keep)
+            counts, odd = _assemble(parts, out_path, nothing(bundle, ask, layout), keep)
     except RequestError:
         parts.remove()
         raise
@@ -187,8 +189,17 @@ def predict_file(
         if not parts.n_done:
             parts.remove()
         raise
+    except KeyboardInterrupt as stop:
+        if not parts.n_done:
+            parts.remove()
+            raise
+        kept = min(parts.n_done * batch_rows, table.n_rows)
+        raise KeyboardInterrupt(
+            f"{kept:,} of {table.n_rows:,} rows are done; run the same command again to take it up"
+        ) from stop
     parts.remove()
-    return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start, beside.failed, beside.notes)
+    notes = (*odd, *beside.out_of_reach(bundle, counts), *beside.notes)
+    return Summary(table.n_rows, n_resumed, counts, time.perf_counter() - start, beside.failed, notes)
 
 
 def _paths(given: str | os.PathLike[str] | Sequence[str]) -> list[str | os.PathLike[str]]:
@@ -321,8 +332,10 @@ def _answers(
             yield waiting.popleft().result()
 
 
-def _assemble(parts: Parts, out_path: Path, empty: Predictions, keep: RedshiftWriter | None) -> dict[str, int]:
-    """Write the table from its parts, duplicated ids flagged; returns how many rows carry each flag.
+def _assemble(
+    parts: Parts, out_path: Path, empty: Predictions, keep: RedshiftWriter | None
+) -> tuple[dict[str, int], list[str]]:
+    """Write the table from its parts, duplicated ids flagged; returns how many rows carry each flag, and what is odd.
 
     empty : the answer to no source. keep : where the posteriors of redshifts go.
     """
@@ -330,7 +343,7 @@ def _assemble(parts: Parts, out_path: Path, empty: Predictions, keep: RedshiftWr
     sizes = [len(parts.load_keys(number)) for number in range(parts.n_parts)]
     again = repeated_in_parts(parts.load_keys, sizes, parts.folder)
     counts: Counter[str] = Counter()
-    first = 0
+    first, n_odd, example = 0, 0, ""
     with PredictionsWriter(out_path, sum(sizes)) as writer:
         for number, size in enumerate(sizes):
             arrays: dict[str, Any] = parts.load(number)
@@ -341,10 +354,24 @@ def _assemble(parts: Parts, out_path: Path, empty: Predictions, keep: RedshiftWr
             if keep is not None:
                 keep.write(arrays["id"], extra.pop(REDSHIFT_PDF))
             writer.write(replace(empty, extra=extra, **arrays))
+            odd = _off_sky(arrays)
+            if len(odd) and not n_odd:
+                ident, ra, dec = (arrays[name][odd[0]] for name in ("id", "ra", "dec"))
+                example = f"row {first + odd[0]} (id {ident}), ra = {ra:g}, dec = {dec:g}"
+            n_odd += len(odd)
             first += size
         if not sizes:
             writer.write(empty)
-    return dict(counts)
+    accepted = "accepted: ra from -180 to below 360, dec from -90 to 90 deg"
+    return dict(counts), [f"{n_odd:,} positions are none on the sky, such as {example}; {accepted}"] if n_odd else []
+
+
+def _off_sky(arrays: dict[str, Any]) -> np.ndarray:
+    """Rows of a part whose positions are known, and none on the sky."""
+    if "ra" not in arrays or "dec" not in arrays:
+        return np.zeros(0, np.int64)
+    ra, dec = arrays["ra"], arrays["dec"]
+    return np.flatnonzero(np.isfinite(ra) & np.isfinite(dec) & ~on_sky(ra, dec))
 
 
 def nothing(bundle: Bundle, ask: Callable[[Sources], Predictions], layout: Any) -> Predictions:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from galprism.bundle import Bundle
 from galprism.data import Predictions, Sources
 from galprism.data.pairs import with_pairs_checked
 from galprism.data.spectrum_files import ReadSpectra, read_spectra, with_spectra
@@ -17,6 +18,10 @@ from galprism.data.tables import match_ids, open_table
 from galprism.errors import RequestError
 from galprism.flags import Flag
 from galprism.prep.line_shifts import flag_air
+from galprism.prep.modalities import Modalities
+from galprism.prep.observed_spectra import WAVE
+from galprism.prep.pictures_and_spectra import PicturesAndSpectra
+from galprism.prep.redshift_basis import OBSERVED
 
 SAME_REDSHIFT = 0.005
 """Of 1 + z, by which two redshifts of one galaxy may differ: beyond, a spectrum's has failed."""
@@ -33,6 +38,24 @@ def read_from(path: str | Path | Sequence[str], **options: Any) -> ReadSpectra:
 def alone(read: ReadSpectra) -> Sources:
     """Spectra as sources of their own, flagged as `attached` does."""
     return flag_air(read.as_galaxies(), ~read.own_redshift)
+
+
+def reach(read: ReadSpectra) -> tuple[float, float] | None:
+    """Angstrom, the first and the last pixel in which one of the spectra has data; None where none has."""
+    block = read.sources.spectra
+    assert block is not None
+    there = block.wave[block.observed.any(axis=0)]
+    return (float(there[0]), float(there[-1])) if len(there) else None
+
+
+def looked_at(bundle: Bundle) -> tuple[float, float] | None:
+    """Angstrom, observed, the pixels of spectra that a bundle looks at; None where it looks at no spectra."""
+    if bundle.spectroscopic is not None:
+        return OBSERVED
+    made = bundle.preparation
+    if isinstance(made, Modalities) and made.spectra is not None:
+        return made.wave_range
+    return (float(WAVE[0]), float(WAVE[-1])) if isinstance(made, PicturesAndSpectra) else None
 
 
 def attached(sources: Sources, read: ReadSpectra) -> Sources:

@@ -20,6 +20,8 @@ BIN = 4
 """Pixels of 1e-4 in log10 wavelength that are taken together: 276 km/s."""
 FIRST, BINS = 35500, 1169
 """The first pixel that is looked at, and how many bins: 3548 to 10,411 Angstrom, observed."""
+OBSERVED = 10.0 ** (DEX_PER_PIXEL * FIRST), 10.0 ** (DEX_PER_PIXEL * (FIRST + BINS * BIN - 1))
+"""Angstrom, the first pixel and the last."""
 
 
 @dataclass(frozen=True, eq=False)

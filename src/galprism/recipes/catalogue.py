@@ -12,6 +12,7 @@ import numpy as np
 
 from galprism import surveys
 from galprism.data import Sources
+from galprism.data.sfr_labels import check_order
 from galprism.data.tables import TableReader, open_table
 from galprism.data.tables.truth import PREFIX
 from galprism.errors import RequestError
@@ -50,7 +51,8 @@ class Known:
 def known_parameters(recipe: Recipe) -> Known:
     """The sources of a recipe's catalogue, with the parameters of its targets.
 
-    Raises RequestError where no catalogue is given, it cannot be read, lacks a column, or knows them of no source.
+    Raises RequestError where no catalogue is given, it cannot be read, lacks a column, knows them of no source, or
+    statistics of star-formation rates are out of order.
     """
     labels = recipe.labels
     assert labels is not None
@@ -75,6 +77,10 @@ def known_parameters(recipe: Recipe) -> Known:
             )
         else:
             values[:, j] = sources.redshift
+    low, high = np.array([(PARAMS[name].low, PARAMS[name].high) for name in names]).T
+    with np.errstate(invalid="ignore"):
+        possible = np.where((values >= low) & (values <= high), values, np.nan)  # -9999 is no rate
+    check_order(sources.id, possible, names, labels.catalogue)
     return _usable(sources, values, names, labels.catalogue)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from galprism.data import CLASSES, Truth
 from galprism.data.cutout_file import CutoutWriter
 from galprism.data.spectrum_files.sdss_folder import SdssFolderWriter
-from galprism.data.tables import CatalogueWriter, check_writable
+from galprism.data.tables import CatalogueWriter, check_apart, check_writable
 from galprism.errors import RequestError
 from galprism.mocks.images.cutouts import image_batches
 from galprism.mocks.simulate import simulate
@@ -48,7 +48,9 @@ def write_mock(
     for one in places:
         if places.count(one) > 1 or (spectra is not None and spectra.absolute() in one.parents):
             raise RequestError(f"{one}: stands for two outputs; accepted: table, cutouts and spectra each by itself")
-    check_writable(path, reads=[name for name in (recipe.population.catalogue, recipe.noise.catalogue) if name])
+    for each in places:
+        check_apart(each, [name for name in (recipe.population.catalogue, recipe.noise.catalogue) if name])
+    check_writable(path)
     for wanted, block in ((cutouts, "images"), (spectra, "spectra")):
         if wanted is not None and (recipe.field is None or getattr(recipe, block) is None):
             raise RequestError(

@@ -43,6 +43,7 @@ def check_range(
     photometry = sources.photometry
     assert photometry is not None
     votes, medians, alike, told = [], [], [], []
+    of_fluxes = any(pair is not None and pair[0].kind == "flux" for pair in meanings)
     units = ", ".join(dict.fromkeys(pair[1] for pair in meanings if pair))
     for number, (band, pair) in enumerate(zip(bands, meanings, strict=True)):
         if pair is None:
@@ -76,14 +77,15 @@ def check_range(
             raise RequestError(
                 f"the sources are too {word} for {survey} when read in {units}: median AB magnitudes "
                 f"{', '.join(medians)}; plausible: {', '.join(told)}. "
-                f"Is the unit right (1000 times is 7.5 mag), and are these {'fluxes' if alike else 'magnitudes'}?"
+                f"Is the unit right (1000 times is 7.5 mag), and are these {'fluxes' if of_fluxes else 'magnitudes'}?"
             )
     if impossible > 0.5:
+        anything = "fluxes, negative ones within their noise" if of_fluxes else "magnitudes between -5 and 40"
         raise RequestError(
             f"{100 * impossible:.0f} % of the rows hold values that {survey} cannot have when read in {units}"
             f"{' (median AB magnitudes ' + ', '.join(medians) + ')' if medians else ''}; "
-            f"plausible: {', '.join(told) or 'magnitudes between -5 and 40'}. Are these "
-            f"{'fluxes in that unit' if alike else 'AB magnitudes'}, and which value means missing?"
+            f"plausible: {', '.join(told) or anything}. "
+            f"Are these {'fluxes in that unit' if of_fluxes else 'AB magnitudes'}, and which value means missing?"
         )
 
 

@@ -11,6 +11,9 @@ from galprism.data.blocks import check_shape, readonly
 from galprism.data.spectra import UNIT, check_wave, gaps
 from galprism.errors import RequestError
 
+MOST_FILLED = 1_000_000
+"""Pixels without data that are put into a gap."""
+
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
@@ -55,7 +58,7 @@ def spectrum(
 
     Pixels whose flux or ivar is not finite, or whose ivar is negative, become pixels without data, and a gap between
     wavelengths is filled with such; the notes say so. Raises RequestError, naming `origin`, where wavelengths do not
-    ascend or shapes differ.
+    ascend, a gap is too wide, or shapes differ.
     """
     wave = check_wave(f"{origin}: wave", wave)
     flux, ivar = np.asarray(flux, np.float64), np.asarray(ivar, np.float64)
@@ -78,7 +81,7 @@ def spectrum(
         sigma = np.where(np.isfinite(sigma) & (sigma > 0), sigma, np.nan)
     holes = gaps(wave)
     if len(holes):
-        wave, flux, ivar, sigma, added = _filled(wave, holes, flux, ivar, sigma)
+        wave, flux, ivar, sigma, added = _filled(origin, wave, holes, flux, ivar, sigma)
         places = ", ".join(f"{low:.6g} to {high:.6g}" for low, high in added)
         notes += (f"{origin}: no data from {places} Angstrom, between its wavelengths",)
     limit = np.finfo(np.float32)
@@ -93,13 +96,19 @@ def spectrum(
     return Spectrum(ident, readonly(wave), flux, ivar, sigma, origin=origin, notes=notes, **said)
 
 
-def _filled(wave, holes, flux, ivar, sigma):
-    """Pixels without data in every hole, as wide as the narrower of those around it, and the holes' ends."""
+def _filled(origin, wave, holes, flux, ivar, sigma):
+    """Pixels without data in every hole, as wide as the narrower of those around it, and the holes' ends. Raises
+    RequestError, naming `origin`, where they would be more than MOST_FILLED."""
     step = np.diff(wave)
     parts, added = [], []
     for hole in holes:
         around = min(step[max(hole - 1, 0)], step[min(hole + 1, len(step) - 1)])
         n = max(1, round(step[hole] / around) - 1)
+        if n > MOST_FILLED:
+            raise RequestError(
+                f"{origin}: its wavelengths {wave[hole]:.6g} and {wave[hole + 1]:.6g} Angstrom stand side by side, and "
+                f"{n:,} pixels would fit between them; accepted: gaps of up to {MOST_FILLED:,}. Is one of them wrong?"
+            )
         parts.append((hole + 1, np.linspace(wave[hole], wave[hole + 1], n + 2)[1:-1]))
         added.append((wave[hole], wave[hole + 1]))
     places = np.concatenate([np.full(len(new), at) for at, new in parts])

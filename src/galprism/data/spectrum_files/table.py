@@ -15,6 +15,8 @@ from galprism.medium import vacuum_from_air
 
 COLUMNS = ("wave", "flux", "ivar", "flux_err", "lsf_sigma")
 """One of ivar and flux_err is needed; lsf_sigma, in the unit of wave, is optional."""
+LIGHT = 100.0, 1e7
+"""Angstrom, from the extreme ultraviolet to a millimetre: wavelengths elsewhere are in another unit, or logarithms."""
 
 
 def read_spectrum_table(
@@ -33,7 +35,8 @@ def read_spectrum_table(
     wave_unit, flux_unit : where the table has no units; ivar and flux_err go with the flux where they have none
     said : what the table does not say: `ra`, `dec`, `redshift` and other fields of Spectrum
 
-    Raises RequestError where the table cannot be read, lacks a column or a unit, or wavelengths do not ascend.
+    Raises RequestError where the table cannot be read, lacks a column or a unit, or wavelengths do not ascend or
+    lie beyond LIGHT.
     """
     table = open_table(path)
     name = str(table.path)
@@ -52,6 +55,7 @@ def read_spectrum_table(
     values = {column: np.asarray(array, np.float64) for column, array in _read(table, there).items()}
     units = {column: table.columns[there[column]].unit for column in there}
     wave = angstrom(name, units["wave"] or wave_unit, values["wave"])
+    _check_light(name, wave, values["wave"], f"column {called['wave']}", str(units["wave"] or wave_unit))
     unit = units["flux"] or flux_unit
     scale = flux_scale(name, unit, wave)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -85,6 +89,21 @@ def _read(table, there: Mapping[str, str]) -> dict[str, np.ndarray]:
         raise RequestError(f"{table.path}: has no rows; expected a row a pixel")
     read = table.read(there.values())
     return {column: read[name] for column, name in there.items()}
+
+
+def _check_light(name: str, wave: np.ndarray, given: np.ndarray, column: str, unit: str) -> None:
+    """Raises RequestError for wavelengths, Angstrom, that no light has which is looked at here; given : as they stand
+    in the table, in `unit`."""
+    there = np.isfinite(wave)
+    if not there.any() or (wave[there].min() >= LIGHT[0] and wave[there].max() <= LIGHT[1]):
+        return
+    low, high = given[there].min(), given[there].max()
+    logarithms = low >= 2.0 and high < 6.0
+    hint = "; are they log10 of wavelengths? Give 10** of them" if logarithms else "; is the unit right?"
+    raise RequestError(
+        f"{name}: {column} has wavelengths from {low:.6g} to {high:.6g} {unit}; accepted: from {LIGHT[0]:g} to "
+        f"{LIGHT[1]:g} Angstrom{hint}"
+    )
 
 
 def _root(origin: str, unit: str) -> object:

@@ -13,7 +13,7 @@ from galprism.data.tables.predictions import (
     write_predictions,
 )
 from galprism.data.tables.truth import aligned, read_truth, truth_columns, write_truth
-from galprism.data.tables.writing import TableWriter, check_writable, write_table
+from galprism.data.tables.writing import TableWriter, check_apart, check_writable, write_table
 
 __all__ = [
     "BATCH_ROWS",
@@ -28,6 +28,7 @@ __all__ = [
     "TableWriter",
     "aligned",
     "catalogue_columns",
+    "check_apart",
     "check_writable",
     "match_ids",
     "open_table",

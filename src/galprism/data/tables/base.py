@@ -168,7 +168,7 @@ def one_of(path: object, names: Sequence[str], part: str | None) -> int:
     Raises RequestError where there is none, where several could be meant, or where `part` is not among them.
     """
     if not names:
-        raise RequestError(f"{path}: there is no table in this file")
+        raise RequestError(f"{path}: there is no table in this file{cut_off(path)}")
     if part is None:
         if len(names) > 1:
             raise RequestError(f"{path}: has {len(names)} tables; say which: {', '.join(f'{path}#{n}' for n in names)}")

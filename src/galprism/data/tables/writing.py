@@ -33,12 +33,11 @@ def check_writable(path: str | os.PathLike[str], reads: Iterable[str | os.PathLi
 def check_place(path: str | os.PathLike[str], reads: Iterable[str | os.PathLike[str]] = ()) -> Path:
     """The path, when a file of any kind can be written there.
 
-    Raises RequestError for a directory, one of `reads`, or a folder that is missing or does not take files.
+    Raises RequestError for a directory, a folder that is missing or does not take files, and as `check_apart` does.
     """
     path = Path(path)
     try:
-        if path.exists() and any(os.path.exists(other) and path.samefile(other) for other in reads):
-            raise RequestError(f"{path}: is what is read; the output must be another file")
+        check_apart(path, reads)
         if path.is_dir():
             raise RequestError(f"{path}: is a directory; the output must be a file")
         if not path.parent.is_dir():
@@ -47,6 +46,32 @@ def check_place(path: str | os.PathLike[str], reads: Iterable[str | os.PathLike[
     except OSError as error:
         raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path
+
+
+def check_apart(path: str | os.PathLike[str], reads: Iterable[str | os.PathLike[str]]) -> None:
+    """Raises RequestError where writing `path` would replace, or add to, one of the files and folders in `reads`: it is
+    one of them, lies in one or is a file of one, or is a folder with one in it; through links too."""
+    path = Path(path)
+    for other in map(Path, reads):
+        if not other.exists():
+            continue
+        if path.exists() and path.samefile(other):
+            raise RequestError(f"{path}: is what is read; the output must be another file")
+        if other.is_dir() and (_is_in(path, other) or _is_a_file_of(other, path)):
+            raise RequestError(f"{path}: lies in {other}, all of which is read; the output must be elsewhere")
+        if path.is_dir() and any(above.samefile(path) for above in other.absolute().parents):
+            raise RequestError(f"{path}: holds {other}, which is read; the output must be elsewhere")
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.parent.is_dir() and path.parent.samefile(folder)
+
+
+def _is_a_file_of(folder: Path, path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with os.scandir(folder) as entries:
+        return any(entry.is_file() and path.samefile(entry.path) for entry in entries)
 
 
 def work_folder(path: Path) -> Path:
