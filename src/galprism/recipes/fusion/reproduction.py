@@ -187,7 +187,11 @@ class Reproduction:
             done.write_text(json.dumps(strict(record(row)), indent=1) + "\n")
 
         key = [self.bench.key, model.sees, model.key]
-        return Stage(done.stem, f"{model.name}", 2 if self.quick else 60, (done,), key, run)
+
+        def took() -> float:
+            return json.loads(done.read_text())["seconds"]
+
+        return Stage(done.stem, model.name, 2 if self.quick else 60, (done,), key, run, took)
 
     def _noise(self) -> Stage:
         """How far the labels of the test are from those of other draws: no model can be nearer to them than that."""
