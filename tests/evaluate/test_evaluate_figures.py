@@ -23,7 +23,12 @@ from galprism.evaluate.figures import (
     style,
     three_way,
 )
-from galprism.evaluate.figures.style import density, difference_label, quantity_label, running, span, symbol, unit
+from galprism.evaluate.figures.labels import difference_label, quantity_label, symbol, unit
+from galprism.evaluate.figures.style import (
+    density,
+    running,
+    span,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -296,4 +296,6 @@ def test_a_page_of_ones_own():
     parsed = Page(text)
     assert "A & B" in parsed.text
     assert parsed.ids == ["one"]
+    assert "<nav" not in text  # there is nowhere else to go
+    assert "<nav" in page("A", [], [Section(name, ("<p>x</p>",)) for name in ("One", "Two")], "foot")
     assert folded("title", "") == ""

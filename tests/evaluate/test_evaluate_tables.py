@@ -5,7 +5,7 @@ import pytest
 
 from galprism.errors import RequestError
 from galprism.evaluate import Bar, Table, bars_table, table_text
-from galprism.evaluate.bars import bars_record
+from galprism.evaluate.bars import bars_record, bars_title
 from galprism.evaluate.tables import number, percent, with_error
 
 TABLE = Table(("method", "σ"), (("network", "0.12"), ("a|b <i>", "–")), "log M*", classes=(("–", "bad"),))
@@ -19,6 +19,23 @@ def test_text_lines_up():
         "network  0.12",
         "a|b <i>     –",
     ]
+
+
+def test_text_is_wrapped_where_a_width_is_given():
+    table = Table(("what it is", "why", "σ"), (("a b c d e f", "x", "0.12"), ("short", "one two three", "–")), "", 2)
+    assert table.text(24).splitlines() == [
+        "what it   why          σ",
+        "is",
+        "------------------------",
+        "a b c d   x         0.12",
+        "e f",
+        "short     one two      –",
+        "          three",
+    ]
+    assert table.text(200) == table.text()
+    narrow = table.text(1).splitlines()  # numbers and words are whole
+    assert "three" in narrow[-1]
+    assert "0.12" in "".join(narrow)
 
 
 def test_markdown_escapes_its_bars():
@@ -105,6 +122,14 @@ def test_the_table_of_bars():
     record = bars_record(bars)
     assert [bar["met"] for bar in record] == [True, False, True, True, False]
     assert record[2]["bar"] == [0.66, 0.70]
+
+
+def test_counts_are_whole_and_titles_tell_of_papers_where_there_are_any():
+    counted, published = Bar("models", 20, 25, ">="), Bar("σ", 0.1, 0.2, paper=0.1)
+    assert bars_table([counted]).rows[0][2] == "25"
+    assert bars_table([Bar("ratio", 1.0, 25.0)]).rows[0][2] == "25.0000"
+    assert "paper" not in bars_title([counted])
+    assert "paper" in bars_title([counted, published])
 
 
 def test_columns_that_no_bar_fills_are_left_out():

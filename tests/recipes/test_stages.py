@@ -68,6 +68,28 @@ def test_a_changed_request_or_a_lost_output_is_done_again_with_all_after_it(tmp_
     assert ran[5:] == ["a", "b", "c"]
 
 
+def timed(folder, seconds, key=1):
+    """A stage that finds what it made before, which tells how long that took."""
+
+    def run():
+        (folder / "a").write_text("made")
+
+    return [Stage("a", "text", 1.0, (folder / "a",), key, run, took=lambda: seconds)]
+
+
+def test_what_is_found_again_took_as_long_as_when_it_was_made(tmp_path):
+    folder = tmp_path / "run"
+    run_stages(folder, timed(folder, 50.0), quiet)
+    assert timings(folder) == {"a": 50.0}
+    run_stages(folder, timed(folder, 70.0), quiet)  # nothing is done, and its time is told better
+    assert timings(folder) == {"a": 70.0}
+    (folder / "a").unlink()
+    run_stages(folder, timed(folder, 0.0), quiet)
+    assert timings(folder) == {"a": 70.0}
+    run_stages(folder, timed(folder, 0.0, key=2), quiet)  # other work has a time of its own
+    assert timings(folder)["a"] < 70.0
+
+
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(RequestError, match="was not made by galprism"):

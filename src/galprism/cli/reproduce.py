@@ -8,6 +8,9 @@ from pathlib import Path
 
 from galprism.cli.extras import require
 
+WIDTH = 110
+"""Letters of a line of the final table."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which system, where to, and at which size."""
@@ -44,6 +47,6 @@ def run(args: argparse.Namespace) -> None:
         libraries=args.libraries,
         catalogue=args.catalogue,
     )
-    print(f"\n{table.text()}\n\nresults: {out / 'results.md'}")
+    print(f"\n{table.text(WIDTH)}\n\nresults: {out / 'results.md'}")
     for report in sorted(out.glob("report*/index.html")):
         print(f"report: {report}")

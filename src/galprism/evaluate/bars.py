@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 
 from galprism.errors import RequestError
 from galprism.evaluate.tables import MISSING, Table, number
@@ -21,7 +22,7 @@ class Bar:
     bar: float | tuple[float, float]
     """The value to reach; for `in`, the range to lie in."""
     ours: float | None
-    """None (or not finite) where it was not measured; it is then not met."""
+    """None (or not finite) where it was not measured; it is then not met. Whole numbers are shown as such."""
     comparison: str = "<="
     """How ours must stand to the bar: `<=`, `>=` or `in`."""
     paper: float | None = None
@@ -55,6 +56,12 @@ class Bar:
         if self.ours is None:
             return "not measured"
         return "met" if self.met else "not met"
+
+
+def bars_title(bars: Iterable[Bar]) -> str:
+    """What a table of them is, after its subject."""
+    published = any(bar.paper is not None for bar in bars)
+    return "the paper's figures and ours" if published else "what was to be reached, and what is"
 
 
 def bars_table(bars: Iterable[Bar], caption: str = "") -> Table:
@@ -105,7 +112,8 @@ def _aim(bar: Bar) -> str:
 def _ours(bar: Bar) -> str:
     if bar.ours is None:
         return MISSING
-    digits = 0 if abs(bar.ours) >= 1000 else 4
+    whole = isinstance(bar.ours, Integral) and bar.err is None
+    digits = 0 if whole or abs(bar.ours) >= 1000 else 4
     text = f"{bar.ours:,.0f}" if digits == 0 else number(bar.ours, digits)
     return f"{text} ± {number(bar.err, digits)}" if bar.err is not None else text
 

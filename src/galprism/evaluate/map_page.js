@@ -181,7 +181,10 @@
   byId("copy").addEventListener("click", () => { byId("ids").select(); document.execCommand("copy"); });
 
   const first = new URLSearchParams(location.hash.slice(1));
-  for (const box of ["layout", "colour"]) if (first.has(box)) byId(box).value = first.get(box);
+  for (const box of ["layout", "colour"]) {
+    const named = [...byId(box).options].find((one) => one.value === first.get(box));
+    if (named) named.selected = true;  // what is not there is not shown: the first one stays
+  }
   for (const id of (first.get("ids") || "").split(",")) {
     const i = data.ids.indexOf(id);
     if (i >= 0) picked.add(i);

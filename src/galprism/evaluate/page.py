@@ -66,7 +66,7 @@ def page(title: str, lead: Sequence[str], sections: Sequence[Section], footer: s
         f"<style>{STYLE}</style></head><body>",
         f"<header><h1>{escape(title)}</h1>",
         *lead,
-        f'<nav aria-label="sections">{links}</nav></header>',
+        f'<nav aria-label="sections">{links}</nav></header>' if len(filled) > 1 else "</header>",
         "<main>",
     ]
     for section in filled:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 
 MISSING = "–"
 """What a table shows where there is no number."""
@@ -28,19 +30,35 @@ class Table:
         for row in self.rows:
             assert len(row) == len(self.header), f"{len(row)} cells under {len(self.header)} headings: {row}"
 
-    def text(self) -> str:
-        """Columns aligned by spaces, a rule under the header; ends without a newline."""
+    def text(self, width: int | None = None) -> str:
+        """Columns aligned by spaces, a rule under the header; ends without a newline. With a width, columns of text
+        are wrapped, the widest first, for lines to fit into it, where words are short enough."""
         lines = (self.header, *self.rows)
-        width = [max(len(line[k]) for line in lines) for k in range(len(self.header))]
-        set_line = [
-            "  ".join(
-                cell.ljust(width[k]) if k < self.text_columns else cell.rjust(width[k]) for k, cell in enumerate(line)
-            ).rstrip()
-            for line in lines
-        ]
-        rule = "-" * max(map(len, set_line))
+        wide = [max(len(line[k]) for line in lines) for k in range(len(self.header))]
+        least = [max(len(word) for line in lines for word in (*line[k].split(), "")) for k in range(len(self.header))]
+        while width is not None and sum(wide) + 2 * (len(wide) - 1) > width:
+            k = max(range(self.text_columns), key=lambda j: wide[j] - least[j] and wide[j])
+            if wide[k] <= least[k]:
+                break
+            wide[k] -= 1
+        set_lines = [text for line in lines for text in self._wrapped(line, wide)]
+        rule = "-" * max(map(len, set_lines))
+        head = len(self._wrapped(self.header, wide))
         caption = [self.caption] if self.caption else []
-        return "\n".join([*caption, set_line[0], rule, *set_line[1:]])
+        return "\n".join([*caption, *set_lines[:head], rule, *set_lines[head:]])
+
+    def _wrapped(self, line: Sequence[str], wide: Sequence[int]) -> list[str]:
+        """A line of cells as lines of text."""
+        cells = [
+            [cell] if len(cell) <= wide[k] else textwrap.wrap(cell, wide[k], break_on_hyphens=False)
+            for k, cell in enumerate(line)
+        ]
+        return [
+            "  ".join(
+                cell.ljust(wide[k]) if k < self.text_columns else cell.rjust(wide[k]) for k, cell in enumerate(row)
+            ).rstrip()
+            for row in zip_longest(*cells, fillvalue="")
+        ]
 
     def markdown(self) -> str:
         """A GitHub table; ends without a newline."""

@@ -12,7 +12,7 @@ from typing import Protocol
 import galprism
 from galprism.errors import RequestError
 from galprism.evaluate import Bar, Table, bars_table
-from galprism.evaluate.bars import bars_record
+from galprism.evaluate.bars import bars_record, bars_title
 from galprism.recipes import jpas_libraries, jpas_ssp, kids_mnn, mlp_gap, mmlforgalam
 from galprism.recipes.fusion import reproduction as sdss_fusion
 from galprism.recipes.stages import Stage, duration, run_stages, timings
@@ -65,23 +65,27 @@ def reproduce(
     if not own and (libraries or catalogue):
         raise RequestError(f"--library and --catalogue are for {jpas_libraries.NAME}; {name} has its own")
     work = REPRODUCTIONS[name](out, quick=quick, workers=workers, say=say, **own)
-    run_stages(out, work.stages(), say)
+    stages = work.stages()
+    run_stages(out, stages, say)
     bars = work.bars()
     size = " (--quick: reduced size, the figures mean little)" if quick else ""
-    table = bars_table(bars, f"{name}: the paper's figures and ours{size}")
+    title = f"{name}: {bars_title(bars)}"
+    table = bars_table(bars, f"{title}{size}")
     (out / "table.json").write_text(json.dumps(bars_record(bars), indent=1) + "\n")
+    seconds = timings(out)
+    taken = {stage.name: seconds[stage.name] for stage in stages}
     given = "".join(f" --library {library}" for library in libraries)
     command = f"galprism reproduce {name} -o DIR{given}{' --quick' if quick else ''}"
-    (out / "results.md").write_text(page(name, command, table, work.results(), timings(out)))
+    (out / "results.md").write_text(page(title, command, table, work.results(), taken))
     return table
 
 
 def page(
-    name: str, command: str, table: Table, results: list[tuple[str, Path, Path]], seconds: dict[str, float]
+    title: str, command: str, table: Table, results: list[tuple[str, Path, Path]], seconds: dict[str, float]
 ) -> str:
     """The results as a page in Markdown, all of it made from what the stages wrote."""
     parts = [
-        f"# {name}: the paper's figures and ours",
+        f"# {title}",
         f"Made by `{command}` (galprism {galprism.__version__}, {os.cpu_count()} cores, {platform.machine()}). "
         "The first table is the end of that command; the others are those of its reports.",
         table.markdown(),
@@ -95,5 +99,6 @@ def page(
         figures = sorted(report.glob("figures/*.png"))
         parts += [f"![{path.stem}]({report.name}/figures/{path.name})" for path in figures]
     took = ", ".join(f"{stage} {duration(value)}" for stage, value in seconds.items())
-    parts += ["## How long it took", f"{took}. A training that was taken up again counts from there."]
+    how = "Of what was there already it is the time of its making. A training that was taken up again counts from there"
+    parts += ["## How long it took", f"{took}. {how}."]
     return "\n\n".join(parts) + "\n"

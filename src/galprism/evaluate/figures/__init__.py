@@ -28,6 +28,9 @@ __all__ = [
     "three_way",
 ]
 
+LONGEST = 24
+"""Letters of a method in a file's name."""
+
 
 def draw(judgement: Judgement) -> list[Drawing]:
     """The figures that a judgement has the numbers for, in the order of a report."""
@@ -38,10 +41,10 @@ def draw(judgement: Judgement) -> list[Drawing]:
     estimates = [method for method in judgement.methods if method != judgement.limit] or list(judgement.methods)
     for method in estimates:
         mine = [sample for sample in alone if method in sample.methods]
-        found.append(agreement(f"truth_{slug(method)}", f"{method} against the truth", mine, method, look))
+        found.append(agreement(f"truth_{short(method)}", f"{method} against the truth", mine, method, look))
     for method, reference in _pairs_drawn(judgement, estimates):
         mine = _pair_samples(judgement, method, reference)
-        name = f"pair_{slug(method)}_{slug(reference)}"
+        name = f"pair_{short(method)}_{short(reference)}"
         found.append(agreement(name, f"{method} against {reference}", mine, method, look))
     found.append(three_way("methods_and_truth", "The methods and the truth", beside, look))
     if judgement.band is not None:
@@ -70,6 +73,12 @@ def _named_apart(drawings: list[Drawing]) -> list[Drawing]:
 def slug(text: str) -> str:
     """For a file name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "method"
+
+
+def short(text: str) -> str:
+    """Of a slug the first words, where it is long."""
+    words = slug(text)
+    return words if len(words) <= LONGEST else words[: LONGEST + 1].rpartition("-")[0] or words[:LONGEST]
 
 
 def _samples(judgement: Judgement, *, with_limit: bool) -> list[Sample]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from galprism.evaluate.figures.labels import symbol, unit
 from galprism.evaluate.figures.style import (
     INK,
     Drawing,
@@ -16,8 +17,6 @@ from galprism.evaluate.figures.style import (
     plain_log_ticks,
     png,
     styled,
-    symbol,
-    unit,
 )
 
 COLUMNS = 3

@@ -7,22 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from galprism.evaluate.figures.labels import HALF, axis_label, difference_label, heading, quantity_label, unit
 from galprism.evaluate.figures.style import (
     INK,
     OUTLINE,
     Drawing,
     Look,
-    axis_label,
     density,
-    difference_label,
     new_figure,
     note,
     png,
-    quantity_label,
     running,
     span,
     styled,
-    unit,
 )
 from galprism.evaluate.samples import Sample
 from galprism.evaluate.tables import number
@@ -61,7 +58,7 @@ def _one_to_one(axes: Axes, sample: Sample, method: str, look: Look) -> None:
     m = sample.metrics(method)
     note(axes, [f"$R^2$ = {number(m.r2, 3)}", f"MAE = {number(m.mae, 3)}", f"MSE = {number(m.mse)}"])
     axes.set_xlabel(axis_label(sample.parameter, sample.reference or "(true)"))
-    axes.set_ylabel(axis_label(sample.parameter, "") + f"\n{method}")
+    axes.set_ylabel(f"{axis_label(sample.parameter, '')}\n{heading(method, HALF)}")
 
 
 def _against_redshift(axes: Axes, sample: Sample, method: str, look: Look) -> None:

@@ -12,6 +12,7 @@ from galprism.data import CLASSES
 from galprism.evaluate.classes.counts import Density
 from galprism.evaluate.classes.sample import CLASS_NAMES, ClassSample
 from galprism.evaluate.classes.shown import Column
+from galprism.evaluate.figures.labels import heading, quantity_label
 from galprism.evaluate.figures.style import (
     CLASS_COLOUR,
     CLASS_LOOK,
@@ -22,12 +23,10 @@ from galprism.evaluate.figures.style import (
     class_legend,
     contours,
     density,
-    heading,
     new_figure,
     note,
     plain_log_ticks,
     png,
-    quantity_label,
     span,
     styled,
 )

@@ -14,17 +14,16 @@ from galprism.evaluate.classes.judge import ClassBin, ClassEntry
 from galprism.evaluate.classes.metrics import ClassMetrics
 from galprism.evaluate.classes.sample import CLASS_NAMES
 from galprism.evaluate.classes.tables import LEAST
+from galprism.evaluate.figures.labels import heading, quantity_label
 from galprism.evaluate.figures.style import (
     CLASS_COLOUR,
     INK,
     Drawing,
     Look,
-    heading,
     legend,
     log_numbers,
     new_figure,
     png,
-    quantity_label,
     styled,
 )
 

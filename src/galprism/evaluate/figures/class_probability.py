@@ -16,6 +16,7 @@ from galprism.evaluate.classes.judge import ClassEntry
 from galprism.evaluate.classes.probabilities import highest
 from galprism.evaluate.classes.sample import CLASS_NAMES, ClassSample
 from galprism.evaluate.classes.tables import LEAST
+from galprism.evaluate.figures.labels import quantity_label
 from galprism.evaluate.figures.style import (
     CLASS_COLOUR,
     INK,
@@ -26,7 +27,6 @@ from galprism.evaluate.figures.style import (
     log_numbers,
     new_figure,
     png,
-    quantity_label,
     styled,
 )
 from galprism.evaluate.metrics import edges

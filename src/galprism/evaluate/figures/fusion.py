@@ -7,31 +7,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from galprism.evaluate.figures.labels import HALF, axis_label, heading, symbol, unit
 from galprism.evaluate.figures.style import (
     CYCLE,
     INK,
-    WIDTH,
     Drawing,
     Look,
-    axis_label,
     density,
     new_figure,
     note,
     png,
     span,
     styled,
-    symbol,
-    unit,
 )
 from galprism.evaluate.metrics import point_metrics
 from galprism.evaluate.tables import number
 
 ACROSS = 3
-MARKERS = "osD^vP*Xd<>h"
 LEAST_COST = 1e-3
 """Of what costs less, so that it can be drawn."""
+COSTS = {
+    "error": "mean RMSE /\nstandard deviation",
+    "seconds": "training [s]",
+    "microseconds": "a galaxy [µs]",
+}
+"""What panels show, and what stands below them."""
 
 
 def _groups(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -62,9 +65,7 @@ def errors_by_model(
         panel.set_xlim(left=0)
         what = unit(target) or ("nat" if target.endswith("entropy") else "")
         panel.set_xlabel(symbol(target) + (f" [{what}]" if what else ""), fontsize=7)
-        panel.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=6.5)
-        panel.tick_params(axis="y", length=0)
-        panel.grid(axis="y", color="#E5E5E5", linewidth=0.6)
+        _lines_of(panel, rows)
     for panel in axes.ravel()[len(targets) :]:
         panel.set_visible(False)
     axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
@@ -89,7 +90,7 @@ def against_true(
         found = point_metrics(predicted[target], true[target])
         lines = [f"RMSE = {number(found.rms, 4)}", f"$R^2$ = {number(found.r2, 3)}", f"MAE = {number(found.mae, 4)}"]
         note(panel, lines)
-        panel.set_title(models[target])
+        panel.set_title(heading(models[target], HALF))
         panel.set_xlabel(axis_label(target, "(label)"), fontsize=8)
         panel.set_ylabel(axis_label(target, "(predicted)"), fontsize=8)
     return Drawing("against_true", "The best fused models against what is so", text, png(figure))
@@ -97,22 +98,32 @@ def against_true(
 
 @styled
 def accuracy_and_cost(rows: Sequence[Mapping[str, Any]], text: str) -> Drawing:
-    """Errors, averaged over targets in standard deviations of these, against seconds of training and microseconds a
-    galaxy; rows : `name`, `group`, `family`, `error`, `seconds` and `microseconds`."""
-    figure, axes = new_figure(1, 2, row_height=3.4, sharey=True)
-    figure.set_size_inches(WIDTH, 3.4)
+    """A line a model, the most accurate first: its error, averaged over targets in standard deviations of these,
+    seconds of training and microseconds a galaxy; rows : `name`, `group`, `error`, `seconds`, `microseconds`, and
+    whether these are of what `joins` the answers of others, which is drawn open."""
     colours = _groups(rows)
-    markers = {family: MARKERS[k % len(MARKERS)] for k, family in enumerate(dict.fromkeys(r["family"] for r in rows))}
-    for panel, key, label in zip(axes[0], ("seconds", "microseconds"), ("training [s]", "a galaxy [µs]"), strict=True):
-        for row in rows:
-            cost = max(row[key], LEAST_COST)
-            panel.plot(cost, row["error"], markers[row["family"]], color=colours[row["group"]], markersize=6, alpha=0.8)
-        panel.set_xscale("log")
-        low, high = np.log10([panel.dataLim.x0, panel.dataLim.x1])
-        panel.set_xlim(10 ** np.floor(low - 0.05), 10 ** np.ceil(high + 0.05))
-        panel.set_xlabel(label)
-        panel.set_ylim(bottom=0)
-    axes[0, 0].set_ylabel("mean RMSE / standard deviation")
-    own = [Line2D([], [], color=INK, marker=m, linestyle="", label=family) for family, m in markers.items()]
-    _legend(figure, colours, *own)
+    rows = sorted(rows, key=lambda row: row["error"])
+    figure, axes = new_figure(1, 3, row_height=1.0 + 0.14 * len(rows), sharey=True)
+    for panel, (key, label) in zip(axes[0], COSTS.items(), strict=True):
+        for k, row in enumerate(rows):
+            value, colour = max(row[key], LEAST_COST), colours[row["group"]]
+            inside = "white" if row["joins"] and key != "error" else colour
+            panel.plot(value, k, "o", color=colour, markersize=4.5, markerfacecolor=inside)
+        if key == "error":
+            panel.set_xlim(0, 1.08 * panel.dataLim.x1)
+        else:
+            panel.set_xscale("log")
+            panel.margins(x=0.08)
+        panel.set_xlabel(label, fontsize=8)
+        _lines_of(panel, rows)
+    axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
+    joined = Line2D([], [], color=INK, marker="o", linestyle="", markerfacecolor="white", label="joining alone")
+    _legend(figure, colours, *([joined] if any(row["joins"] for row in rows) else []))
     return Drawing("accuracy_and_cost", "Accuracy and cost", text, png(figure))
+
+
+def _lines_of(panel: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Names of models on the left, and what leads the eye to them."""
+    panel.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=6.5)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(axis="y", color="#E5E5E5", linewidth=0.6)

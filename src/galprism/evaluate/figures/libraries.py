@@ -7,12 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from galprism.evaluate.figures.labels import axis_label, difference_label
 from galprism.evaluate.figures.style import (
     CYCLE,
     INK,
     Drawing,
-    axis_label,
-    difference_label,
     new_figure,
     note,
     png,

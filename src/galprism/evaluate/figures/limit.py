@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from galprism.evaluate.compare import rms_ratio
+from galprism.evaluate.figures.labels import quantity_label, symbol, unit
 from galprism.evaluate.figures.style import (
     FEW,
     INK,
@@ -16,10 +17,7 @@ from galprism.evaluate.figures.style import (
     legend,
     new_figure,
     png,
-    quantity_label,
     styled,
-    symbol,
-    unit,
 )
 from galprism.evaluate.metrics import bin_index, edges, root_mean_error
 from galprism.evaluate.samples import Sample

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from galprism.evaluate.figures.labels import axis_label, difference_label, symbol, unit
 from galprism.evaluate.figures.style import (
     CYCLE,
     INK,
@@ -15,10 +16,8 @@ from galprism.evaluate.figures.style import (
     MANY,
     Drawing,
     Look,
-    axis_label,
     contours,
     density,
-    difference_label,
     legend,
     new_figure,
     note,
@@ -26,8 +25,6 @@ from galprism.evaluate.figures.style import (
     running_medians,
     span,
     styled,
-    symbol,
-    unit,
 )
 from galprism.evaluate.metrics import nmad
 from galprism.evaluate.tables import number

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,12 +21,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from galprism.data import CLASSES
 from galprism.evaluate.metrics import bin_index, edges
-from galprism.params import PARAMS
 
 WIDTH = 7.2
 """Inches: the text width of a two-column journal page."""
-LONG = 24
-"""Letters that fit over a panel."""
 LETTER, HANDLE = 0.062, 0.65
 """Inches that a letter of a legend takes, and a line with the space around it."""
 DPI = 160
@@ -161,39 +156,6 @@ def styled(draw):
     return run
 
 
-def symbol(parameter: str) -> str:
-    """The parameter's label without its unit."""
-    return re.sub(r"\\ \[.*\]\$$", "$", PARAMS[parameter].label)
-
-
-def unit(parameter: str) -> str:
-    """The unit of a difference of two values: dex for a logarithm."""
-    text = PARAMS[parameter].unit
-    return "dex" if text.startswith("dex") else text
-
-
-def axis_label(parameter: str, who: str) -> str:
-    """The parameter's label, and whose value it is."""
-    return f"{PARAMS[parameter].label}  {who}"
-
-
-def difference_label(parameter: str, of: str = "", minus: str = "") -> str:
-    """Delta of the parameter in dex or its unit, and what is subtracted from what on a line below."""
-    text = unit(parameter)
-    first = rf"$\Delta\,${symbol(parameter)}" + (f"  [{text}]" if text else "")
-    return f"{first}\n{of} − {minus}" if of else first
-
-
-def quantity_label(name: str) -> str:
-    """Of a quantity that things are binned by."""
-    prefix, _, band = name.partition("_")
-    if prefix == "mag":
-        return f"${band}$ [AB mag]"
-    if prefix == "snr":
-        return f"S/N in ${band}$"
-    return PARAMS[name].label
-
-
 def span(*values: np.ndarray, keep: float = 99.8) -> tuple[float, float]:
     """Limits that hold the central `keep` per cent of the values, with a margin."""
     joined = np.concatenate([value[np.isfinite(value)] for value in values])
@@ -265,11 +227,6 @@ def legend(figure: Figure, methods: Sequence[str], look: Look) -> None:
     beside = int(WIDTH / (LETTER * max(map(len, methods), default=1) + HANDLE))
     columns = min(max(beside, 1), 4, len(handles))
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, handlelength=2.6)
-
-
-def heading(method: str) -> str:
-    """A method's name over a third of a page, in several lines where it is long."""
-    return "\n".join(textwrap.wrap(method, LONG, break_long_words=False))
 
 
 def class_legend(figure: Figure) -> None:

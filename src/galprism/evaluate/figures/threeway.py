@@ -7,22 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from galprism.evaluate.figures.labels import THIRD, difference_label, quantity_label
 from galprism.evaluate.figures.style import (
     INK,
     Drawing,
     Look,
     density,
-    difference_label,
     legend,
     new_figure,
     note,
     png,
-    quantity_label,
     running,
     span,
     styled,
 )
 from galprism.evaluate.samples import Sample
+
+FINEST = 6
+"""A bin is cut in 2 this often at most."""
+SPREAD_APART = 8
+"""From this ratio of the widths of bins on, densities are drawn on a logarithmic axis."""
 
 
 @styled
@@ -43,7 +47,8 @@ def three_way(name: str, title: str, samples: Sequence[Sample], look: Look) -> D
     cuts = "; ".join(f"{sample.parameter}: {sample.label}, n = {sample.n:,}" for sample, _ in drawn)
     caption = (
         f"On the same sources; {cuts}. Left: distributions of the residuals; the end "
-        "bins hold all that lies beyond. Middle: median (thick) and 16th and 84th percentiles (thin) against redshift. "
+        "bins hold all that lies beyond, and bins are the finer the less a method scatters. Middle: median (thick) and "
+        "16th and 84th percentiles (thin) against redshift, or the sources where they are few. "
         "Right: the residual of one method against that of another; along the dotted 1:1 line lie errors that both "
         "make, as they must where the photometry itself does not tell."
     )
@@ -60,16 +65,31 @@ def _second(methods: Sequence[str], look: Look) -> str:
 
 
 def _distributions(axes: Axes, sample: Sample, methods: Sequence[str], half: float, look: Look) -> None:
-    borders = np.linspace(-half, half, int(np.clip(np.sqrt(sample.n), 12, 60)) + 1).tolist()
-    for method in methods:
+    coarse = int(np.clip(np.sqrt(sample.n), 12, 60))
+    steps = {method: _finer(sample.residual(method), 2 * half / coarse) for method in methods}
+    apart = max(steps.values()) >= SPREAD_APART
+    for method, finer in steps.items():
         d = np.clip(sample.residual(method), -half, half)
-        axes.hist(
-            d, bins=borders, histtype="step", density=True, color=look.colour(method), linestyle=look.line(method),
-            linewidth=1.4,
+        height, borders = np.histogram(d, np.linspace(-half, half, coarse * finer + 1), density=True)
+        axes.stairs(
+            np.where(height > 0, height, np.nan) if apart else height, borders, baseline=None if apart else 0,
+            color=look.colour(method), linestyle=look.line(method), linewidth=1.4 if finer == 1 else 1.0,
         )  # fmt: skip
+    if apart:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
     axes.axvline(0, color=INK, linewidth=0.7)
     axes.set(xlim=(-half, half), xlabel=difference_label(sample.parameter), ylabel="density")
     axes.set_box_aspect(1)
+
+
+def _finer(d: np.ndarray, step: float) -> int:
+    """Into how many bins, a power of 2, a bin of this width is cut for the shape of residuals to be seen: about as many
+    as Freedman & Diaconis (1981) have."""
+    low, high = np.percentile(d, [25, 75])
+    own = 2 * (high - low) / len(d) ** (1 / 3)
+    return 2 ** int(np.clip(round(np.log2(step / own)), 0, FINEST)) if own > 0 else 1
 
 
 def _medians(axes: Axes, sample: Sample, methods: Sequence[str], look: Look) -> None:
@@ -90,6 +110,11 @@ def _medians(axes: Axes, sample: Sample, methods: Sequence[str], look: Look) -> 
             low, median, high = percentiles.T
             for percentile, width in ((low, 0.8), (median, 1.7), (high, 0.8)):
                 axes.plot(middle, percentile, color=look.colour(method), linestyle=look.line(method), linewidth=width)
+    if len(axes.lines) == 1:  # zero alone
+        for method in methods:
+            d = sample.residual(method)[good]
+            axes.plot(redshift[good], d, ".", color=look.colour(method), markersize=3.5, alpha=0.7, markeredgewidth=0)
+        note(axes, ["too few for medians"])
 
 
 def _together(axes: Axes, sample: Sample, first: str, second: str, half: float, look: Look) -> None:
@@ -100,7 +125,7 @@ def _together(axes: Axes, sample: Sample, first: str, second: str, half: float, 
     axes.plot((-half, half), (-half, half), color=INK, linestyle=":", linewidth=1)
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.axvline(0, color=INK, linewidth=0.7)
-    axes.set_xlabel(difference_label(sample.parameter, second, "true"))
-    axes.set_ylabel(difference_label(sample.parameter, first, "true"))
+    axes.set_xlabel(difference_label(sample.parameter, second, "true", THIRD), fontsize=8)
+    axes.set_ylabel(difference_label(sample.parameter, first, "true", THIRD), fontsize=8)
     if x.std() > 0 and y.std() > 0:
         note(axes, [f"correlation {np.corrcoef(x, y)[0, 1]:.2f}"])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from galprism.evaluate.figures.labels import symbol, unit
 from galprism.evaluate.figures.style import (
     FEW,
     INK,
@@ -17,8 +18,6 @@ from galprism.evaluate.figures.style import (
     plain_log_ticks,
     png,
     styled,
-    symbol,
-    unit,
 )
 from galprism.evaluate.metrics import root_mean_error
 from galprism.evaluate.samples import Sample

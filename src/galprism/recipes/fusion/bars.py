@@ -95,6 +95,6 @@ def bars(measured: Mapping[str, Any]) -> list[Bar]:
     for name, gain in measured["gain"].items():
         if gain is not None:
             note = f"{gain['fused']} over {gain['alone']}"
-            text = f"{name}: RMSE of the best fused model over that of the better alone"
+            text = f"{name}: RMSE, best fused over better alone"
             found.append(Bar(text, 1.0, gain["ratio"], err=gain["err"], note=note))
     return found

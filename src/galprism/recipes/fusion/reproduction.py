@@ -24,7 +24,7 @@ from galprism.evaluate.figures.fusion import accuracy_and_cost, against_true, er
 from galprism.evaluate.report import strict
 from galprism.fit.sfr_statistics import sfr_statistics
 from galprism.recipes.fusion.balance import BalanceStudy
-from galprism.recipes.fusion.bars import BOTH, bars, family_of, group_of, standing
+from galprism.recipes.fusion.bars import BOTH, bars, group_of, standing
 from galprism.recipes.fusion.bayes_study import FULL as FULL_BAYES
 from galprism.recipes.fusion.bayes_study import QUICK as QUICK_BAYES
 from galprism.recipes.fusion.bayes_study import BayesStudy
@@ -186,7 +186,11 @@ class Reproduction:
             done.write_text(json.dumps(strict(record(row)), indent=1) + "\n")
 
         key = [self.bench.key, model.sees, model.key]
-        return Stage(done.stem, f"{model.name}", 2 if self.quick else 60, (done,), key, run)
+
+        def took() -> float:
+            return json.loads(done.read_text())["seconds"]
+
+        return Stage(done.stem, model.name, 2 if self.quick else 60, (done,), key, run, took)
 
     def _noise(self) -> Stage:
         """How far the labels of the test are from those of other draws: no model can be nearer to them than that."""
@@ -277,10 +281,10 @@ class Reproduction:
             {
                 **one,
                 "group": group_of(row.sees),
-                "family": family_of(row.name),
+                "joins": isinstance(model, LateFusion),
                 "error": float(np.mean([row.scores[name].rmse for name in seen.names] / seen.scale)),
             }
-            for one, row in zip(measured["rows"], rows, strict=True)
+            for one, row, model in zip(measured["rows"], rows, self.models, strict=True)
         ]
         drawn = [errors_by_model(shown, seen.names, measured["label_noise"]["all"], told)]
         by, test = {row.name: row for row in rows}, seen.rows("test")
@@ -293,7 +297,8 @@ class Reproduction:
             drawn.append(against_true(true, predicted, best, text))
         text = (
             f"{told} RMSE over the standard deviation of the target among the galaxies of training, averaged over the "
-            "targets. Training includes the search of settings, and making components of spectra is in neither."
+            "targets. Training includes the search of settings, and making components of spectra is in neither. Of "
+            "what joins the answers of others the costs are of the joining alone."
         )
         return [*drawn, accuracy_and_cost(shown, text)]
 
