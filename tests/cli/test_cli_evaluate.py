@@ -84,7 +84,9 @@ def test_a_report_does_not_replace_what_is_none(refused, predictions, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").write_text("years of work")
     assert refused(("evaluate", path, "--truth", TRUTH, "-o", tmp_path / "thesis"), "thesis", "not a report")
-    assert refused(("evaluate", path, "--truth", TRUTH, "-o", path), path, "is a file")
+    assert refused(("evaluate", path, "--truth", TRUTH, "-o", path), path, "is what is read")
+    other = tmp_path / "thesis" / "thesis.tex"
+    assert refused(("evaluate", path, "--truth", TRUTH, "-o", other), other, "is a file")
     assert refused(("evaluate", path, "--truth", TRUTH, "-o", path / "report"), path)
 
 
