@@ -155,7 +155,7 @@ def test_words_that_cannot_be_met(folder, draws, catalogue, tmp_path, capsys):
     for more, said in (
         (["--passbands", str(curves), "--predictive-check", str(draws)], "galprism survey NAME --passbands FOLDER"),
         (["--survey", "kids", "--predictive-check", "draws.fits"], "--predictive-check draws.fits; accepted: the name"),
-        (["--survey", "kids", "--predictive-check", str(tmp_path)], "accepted: the name of an .npz file"),
+        (["--survey", "kids", "--predictive-check", str(curves)], "accepted: the name of an .npz file"),
     ):
         assert main([*words, *more]) == 2
         assert said in capsys.readouterr().err

@@ -157,6 +157,10 @@ class TestStanding:
         assert list(found["families"]) == ["a"]
         measured = {"rows": [record(row) for row in rows], "targets": list(TARGETS), **found}
         assert all(bar.met for bar in bars(measured))
+        for size, met in ((0.1, True), (0.3, False)):
+            more = [*rows, self.row(seen, "ours: all", ("image", "spectrum", "photometry"), size)]
+            measured = {"rows": [record(row) for row in more], "targets": list(TARGETS), **standing(more, seen)}
+            assert [(bar.ours, bar.met) for bar in bars(measured)[1:2]] == [(len(TARGETS) if met else 0, met)]
         worse = [*rows[:2], replace(rows[2], answers=rows[0].answers)]
         ratios = [gain["ratio"] for gain in standing(worse, seen)["gain"].values()]
         np.testing.assert_allclose(ratios, 2.0)

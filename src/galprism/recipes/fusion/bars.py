@@ -18,6 +18,8 @@ from galprism.recipes.fusion.seen import Seen
 LIGHT, SPECTRUM, BOTH = "photometry or image", "spectrum", "both"
 GROUPS = (LIGHT, SPECTRUM, BOTH)
 """What models see."""
+OURS = "ours"
+"""The family that is ours."""
 
 
 def group_of(sees: Sequence[str]) -> str:
@@ -92,6 +94,12 @@ def bars(measured: Mapping[str, Any]) -> list[Bar]:
     whole = [row for row in rows if set(row["scores"]) == set(targets) and row["weights"] > 0]
     note = f"{len(targets)} targets; with training and inference time and weights"
     found = [Bar("models with RMSE, R² and MAE of every target", len(rows), len(whole), ">=", note=note)]
+    own = next((gains for name, gains in measured["fused"].items() if family_of(name) == OURS), None)
+    if own is not None and all(own.values()):
+        better = sum(gain["ratio"] < 1 for gain in own.values())
+        worst = max(own, key=lambda name: own[name]["ratio"])
+        note = f"RMSE over that of the better alone at most {own[worst]['ratio']:.3f} ± {own[worst]['err']:.3f}, {worst}"
+        found.append(Bar("targets in which ours is better than either alone", len(own), better, ">=", note=note))
     for name, gain in measured["gain"].items():
         if gain is not None:
             note = f"{gain['fused']} over {gain['alone']}"
