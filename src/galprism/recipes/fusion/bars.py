@@ -97,8 +97,8 @@ def bars(measured: Mapping[str, Any]) -> list[Bar]:
     own = next((gains for name, gains in measured["fused"].items() if family_of(name) == OURS), None)
     if own is not None and all(own.values()):
         better = sum(gain["ratio"] < 1 for gain in own.values())
-        worst = max(own, key=lambda name: own[name]["ratio"])
-        note = f"RMSE over that of the better alone at most {own[worst]['ratio']:.3f} ± {own[worst]['err']:.3f}, {worst}"
+        worst, gain = max(own.items(), key=lambda item: item[1]["ratio"])
+        note = f"its RMSE over that of the better alone at most {gain['ratio']:.3f} ± {gain['err']:.3f}, of {worst}"
         found.append(Bar("targets in which ours is better than either alone", len(own), better, ">=", note=note))
     for name, gain in measured["gain"].items():
         if gain is not None:
