@@ -162,10 +162,9 @@ def write_page(docs: Path, model: Bundle, result: Mocks, seen: Real | None, main
     if seen is not None and main is not None:
         (figures / "galaxy-redshift-real.png").write_bytes(of_real(seen))
         image = "![What is said of real galaxies, and the PIT](figures/galaxy-redshift-real.png)"
-        doubt = (
-            f"Flags of doubt stand at {percent(main.doubted.mean())} of the former and {percent(seen.doubted.mean())}"
-        )
-        real = f"{real_table(seen, main).markdown()}\n\n{doubt} of BOSS's.\n\n{image}"
+        doubt, boss = percent(main.doubted.mean()), percent(seen.doubted.mean())
+        told = f"Flags of doubt stand at {doubt} of the main sample's galaxies and at {boss} of BOSS's."
+        real = f"{real_table(seen, main).markdown()}\n\n{told}\n\n{image}"
     whole = result.network["photometry and image"]
     bars = [
         Bar("photometric redshifts with posterior a second, one core", float(BAR), speed.rate["photometry"][0], ">="),

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table
 
-from galprism import recipes
+from galprism import recipes, surveys
 from galprism.config import plain
-from galprism.data import Photometry, Predictions, Sources, Truth
+from galprism.data import Predictions, Sources, Truth
 from galprism.fit.field_draws import FOUNDED
 from galprism.flags import Flag
 from galprism.infer import Predictor
@@ -22,7 +21,7 @@ from galprism.recipes.populations import pairs_of, rows_of
 from galprism.recipes.recipe import Recipe
 from galprism.recipes.redshift_limit import exact_redshifts
 from galprism.recipes.stages import digest
-from galprism.units import NJY_PER_UNIT, abmag_from_njy
+from galprism.units import abmag_from_njy
 from sdss_redshift import BANDS, FOLDS, columns, folds, gathered, joined
 
 NAME = "galaxy-redshift"
@@ -218,16 +217,13 @@ def real(predictor: Predictor, data: Path, keep: Path, of_folds: Path | None) ->
 
 def main_sample(predictor: Predictor, data: Path) -> Real:
     """What is said of galaxies of SDSS's main sample, brighter than r = 17.77, by their model fluxes."""
-    table = Table.read(data / "tables" / "sdss_galex_2mass_fluxes.fits")
-    unit = NJY_PER_UNIT["nanomaggies"]
-    clear = 10 ** (0.4 * np.asarray(table["EXTINCTION"], float)[:, : len(BANDS)])
-    flux = unit * np.asarray(table["MODELFLUX"], float)[:, : len(BANDS)] * clear
-    ivar = np.asarray(table["MODELFLUX_IVAR"], float)[:, : len(BANDS)] / (unit * clear) ** 2
-    magnitude = abmag_from_njy(np.maximum(flux[:, BANDS.index("r")], 1.0))
-    own = (magnitude > 14) & (magnitude < MAIN) & (np.asarray(table["Z"]) > 0.003)
-    photometry = Photometry(flux[own].astype(np.float32), ivar[own].astype(np.float32), BANDS)
-    true = np.asarray(table["Z"], float)[own]
-    said = by_network(predictor, [Sources(id=np.arange(len(true)), photometry=photometry)], true)
+    sources = surveys.read(data / "tables" / "sdss_galex_2mass_fluxes.fits", "sdss")
+    assert sources.photometry is not None
+    assert sources.redshift is not None
+    magnitude = abmag_from_njy(np.maximum(sources.photometry.flux[:, BANDS.index("r")].astype(float), 1.0))
+    own = np.flatnonzero((magnitude > 14) & (magnitude < MAIN) & (sources.redshift > 0.003))
+    true = sources.redshift[own].astype(float)
+    said = by_network(predictor, [sources.take(own)], true)
     return Real(true, magnitude[own], said, None, said.flags & DOUBT != 0)
 
 

@@ -474,7 +474,10 @@ def test_what_is_read_is_not_written(made, refused, tmp_path, reads, writes, sai
     write_table(tmp_path / "z.csv", {"id": IDS, "redshift": SOURCES.redshift})
     (tmp_path / "link.h5").symlink_to(tmp_path / "cut.h5")
     words = [word if word.startswith("-") else tmp_path / word for word in (*reads, *writes)]
-    refused(("predict", tmp_path / "toy", *words), said)
+    cutouts, spectrum = ((tmp_path / name).read_bytes() for name in ("cut.h5", "spectra/spec-03.fits"))
+    assert said in refused(("predict", tmp_path / "toy", *words))
+    assert (tmp_path / "cut.h5").read_bytes() == cutouts
+    assert (tmp_path / "spectra/spec-03.fits").read_bytes() == spectrum
 
 
 def test_which_pixels_there_are_and_which_are_looked_at(predict, tmp_path):

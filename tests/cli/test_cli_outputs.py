@@ -1,6 +1,7 @@
 """No verb replaces what it reads."""
 
 import pytest
+from commands import everything
 
 from galprism.data.tables import write_table
 
@@ -33,4 +34,6 @@ def mine(tmp_path, columns, catalogue):
 )
 def test_what_is_read_stays(mine, refused, command, said):
     (mine / "a.png").write_bytes(b"a picture")
-    refused(command.format(mine).split(), said)
+    before = everything(mine)
+    assert said in refused(command.format(mine).split())
+    assert everything(mine) == before

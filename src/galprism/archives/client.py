@@ -126,9 +126,9 @@ class Client:
         Raises Unavailable where it does not come.
         """
         part = path.with_name(f"{path.name}.part")
-        if _sound(path, glance or check):
+        if sound(path, glance or check):
             return
-        if _sound(part, check):  # all was there when a run was ended
+        if sound(part, check):  # all was there when a run was ended
             os.replace(part, path)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +234,8 @@ def _check_length(answer: HTTPResponse, got: int) -> None:
         raise _Passing(f"ended after {got:,} of {int(announced):,} bytes", down=False)
 
 
-def _sound(path: Path, check: Callable[[Path], object]) -> bool:
+def sound(path: Path, check: Callable[[Path], object]) -> bool:
+    """Whether a file is there, and passes a check that raises Unsound."""
     if not path.exists():
         return False
     try:

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from galprism.archives.client import Client, Unsound
+from galprism.archives.client import Client, Unsound, sound
 from galprism.archives.skyserver import SkyServer
-from galprism.archives.whole_fits import check_whole, glance
+from galprism.archives.whole_fits import check_whole
 from galprism.data.tables import open_table
 from galprism.data.tables.writing import to_disk
 from galprism.errors import GalprismError, RequestError
@@ -92,7 +92,7 @@ class MpaJhu:
     def _file(self, key: str) -> Path:
         """The unpacked file, fetched anew where what is there is not the whole of it."""
         path = self.folder / FILES[key]
-        if not _is_whole(path):
+        if not sound(path, check_whole):
             packed = path.with_name(f"{path.name}.gz")
             self.client.download(f"{self.url}/{PATH.format(name=path.name)}", packed, _check_packed)
             part = path.with_name(f"{path.name}.part")
@@ -134,17 +134,6 @@ def _rows_of(info: Mapping[str, np.ndarray], fibers: Sequence[tuple[int, int, in
 
 def _key(plate: np.ndarray, mjd: np.ndarray, fiber: np.ndarray) -> np.ndarray:
     return (plate * 100_000 + mjd) * 10_000 + fiber
-
-
-def _is_whole(path: Path) -> bool:
-    if not path.exists():
-        return False
-    try:
-        glance(path)
-        check_whole(path)
-    except Unsound:
-        return False
-    return True
 
 
 def _check_packed(path: Path) -> None:

@@ -73,8 +73,10 @@ def observe(
     error computed from the exact flux would tell a network what no observer knows.
     """
     flux = np.asarray(flux, dtype=np.float32)
-    if config.model_error:
-        flux = flux * (light_factor(len(flux), survey, config, rng) if factor is None else factor)
+    if factor is None and config.model_error:
+        factor = light_factor(len(flux), survey, config, rng)
+    if factor is not None:
+        flux = flux * factor
     if config.errors == "catalogue":
         if reference is None:
             raise RequestError("noise.errors = 'catalogue' needs a sample of errors")

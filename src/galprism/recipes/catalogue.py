@@ -77,10 +77,6 @@ def known_parameters(recipe: Recipe) -> Known:
             )
         else:
             values[:, j] = sources.redshift
-    low, high = np.array([(PARAMS[name].low, PARAMS[name].high) for name in names]).T
-    with np.errstate(invalid="ignore"):
-        possible = np.where((values >= low) & (values <= high), values, np.nan)  # -9999 is no rate
-    check_order(sources.id, possible, names, labels.catalogue)
     return _usable(sources, values, names, labels.catalogue)
 
 
@@ -113,8 +109,11 @@ def _column(table: TableReader, name: str, given: dict[str, str]) -> str:
 
 
 def _usable(sources: Sources, values: np.ndarray, names: tuple[str, ...], path: str) -> Known:
-    """Those that can be learned from."""
+    """Those that can be learned from. Raises RequestError where there are none, and for statistics out of order."""
     assert sources.photometry is not None
+    low, high = np.array([(PARAMS[name].low, PARAMS[name].high) for name in names]).T
+    outside = (values < low) | (values > high)  # as -9999 is, which is no rate
+    check_order(sources.id, np.where(outside, np.nan, values), names, path)
     n_bands = sources.photometry.observed.sum(axis=1)
     left = np.ones(len(sources), bool)
     why: dict[str, int] = {}
@@ -125,9 +124,8 @@ def _usable(sources: Sources, values: np.ndarray, names: tuple[str, ...], path: 
         left[where] = False
 
     for j, name in enumerate(names):
-        low, high = PARAMS[name].low, PARAMS[name].high
         leave(~np.isfinite(values[:, j]), f"without {name}")
-        leave((values[:, j] < low) | (values[:, j] > high), f"with {name} outside {low:g} to {high:g}")
+        leave(outside[:, j], f"with {name} outside {low[j]:g} to {high[j]:g}")
     leave(n_bands == 0, "without photometry")
     if not left.any():
         said = "; ".join(f"{n:,} {reason}" for reason, n in why.items()) or "it is empty"

@@ -8,15 +8,7 @@ from typing import Any
 import numpy as np
 
 from galprism.evaluate.figures.labels import symbol, unit
-from galprism.evaluate.figures.style import (
-    INK,
-    Drawing,
-    Look,
-    legend,
-    new_figure,
-    png,
-    styled,
-)
+from galprism.evaluate.figures.style import INK, Drawing, Look, legend, new_figure, png, styled
 
 
 @styled

@@ -13,6 +13,7 @@ import numpy as np
 
 from galprism.errors import RequestError
 from galprism.fit.search import Searched, search
+from galprism.recipes.fusion.bars import OURS
 from galprism.recipes.fusion.bench import SEARCH_FILE
 from galprism.recipes.fusion.networks import FittedNetwork, NetworkConfig, NetworkModel, fitted_network
 from galprism.recipes.fusion.seen import Seen
@@ -64,7 +65,7 @@ class SearchedNetwork:
     """A network whose settings are searched among those of SPACE before it learns from all galaxies of training; those
     that the search starts from are tried first, and what was tried is kept in SEARCH_FILE beside the result."""
 
-    kind: str = "ours"
+    kind: str = OURS
     start: NetworkConfig = field(default_factory=NetworkConfig)
     trials: int = 8
     folds: int = 2

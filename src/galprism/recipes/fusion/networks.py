@@ -27,6 +27,7 @@ from galprism.nets.joined import (
     spectrum_branch,
 )
 from galprism.nets.spectrum_branch import TEMPLATES, begin
+from galprism.recipes.fusion.bars import OURS
 from galprism.recipes.fusion.seen import Seen
 from galprism.train import LoopConfig, train
 from galprism.train.arrays import ArrayData, answers_of
@@ -57,7 +58,7 @@ KINDS = {
     "early fusion": NetworkKind(BOTH, EarlyFusion),
     "intermediate fusion": NetworkKind(BOTH, IntermediateFusion),
     "attention fusion": NetworkKind(BOTH, AttentionFusion),
-    "ours": NetworkKind(ALL, lambda n, shape, own: IntermediateFusion(n, shape, own, ALL)),
+    OURS: NetworkKind(ALL, lambda n, shape, own: IntermediateFusion(n, shape, own, ALL)),
 }
 
 
@@ -243,7 +244,7 @@ def networks(config: NetworkConfig | None = None) -> list[NetworkModel]:
     config = config or NetworkConfig()
     special = {
         "intermediate fusion": replace(config, balance=BalanceConfig(treat=False)),
-        "ours": replace(config, lost=0.0),
+        OURS: replace(config, lost=0.0),
     }
     return [NetworkModel(kind, special.get(kind, config)) for kind in KINDS]
 
